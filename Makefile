@@ -1,0 +1,46 @@
+# The two commands to know: `make demo` and `make test`. Both set up .venv on first use.
+
+PYTHON ?= python3
+# PyTorch's CPU wheels instead of the CUDA ones that the public index gives on Linux:
+#   make demo TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+TORCH_INDEX_URL ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test test-slow lint parity bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX_URL),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX_URL) -c constraints.txt torch)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/sam2lite demo --force -o demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Every size, rung and opset against PyTorch.
+parity: setup
+	$(BIN)/python benchmarks/graph_parity.py
+
+bench: setup
+	$(BIN)/sam2lite-bench --frames 200
+	$(BIN)/sam2lite-bench --frames 60 --rungs --objects 4
+
+clean:
+	rm -rf $(VENV) build dist demo .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

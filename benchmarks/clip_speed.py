@@ -1,0 +1,55 @@
+"""How fast procedural clips are made on one core: prints JSON, frames per second over 3 runs.
+
+    python benchmarks/clip_speed.py
+
+The first clips of a process also draw the textures that later ones share; they are timed apart,
+as `cold`.
+"""
+
+import json
+import platform
+import statistics
+import time
+
+import cv2
+
+from sam2lite.training.clips import ClipConfig, generate_clip
+
+CLIPS = 40
+RUNS = 3
+
+
+def measure_fps(first_seed: int, config: ClipConfig) -> float:
+    """Return frames per second over `CLIPS` clips."""
+    started = time.perf_counter()
+    for seed in range(first_seed, first_seed + CLIPS):
+        generate_clip(seed, config)
+    return CLIPS * config.frames / (time.perf_counter() - started)
+
+
+def main() -> None:
+    """Measure and print."""
+    cv2.setNumThreads(1)
+    config = ClipConfig(height=256, width=256, frames=24)
+    cold = measure_fps(0, config)
+    runs = sorted(measure_fps((run + 1) * CLIPS, config) for run in range(RUNS))
+    result = {
+        "machine": platform.machine(),
+        "opencv": cv2.__version__,
+        "threads": 1,
+        "size": [config.width, config.height],
+        "frames_per_clip": config.frames,
+        "clips_per_run": CLIPS,
+        "runs": RUNS,
+        "fps": {
+            "cold": round(cold, 1),
+            "min": round(runs[0], 1),
+            "median": round(statistics.median(runs), 1),
+            "max": round(runs[-1], 1),
+        },
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""SAM2-Lite: promptable video segmentation, from PyTorch to a board or a phone.
+
+`VideoSegmenter`, `open_bundle`, `Prompt` and the errors are imported on first use, so that
+`import sam2lite` costs nothing and needs nothing but the standard library.
+"""
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "FrameResult": "sam2lite.runtimes.results",
+    "Prompt": "sam2lite.runtimes.prompts",
+    "Sam2LiteError": "sam2lite.errors",
+    "VideoSegmenter": "sam2lite.runtimes.segmenter",
+    "errors": "sam2lite",
+    "open_bundle": "sam2lite.runtimes.bundle",
+}
+
+__all__ = sorted(_LAZY)
+
+
+def __getattr__(name):  # type: ignore[no-untyped-def]  # PEP 562; device code keeps to Python 3.6
+    if name not in _LAZY:
+        raise AttributeError("module 'sam2lite' has no attribute {!r}".format(name))
+    import importlib
+
+    if name == "errors":
+        return importlib.import_module("sam2lite.errors")
+    return getattr(importlib.import_module(_LAZY[name]), name)

@@ -1,0 +1,44 @@
+"""Which bundle a command uses: the one given, or the cached one of the default model."""
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+
+from sam2lite import __version__
+from sam2lite.errors import BundleError
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.cache import cache_dir
+from sam2lite.targets.registry import host_target
+
+DEFAULT_MODEL = "tiny"
+_EXPORT_PACKAGES = ("torch", "onnx", "onnxsim", "safetensors")
+
+
+def bundle_or_default(path: Path | None) -> Bundle:
+    """Open the bundle at `path`, or the default model's for this machine, made once and cached.
+
+    Raises:
+        BundleError: the bundle cannot be used, or there is none and export is not installed.
+    """
+    if path is not None:
+        return open_bundle(str(path))
+    target = host_target().id
+    key = hashlib.sha256(f"{__version__}/{DEFAULT_MODEL}/{target}/fp32".encode()).hexdigest()[:12]
+    cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target}-{key}"
+    try:
+        return open_bundle(str(cached))
+    except BundleError:
+        missing = [name for name in _EXPORT_PACKAGES if find_spec(name) is None]
+        if missing:
+            raise BundleError(
+                "no --bundle was given and the default one cannot be made here, because "
+                f"{', '.join(missing)} is not installed; run: pip install 'sam2lite[export]', or "
+                "make a bundle elsewhere with `sam2lite-export ort -o DIR` and give it as --bundle"
+            ) from None
+    typer.echo(f"making the default bundle once, in {cached}", err=True)
+    from sam2lite.cli.export_ort import export_bundle
+
+    export_bundle(DEFAULT_MODEL, target, cached, force=True)
+    return open_bundle(str(cached))

@@ -1,0 +1,51 @@
+"""`sam2lite doctor`: what works on this machine, and what to run to mend what does not."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check, can_track, run_checks
+
+_STYLES = {OK: "green", WARNING: "yellow", MISSING: "red"}
+
+
+def doctor(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Check what works on this machine, and say what to run to mend what does not.
+
+    Looks at Python, NumPy, ONNX Runtime, OpenCV and its video backends, H.264 output, the packages
+    that export needs, the processor, memory, the cache folder and cameras. Changes nothing.
+
+    Exit code 0: tracking with a bundle can run here. 1: something that it requires is missing.
+    """
+    checks = run_checks()
+    ready = can_track(checks)
+    if as_json:
+        report = {"can_track": ready, "checks": [check._asdict() for check in checks]}
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        _print_table(checks, ready)
+    if not ready:
+        raise typer.Exit(1)
+
+
+def _print_table(checks: list[Check], ready: bool) -> None:
+    table = Table("Check", "Status", "Found", "What to do")
+    for check in checks:
+        status = Text(check.status, style=_STYLES[check.status])
+        table.add_row(check.name, status, check.value, check.remedy)
+    # Without markup, or rich would take the brackets of 'sam2lite[export]' for a style.
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print(
+        "Tracking with a bundle can run here."
+        if ready
+        else "Tracking cannot run here until what is missing above is mended."
+    )

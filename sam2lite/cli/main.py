@@ -1,0 +1,22 @@
+"""The `sam2lite` command."""
+
+from sam2lite.cli.app import make_app, run_app
+from sam2lite.cli.clips import clips
+from sam2lite.cli.compare import compare
+from sam2lite.cli.demo import demo
+from sam2lite.cli.doctor import doctor
+from sam2lite.cli.inspect import inspect
+from sam2lite.cli.models import models
+from sam2lite.cli.targets import targets
+from sam2lite.cli.track import track
+from sam2lite.cli.verify import verify
+
+app = make_app(
+    "Promptable video segmentation on edge devices: track, check and compare bundles.",
+    [track, inspect, verify, compare, models, targets, doctor, clips, demo],
+)
+
+
+def run() -> None:
+    """Entry point of `sam2lite`."""
+    run_app(app)

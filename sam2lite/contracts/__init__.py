@@ -1,0 +1,1 @@
+"""Contracts between export, manifest, runtimes, tests and docs. Standard library only."""

@@ -1,0 +1,164 @@
+"""The manifest of a bundle: what it holds, for what, made from what, and how it was verified.
+
+A bundle is a directory with `manifest.json` and `graphs/`. Everything a runtime needs to run the
+frame loop, and everything a person needs to trust it, is in this one file.
+"""
+
+import json
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
+from sam2lite.errors import BundleError
+
+SCHEMA_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+GRAPHS_FOLDER = "graphs"
+
+
+class ModelInfo(NamedTuple):
+    """Where the weights come from."""
+
+    name: str
+    checkpoint_sha256: str
+    licence: str
+    trained: bool
+    parameters: int
+    config: Dict[str, Any]
+
+
+class MemoryInfo(NamedTuple):
+    """Layout of the memory bank."""
+
+    budget: int  # tokens
+    tokens_per_frame: int
+    channels: int
+    window_max: int  # stored frames that may be seen, beside the anchors
+    window_saves_time: bool  # whether there are graphs with smaller banks
+
+
+class GraphEntry(NamedTuple):
+    """One graph file; `file` is relative to the bundle."""
+
+    file: str
+    precision: str
+    spec: GraphSpec
+
+
+class FileEntry(NamedTuple):
+    """What a file must be."""
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(NamedTuple):
+    """The parsed manifest. Fields are documented where docs/bundle.md describes the file."""
+
+    sam2lite_version: str
+    model: ModelInfo
+    backend: str
+    target: Dict[str, Any]
+    opset: int
+    rungs: Tuple[int, ...]
+    graphs: Dict[str, GraphEntry]
+    preprocess: Dict[str, Any]
+    postprocess: Dict[str, Any]
+    memory: MemoryInfo
+    calibration: Optional[Dict[str, Any]]
+    verification: Dict[str, Any]
+    tools: Dict[str, str]
+    files: Dict[str, FileEntry]
+    status: str
+
+    @property
+    def precision(self) -> str:
+        """The precision of the bundle as one word: that of its image encoders."""
+        found = sorted(
+            {g.precision for k, g in self.graphs.items() if k.startswith("image_encoder")}
+        )
+        return "+".join(found)
+
+    @property
+    def megabytes(self) -> float:
+        """Size of all files of the bundle, MB."""
+        return sum(entry.bytes for entry in self.files.values()) / 1e6
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return plain data in the order of the fields."""
+        data = {"schema_version": SCHEMA_VERSION}  # type: Dict[str, Any]
+        data.update(self._asdict())
+        data["model"] = dict(self.model._asdict())
+        data["rungs"] = list(self.rungs)
+        data["memory"] = dict(self.memory._asdict())
+        data["graphs"] = {
+            key: {
+                "file": entry.file,
+                "precision": entry.precision,
+                "name": entry.spec.name,
+                "inputs": [spec.to_json() for spec in entry.spec.inputs],
+                "outputs": [spec.to_json() for spec in entry.spec.outputs],
+            }
+            for key, entry in sorted(self.graphs.items())
+        }
+        data["files"] = {key: dict(entry._asdict()) for key, entry in sorted(self.files.items())}
+        return data
+
+    def dumps(self) -> str:
+        """Return the text of `manifest.json`."""
+        return json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+
+
+def loads(text: str, where: str) -> Manifest:
+    """Parse the text of a manifest.
+
+    Raises:
+        BundleError: it is not JSON, of another schema version, or lacks a field; `where` is named.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise BundleError("{} is not valid JSON ({}); export the bundle again".format(where, error))
+    if not isinstance(data, dict) or "schema_version" not in data:
+        raise BundleError("{} is not a SAM2-Lite manifest: it has no schema_version".format(where))
+    version = data["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            "{} has schema version {}, this SAM2-Lite reads {}; {}".format(
+                where,
+                version,
+                SCHEMA_VERSION,
+                "upgrade sam2lite"
+                if isinstance(version, int) and version > SCHEMA_VERSION
+                else "export the bundle again",
+            )
+        )
+    try:
+        return _parse(data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            "{} lacks or misstates a field ({}: {}); export the bundle again".format(
+                where, type(error).__name__, error
+            )
+        )
+
+
+def _parse(data: Mapping[str, Any]) -> Manifest:
+    fields = {name: data[name] for name in Manifest._fields}
+    fields["model"] = ModelInfo(**data["model"])
+    fields["memory"] = MemoryInfo(**data["memory"])
+    fields["rungs"] = tuple(int(rung) for rung in data["rungs"])
+    fields["opset"] = int(data["opset"])
+    fields["files"] = {key: FileEntry(**entry) for key, entry in data["files"].items()}
+    fields["graphs"] = {
+        key: GraphEntry(
+            str(entry["file"]),
+            str(entry["precision"]),
+            GraphSpec(str(entry["name"]), _specs(entry["inputs"]), _specs(entry["outputs"])),
+        )
+        for key, entry in data["graphs"].items()
+    }
+    return Manifest(**fields)
+
+
+def _specs(entries: List[Mapping[str, Any]]) -> Tuple[TensorSpec, ...]:
+    return tuple(TensorSpec.from_json(entry) for entry in entries)

@@ -1,0 +1,93 @@
+"""Every error that SAM2-Lite raises on purpose, as one tree.
+
+    Sam2LiteError                 exit code 1: environment or data
+    |-- ArgumentError             2: what was asked for does not exist or contradicts itself
+    |   |-- UnknownNameError         2: an unknown target, model, rung or preset
+    |   `-- PromptError              2: a click, box or mask that cannot be used
+    |-- DependencyError           1: an optional package is missing
+    |-- VideoError                1: a source of frames that cannot be read
+    |-- ModelError                1: a checkpoint that cannot be loaded
+    |-- BundleError               1: a bundle that is damaged, incompatible or not a bundle
+    |-- OutputError               1: an output that exists or cannot be written
+    |-- SessionError              1: a backend that cannot run what it was given
+    |-- ExportError               1: a graph that cannot be traced or lowered
+    |-- VerificationError         3: a result that misses its parity or accuracy bound
+    `-- BudgetMissedError         4: a frame budget that was not held (--fail-over-budget)
+
+A message says what happened, the value, and what to do about it.
+"""
+
+from typing import Iterable
+
+
+class Sam2LiteError(Exception):
+    """Base of the tree; `exit_code` is what a command returns for it."""
+
+    exit_code = 1
+
+
+class ArgumentError(Sam2LiteError):
+    """What was asked for does not exist or contradicts itself."""
+
+    exit_code = 2
+
+
+class UnknownNameError(ArgumentError):
+    """An unknown target, model, rung or preset; the message lists the known ones."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[object]) -> None:
+        self.kind = kind
+        self.name = name
+        names = ", ".join(str(item) for item in known)
+        super().__init__("unknown {} {!r}; known: {}".format(kind, name, names))
+
+
+class PromptError(ArgumentError):
+    """A click, box or mask that cannot be used; the message names it and its bounds."""
+
+
+class DependencyError(Sam2LiteError):
+    """An optional package is missing; the message says how to install it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            "{} needs the package '{}', which is not installed; run: pip install 'sam2lite[{}]'".format(
+                purpose, package, extra
+            )
+        )
+
+
+class VideoError(Sam2LiteError):
+    """A file, folder or camera that does not give the frames it should."""
+
+
+class ModelError(Sam2LiteError):
+    """A checkpoint whose configuration or weights do not fit; keys are listed by name and shape."""
+
+
+class BundleError(Sam2LiteError):
+    """A bundle that is damaged, made for something else, or no bundle at all."""
+
+
+class OutputError(Sam2LiteError):
+    """An output that exists already, or cannot be written."""
+
+
+class SessionError(Sam2LiteError):
+    """A backend that is not available, fell back, or was given the wrong tensors."""
+
+
+class ExportError(Sam2LiteError):
+    """A graph that cannot be traced, lowered or simplified."""
+
+
+class VerificationError(Sam2LiteError):
+    """A result that misses its parity or accuracy bound."""
+
+    exit_code = 3
+
+
+class BudgetMissedError(Sam2LiteError):
+    """A frame budget that was not held, where the caller asked for this to be an error."""
+
+    exit_code = 4

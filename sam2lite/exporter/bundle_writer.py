@@ -1,0 +1,246 @@
+"""From a network to a bundle: export every graph, verify, write the directory in one piece."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sam2lite import __version__
+from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
+from sam2lite.contracts.loop import TOKENS_PER_FRAME, MEMORY_CHANNELS, WINDOW_MAX
+from sam2lite.contracts.manifest import (
+    GRAPHS_FOLDER,
+    MANIFEST_FILE,
+    FileEntry,
+    GraphEntry,
+    Manifest,
+    MemoryInfo,
+    ModelInfo,
+)
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.errors import UnknownNameError
+from sam2lite.staging import staged_folder
+from sam2lite.targets.profile import TargetProfile
+
+if TYPE_CHECKING:
+    from sam2lite.exporter.graphs import ExportedGraph
+    from sam2lite.models.checkpoint import LoadedModel
+
+PREPROCESS = {
+    "geometry": "stretch",
+    "shrink": "INTER_AREA",
+    "enlarge": "INTER_LINEAR",
+    "colour": "RGB",
+    "dtype": "uint8",
+    "range": [0, 255],
+    "normalisation": "in the graph",
+}
+POSTPROCESS = {
+    "mask_stride": 4,
+    "mask_threshold": 0.0,
+    "object_score_threshold": 0.0,
+    "upsampling": "INTER_LINEAR",
+}
+TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxslim", "numpy")
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """What to export: graph keys with their specs, in the order they are made."""
+
+    keys: dict[str, tuple[GraphSpec, int]]
+
+    @classmethod
+    def plan(cls, checkpoint: LoadedModel, rungs: Sequence[int]) -> ExportJob:
+        """List the graphs of the rungs and the one that all rungs share.
+
+        Raises:
+            UnknownNameError: a rung that the network is not made for.
+        """
+        config = checkpoint.config
+        for rung in rungs:
+            if rung not in config.rungs:
+                raise UnknownNameError("rung", rung, config.rungs)
+        keys = {
+            graph_key(graph.name, rung): (graph.bind(config.dims(rung)), rung)
+            for rung in sorted(rungs)
+            for graph in RUNG_GRAPHS
+        }
+        shared = max(rungs)
+        keys[MEMORY_SELECT.name] = (MEMORY_SELECT.bind(config.dims(shared)), shared)
+        return cls(keys)
+
+
+def export_graphs(
+    checkpoint: LoadedModel, job: ExportJob, opset: int, folder: Path, report: Report
+) -> tuple[dict[str, GraphEntry], dict[str, Any]]:
+    """Export and verify every graph of a job into a folder, weights shared in one file.
+
+    Args:
+        checkpoint: the network and where it comes from.
+        job: the graphs.
+        opset: of ONNX.
+        folder: an existing one; files go to `graphs/` below it.
+        report: told the key of each graph when it is done.
+
+    Returns:
+        the manifest's entries and its `verification.graphs`.
+
+    Raises:
+        ExportError: a graph cannot be traced or lowered.
+        VerificationError: a graph is further from PyTorch than the tolerance.
+    """
+    import onnx
+
+    from sam2lite.exporter.graph_metadata import GraphMetadata
+    from sam2lite.exporter.graphs import export_graph
+    from sam2lite.exporter.weights import WeightStore
+
+    (folder / GRAPHS_FOLDER).mkdir()
+    fused = checkpoint.model.fused()
+    entries: dict[str, GraphEntry] = {}
+    verification: dict[str, Any] = {}
+    with WeightStore(folder / GRAPHS_FOLDER) as store:
+        for key, (spec, rung) in job.keys.items():
+            exported = export_graph(
+                getattr(fused, spec.name),
+                spec,
+                opset,
+                reference=getattr(checkpoint.model, spec.name),
+                metadata=GraphMetadata(
+                    checkpoint.config.name, checkpoint.sha256, checkpoint.licence, rung
+                ),
+            )
+            store.externalise(exported.model)
+            file = f"{GRAPHS_FOLDER}/{key}.onnx"
+            onnx.save(exported.model, folder / file)
+            entries[key] = GraphEntry(file, "fp32", spec)
+            verification[key] = _graph_report(exported)
+            report(key)
+    return entries, verification
+
+
+def write_ort_bundle(
+    checkpoint: LoadedModel,
+    target: TargetProfile,
+    output: Path,
+    *,
+    rungs: Sequence[int] | None = None,
+    force: bool = False,
+    report: Report = lambda _: None,
+) -> Manifest:
+    """Write a verified bundle for ONNX Runtime.
+
+    Args:
+        checkpoint: the network and where it comes from.
+        target: the device it is for.
+        output: the directory; it appears whole or not at all.
+        rungs: input sides, px; all of the network's if not given.
+        force: replace what is there.
+        report: told the name of each step when it is done.
+
+    Raises:
+        OutputError: the directory exists or cannot be written.
+        ExportError: a graph cannot be exported.
+        VerificationError: a graph, or the loop over a clip, is further from PyTorch than allowed.
+    """
+    from sam2lite.exporter.loop_parity import loop_parity
+    from sam2lite.runtimes.bundle import open_bundle
+
+    job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
+    with staged_folder(output, force) as folder:
+        entries, graphs = export_graphs(checkpoint, job, target.opset, folder, report)
+        manifest = _manifest(checkpoint, target, job, entries)
+        manifest = manifest._replace(files=_files(folder), verification={"graphs": graphs})
+        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+        loop = loop_parity(open_bundle(str(folder)), checkpoint.model)
+        report("loop parity")
+        manifest.verification["loop"] = loop.to_json()
+        loop.check()
+        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+    return manifest
+
+
+def write_onnx_folder(
+    checkpoint: LoadedModel,
+    opset: int,
+    output: Path,
+    *,
+    rungs: Sequence[int] | None = None,
+    force: bool = False,
+    report: Report = lambda _: None,
+) -> Manifest:
+    """Write the verified graphs alone, for tools other than ours; see `write_ort_bundle`."""
+    job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
+    with staged_folder(output, force) as folder:
+        entries, graphs = export_graphs(checkpoint, job, opset, folder, report)
+        manifest = _manifest(checkpoint, None, job, entries)
+        manifest = manifest._replace(
+            opset=opset, files=_files(folder), verification={"graphs": graphs}
+        )
+        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+    return manifest
+
+
+def _manifest(
+    checkpoint: LoadedModel,
+    target: TargetProfile | None,
+    job: ExportJob,
+    entries: dict[str, GraphEntry],
+) -> Manifest:
+    config = checkpoint.config
+    return Manifest(
+        sam2lite_version=__version__,
+        model=ModelInfo(
+            name=config.name,
+            checkpoint_sha256=checkpoint.sha256,
+            licence=checkpoint.licence,
+            trained=checkpoint.trained,
+            parameters=checkpoint.model.parameter_counts()["total"],
+            config=config.to_json(),
+        ),
+        backend="onnx" if target is None else target.backend,
+        target={} if target is None else target.to_json(),
+        opset=0 if target is None else target.opset,
+        rungs=tuple(sorted({rung for _, rung in job.keys.values()})),
+        graphs=entries,
+        preprocess=PREPROCESS,
+        postprocess=POSTPROCESS,
+        memory=MemoryInfo(
+            budget=config.budget,
+            tokens_per_frame=TOKENS_PER_FRAME,
+            channels=MEMORY_CHANNELS,
+            window_max=WINDOW_MAX,
+            window_saves_time=False,
+        ),
+        calibration=None,
+        verification={},
+        tools={"python": platform.python_version(), **{t: metadata.version(t) for t in TOOLS}},
+        files={},
+        status="complete",
+    )
+
+
+def _files(folder: Path) -> dict[str, FileEntry]:
+    return {
+        path.relative_to(folder).as_posix(): FileEntry(
+            hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST_FILE
+    }
+
+
+def _graph_report(exported: ExportedGraph) -> dict[str, Any]:
+    return {
+        "nodes": exported.nodes,
+        "parity": {name: error.to_json() for name, error in exported.parity.items()},
+        "passes": [asdict(entry) for entry in exported.passes],
+    }

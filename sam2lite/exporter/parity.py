@@ -1,0 +1,168 @@
+"""Graph parity: how far a graph's outputs are from its PyTorch module's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnxruntime as ort
+
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.errors import VerificationError
+from sam2lite.exporter.selection import Arrays, Ranking, match_rows, run_unpruned
+from sam2lite.exporter.trace import example_inputs
+
+if TYPE_CHECKING:
+    import onnx
+    from torch import nn
+
+# Largest relative error of an FP32 graph; rounding alone makes some 1e-6 of it.
+GRAPH_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class ErrorStatistics:
+    """How far one tensor is from the one it should be.
+
+    Attributes:
+        max_abs: largest absolute difference.
+        relative: `max_abs` over the largest absolute value that was expected.
+        sqnr_db: signal to quantisation noise ratio, dB; infinite if the tensors are equal.
+        ties: rows chosen differently because their scores are equal up to `selection.TIE`.
+    """
+
+    max_abs: float
+    relative: float
+    sqnr_db: float
+    ties: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data; JSON has no infinity, so an infinite figure is None."""
+        return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
+
+
+UNUSABLE = ErrorStatistics(math.inf, math.inf, -math.inf)
+
+
+def compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:
+    """Compare two tensors element by element, in FP64.
+
+    What is not finite, on either side, makes the error infinite.
+
+    Raises:
+        VerificationError: the shapes differ.
+    """
+    if actual.shape != expected.shape:
+        raise VerificationError(
+            f"cannot compare tensors of shapes {list(actual.shape)} and {list(expected.shape)}"
+        )
+    wanted = expected.astype(np.float64)
+    error = actual.astype(np.float64) - wanted
+    if not np.isfinite(error).all():
+        return UNUSABLE
+    max_abs = float(np.abs(error).max(initial=0.0))
+    if max_abs == 0.0:
+        return ErrorStatistics(0.0, 0.0, math.inf)
+    signal = float(np.square(wanted).sum())
+    if signal == 0.0:
+        return UNUSABLE
+    return ErrorStatistics(
+        max_abs,
+        max_abs / float(np.abs(wanted).max()),
+        10.0 * math.log10(signal / float(np.square(error).sum())),
+    )
+
+
+def run_onnx(model: onnx.ModelProto | Path, feeds: Arrays, *, optimise: bool = True) -> Arrays:
+    """Return a graph's outputs by name, computed by onnxruntime on one CPU thread.
+
+    A model in memory must not have external data; pass the path of one that has.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    source = str(model) if isinstance(model, Path) else model.SerializeToString()
+    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    outputs = [output.name for output in session.get_outputs()]
+    return dict(zip(outputs, session.run(outputs, feeds), strict=True))
+
+
+def graph_parity(
+    module: nn.Module, model: onnx.ModelProto | Path, spec: GraphSpec, seed: int = 0
+) -> dict[str, ErrorStatistics]:
+    """Run a module and the graph made from it on the same seeded inputs, and compare the outputs.
+
+    Outputs that a TopK selected are compared as sets: each row with the candidate it is.
+
+    Args:
+        module: the module as it was trained, in evaluation mode; not its fused copy.
+        model: the graph, or the path of one.
+        spec: its bound spec.
+        seed: of the inputs.
+
+    Returns:
+        The error of every output, by name.
+    """
+    inputs = example_inputs(spec, seed)
+    feeds = {name: x.numpy() for name, x in zip(spec.input_names, inputs, strict=True)}
+    actual = run_onnx(model, feeds)
+    outputs, ranking = run_unpruned(module, inputs)
+    expected = {name: x.numpy() for name, x in zip(spec.output_names, outputs, strict=True)}
+    if ranking is None:
+        return {name: compare(actual[name], expected[name]) for name in spec.output_names}
+    return _selected_parity(actual, expected, ranking)
+
+
+def _selected_parity(
+    actual: Arrays, expected: Arrays, ranking: Ranking
+) -> dict[str, ErrorStatistics]:
+    """Compare outputs whose expected side holds all candidates; see `run_unpruned`."""
+    candidates, kept = len(ranking.scores_n), ranking.kept
+    pruned = candidates - kept
+    selected = [n for n in actual if expected[n].shape[1] - actual[n].shape[1] == pruned]
+    # The candidates' indices tell them apart best; without them, their keys do.
+    identity = min(selected, key=lambda name: actual[name].dtype.kind != "i")
+    match = match_rows(
+        actual[identity].reshape(actual[identity].shape[1], -1)[:kept],
+        expected[identity].reshape(expected[identity].shape[1], -1)[:candidates],
+        ranking,
+    )
+    statistics = {}
+    for name in actual:
+        if name not in selected:
+            statistics[name] = compare(actual[name], expected[name])
+        elif match.wrong:
+            statistics[name] = UNUSABLE
+        else:
+            after = expected[name].shape[1] - candidates
+            rows = np.append(match.candidate_k, candidates + np.arange(after))
+            error = compare(actual[name], expected[name][:, rows])
+            statistics[name] = ErrorStatistics(
+                error.max_abs, error.relative, error.sqnr_db, match.ties
+            )
+    return statistics
+
+
+def require_parity(parity: dict[str, ErrorStatistics], where: str) -> None:
+    """Raise unless every output is within `GRAPH_TOLERANCE`.
+
+    Args:
+        parity: what `graph_parity` returned.
+        where: graph, rung and opset, for the message.
+
+    Raises:
+        VerificationError: one is not; the worst is named, with its error.
+    """
+    worst = max(parity, key=lambda name: parity[name].relative)
+    relative = parity[worst].relative
+    if not relative <= GRAPH_TOLERANCE:
+        raise VerificationError(
+            f"{where}: {worst} is {relative:.1e} of its largest value away from PyTorch, more than "
+            f"{GRAPH_TOLERANCE:.0e}; try another opset, and benchmarks/graph_parity.py to see "
+            "which of them hold"
+        )

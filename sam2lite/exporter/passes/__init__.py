@@ -1,0 +1,1 @@
+"""Graph passes: one file each, run in the order that `pipeline.PASSES` shows."""

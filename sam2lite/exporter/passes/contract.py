@@ -1,0 +1,51 @@
+"""Whether a graph takes and gives what its spec says, checked after the trace and every pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
+from sam2lite.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import onnx
+
+
+def require_contract(model: onnx.ModelProto, spec: GraphSpec, after: str) -> None:
+    """Raise unless names, types and shapes of inputs and outputs are those of a bound spec.
+
+    Raises:
+        ExportError: they are not; the message names `after`, the step to blame, and both sides.
+    """
+    for side, values, tensors in (
+        ("inputs", model.graph.input, spec.inputs),
+        ("outputs", model.graph.output, spec.outputs),
+    ):
+        found = _described(values)
+        if found != tensors:
+            raise ExportError(
+                f"{spec.name} after {after} has the {side} {_text(found)} "
+                f"instead of {_text(tensors)}; the module or the pass is at fault"
+            )
+
+
+def _described(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
+    import onnx
+
+    return tuple(
+        TensorSpec(
+            value.name,
+            str(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)),
+            tuple(
+                dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or "?")
+                for dim in value.type.tensor_type.shape.dim
+            ),
+        )
+        for value in values
+    )
+
+
+def _text(tensors: Iterable[TensorSpec]) -> str:
+    return ", ".join(f"{t.name} {t.dtype}{list(t.shape)}" for t in tensors)

@@ -1,0 +1,1 @@
+"""The SAM2-Lite family: Tiny, Small and Base."""

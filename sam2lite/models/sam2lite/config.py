@@ -1,0 +1,170 @@
+"""The one configuration of a SAM2-Lite network, and the three published sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from sam2lite.contracts.graphs import graph_dims
+from sam2lite.contracts.loop import RUNGS
+from sam2lite.errors import ModelError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage of the image encoder, each at half the resolution of the one before.
+
+    Attributes:
+        width: channels.
+        blocks: one letter a block: `c` is a convolution block, `a` an attention block.
+        kv_stride: keys and values of the attention blocks are pooled by it on each axis.
+        mlp_ratio: hidden width of the attention blocks' MLP over `width`.
+    """
+
+    width: int
+    blocks: str
+    kv_stride: int = 1
+    mlp_ratio: int = 3
+
+
+@dataclass(frozen=True)
+class Sam2LiteConfig:
+    """Everything that fixes the parameters of a SAM2-Lite network.
+
+    Attributes:
+        name: the published size it is, or any other name.
+        stages: image encoder at strides 4, 8, 16 and, where a fourth is given, 32.
+        embed_dim: channels of the stride-16 features and of the decoder.
+        skip_dims: channels of the stride-8 and stride-4 features.
+        attention_dim: inner width of the decoder's attentions.
+        mix_dim: hidden width of the decoder's convolutional mixing of image tokens.
+        query_mlp_dim: hidden width of the decoder's query MLP.
+        memory_dim: channels of the memory encoder.
+        memory_blocks: convolution blocks in the memory encoder.
+        budget: tokens in the memory bank.
+        decoder_layers: layers of the decoder; three in every published size.
+        base_size: side of the input that `rungs` are fractions of, px.
+    """
+
+    name: str
+    stages: tuple[StageConfig, ...]
+    embed_dim: int
+    skip_dims: tuple[int, int]
+    attention_dim: int
+    mix_dim: int
+    query_mlp_dim: int
+    memory_dim: int
+    memory_blocks: int
+    budget: int
+    decoder_layers: int = 3
+    base_size: int = 480
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Input sides the network is exported for, ascending, px."""
+        return tuple(rung * self.base_size // RUNGS[-1] for rung in RUNGS)
+
+    def dims(self, rung: int) -> dict[str, int]:
+        """Return the numbers behind the symbols of `contracts.graphs` at one rung."""
+        skip_s8, skip_s4 = self.skip_dims
+        return graph_dims(rung, self.embed_dim, skip_s8, skip_s4, self.budget)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for `config.json`."""
+        return {"model_type": "sam2lite", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Sam2LiteConfig:
+        """Read `config.json`.
+
+        Raises:
+            ModelError: a key is missing or unknown, a number is not one, or the file is of another
+                model type.
+        """
+        values = dict(data)
+        model_type = values.pop("model_type", None)
+        if model_type != "sam2lite":
+            raise ModelError(f"config.json has model_type {model_type!r}; expected 'sam2lite'")
+        try:
+            values["stages"] = tuple(StageConfig(**stage) for stage in values["stages"])
+            values["skip_dims"] = tuple(values["skip_dims"])
+            config = cls(**values)
+        except (KeyError, TypeError) as error:
+            raise ModelError(
+                f"config.json does not describe a SAM2-Lite network: {error}"
+            ) from None
+        for field in dataclasses.fields(config):
+            value = getattr(config, field.name)
+            if field.type == "int" and (type(value) is not int or value < 1):
+                raise ModelError(
+                    f"config.json has {field.name} {value!r}; it must be a whole number above 0"
+                )
+        return config
+
+
+# The widths were chosen for INT8 on a CPU: docs/adr/0001-encoder.md has the candidates and figures.
+TINY = Sam2LiteConfig(
+    name="tiny",
+    stages=(
+        StageConfig(64, "c"),
+        StageConfig(128, "cc"),
+        StageConfig(288, "c" * 7),
+        StageConfig(192, "a", mlp_ratio=2),
+    ),
+    embed_dim=128,
+    skip_dims=(32, 16),
+    attention_dim=64,
+    mix_dim=128,
+    query_mlp_dim=256,
+    memory_dim=128,
+    memory_blocks=1,
+    budget=256,
+)
+SMALL = Sam2LiteConfig(
+    name="small",
+    stages=(
+        StageConfig(64, "cc"),
+        StageConfig(128, "ccc"),
+        StageConfig(352, "c" * 12),
+        StageConfig(320, "aa"),
+    ),
+    embed_dim=192,
+    skip_dims=(48, 24),
+    attention_dim=128,
+    mix_dim=192,
+    query_mlp_dim=384,
+    memory_dim=192,
+    memory_blocks=1,
+    budget=384,
+)
+BASE = Sam2LiteConfig(
+    name="base",
+    stages=(
+        StageConfig(96, "cc"),
+        StageConfig(192, "ccc"),
+        StageConfig(512, "c" * 21),
+        StageConfig(448, "aaa"),
+    ),
+    embed_dim=256,
+    skip_dims=(64, 32),
+    attention_dim=128,
+    mix_dim=512,
+    query_mlp_dim=1024,
+    memory_dim=256,
+    memory_blocks=2,
+    budget=512,
+)
+
+SIZES = {config.name: config for config in (TINY, SMALL, BASE)}
+
+
+def size_config(name: str) -> Sam2LiteConfig:
+    """Return a published size by name.
+
+    Raises:
+        UnknownNameError: there is no such size.
+    """
+    if name not in SIZES:
+        raise UnknownNameError("model", name, SIZES)
+    return SIZES[name]

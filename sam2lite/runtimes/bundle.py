@@ -1,0 +1,171 @@
+"""Open a bundle: read its manifest, check every file, give its sessions."""
+
+import hashlib
+import os
+from typing import Optional, Tuple
+
+from sam2lite.contracts import graphs as contract
+from sam2lite.contracts import manifest as schema
+from sam2lite.contracts.manifest import Manifest
+from sam2lite.errors import BundleError, SessionError, UnknownNameError
+from sam2lite.runtimes.session import Session
+
+_CHUNK_BYTES = 1 << 20
+
+
+class Bundle:
+    """A checked bundle.
+
+    Attributes:
+        path: the directory.
+        manifest: its parsed manifest.
+        sha256: of `manifest.json`, which holds the hashes of all other files.
+    """
+
+    def __init__(self, path: str, manifest: Manifest, sha256: str) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.sha256 = sha256
+
+    def check_rung(self, rung: int) -> None:
+        """Raise UnknownNameError unless the bundle holds the rung."""
+        if rung not in self.manifest.rungs:
+            raise UnknownNameError("rung", rung, self.manifest.rungs)
+
+    def default_threads(self) -> int:
+        """Return the thread count of the target, or this machine's physical cores."""
+        threads = self.manifest.target.get("threads")  # type: Optional[int]
+        if threads:
+            return threads
+        from sam2lite.targets.machine import read_machine
+
+        return read_machine().cores
+
+    def open_session(
+        self, key: str, threads: Optional[int] = None, provider: Optional[str] = None
+    ) -> Session:
+        """Open one graph by its key, such as `mask_decoder@480` or `memory_select`.
+
+        Raises:
+            SessionError: the backend is not available or cannot load the graph.
+        """
+        from sam2lite.runtimes import ort
+
+        available, reason = ort.is_available()
+        if not available:
+            raise SessionError(reason)
+        entry = self.manifest.graphs[key]
+        return ort.OrtSession(
+            entry.spec,
+            os.path.join(self.path, *entry.file.split("/")),
+            threads or self.default_threads(),
+            arena=bool(self.manifest.target.get("arena", True)),
+            provider=provider or ort.CPU,
+        )
+
+
+def read_manifest(path: str) -> Tuple[Manifest, str]:
+    """Read a bundle's manifest without looking at its files.
+
+    Returns:
+        the manifest, and the SHA-256 of its file.
+
+    Raises:
+        BundleError: there is none, or it cannot be read or understood.
+    """
+    path = str(path)
+    manifest_path = os.path.join(path, schema.MANIFEST_FILE)
+    if not os.path.isdir(path):
+        raise BundleError(
+            "there is no bundle at {}; make one with: sam2lite-export ort -o {}".format(path, path)
+        )
+    if not os.path.isfile(manifest_path):
+        raise BundleError("{} is not a bundle: it has no {}".format(path, schema.MANIFEST_FILE))
+    with open(manifest_path, "rb") as stream:
+        raw = stream.read()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BundleError("{} is not UTF-8 text; export the bundle again".format(manifest_path))
+    return schema.loads(text, manifest_path), hashlib.sha256(raw).hexdigest()
+
+
+def open_bundle(path: str) -> Bundle:
+    """Open and check a bundle.
+
+    Raises:
+        BundleError: it is missing or not a bundle, of another schema version, a file is missing or
+            differs from the manifest, a path leaves the directory, a graph's tensors are not those
+            of the contract, or it was made for a backend that has no adapter.
+    """
+    manifest, sha256 = read_manifest(path)
+    if manifest.backend != "ort":
+        raise BundleError(
+            "{} was made for backend {!r}; this version runs 'ort'".format(path, manifest.backend)
+        )
+    _check_graphs(path, manifest)
+    _check_files(path, manifest)
+    return Bundle(str(path), manifest, sha256)
+
+
+def _check_graphs(path: str, manifest: Manifest) -> None:
+    wanted = (
+        {"memory_select": (contract.MEMORY_SELECT, manifest.rungs[-1])} if manifest.rungs else {}
+    )
+    for rung in manifest.rungs:
+        for graph in contract.RUNG_GRAPHS:
+            wanted[contract.graph_key(graph.name, rung)] = (graph, rung)
+    missing = sorted(set(wanted) - set(manifest.graphs))
+    if missing or not wanted:
+        raise BundleError(
+            "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any rung")
+        )
+    encoder = manifest.graphs[contract.graph_key("image_encoder", manifest.rungs[0])]
+    channels = [spec.shape[1] for spec in encoder.spec.outputs]
+    if len(channels) != len(contract.IMAGE_ENCODER.outputs):
+        raise BundleError("{}: the image encoder has {} outputs".format(path, len(channels)))
+    for key, (graph, rung) in wanted.items():
+        entry = manifest.graphs[key]
+        dims = contract.graph_dims(
+            rung, int(channels[0]), int(channels[1]), int(channels[2]), manifest.memory.budget
+        )
+        if entry.spec != graph.bind(dims):
+            raise BundleError(
+                "{}: the tensors of {} are not those of the contract of this version; export the "
+                "bundle again".format(path, key)
+            )
+        if entry.file not in manifest.files:
+            raise BundleError("{}: {} names the unlisted file {}".format(path, key, entry.file))
+
+
+def _check_files(path: str, manifest: Manifest) -> None:
+    root = os.path.realpath(path)
+    for name, entry in sorted(manifest.files.items()):
+        full = os.path.realpath(os.path.join(root, *name.split("/")))
+        if os.path.isabs(name) or not full.startswith(root + os.sep):
+            raise BundleError("{}: the path {!r} leaves the bundle".format(path, name))
+        if not os.path.isfile(full):
+            raise BundleError(
+                "{}: the file {} is missing; copy the bundle again".format(path, name)
+            )
+        size = os.path.getsize(full)
+        if size != entry.bytes:
+            raise BundleError(
+                "{}: {} has {} bytes, the manifest says {}; copy the bundle again".format(
+                    path, name, size, entry.bytes
+                )
+            )
+        if file_sha256(full) != entry.sha256:
+            raise BundleError(
+                "{}: {} was changed since it was exported (its SHA-256 differs from the "
+                "manifest's); copy or export the bundle again".format(path, name)
+            )
+
+
+def file_sha256(path: str) -> str:
+    """Return the SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""):
+            digest.update(chunk)
+    return digest.hexdigest()

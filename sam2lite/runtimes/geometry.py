@@ -1,0 +1,57 @@
+"""From a frame to the network's square input and from its logits back to the frame.
+
+Training, calibration, evaluation and every runtime use these functions. Changing them changes what
+the weights were trained on.
+"""
+
+import cv2
+import numpy as np
+
+from sam2lite.errors import ArgumentError
+
+
+def stretched(image: np.ndarray, side: int) -> np.ndarray:
+    """Resize to side x side, not keeping the aspect ratio.
+
+    INTER_AREA where both axes shrink, so that nothing aliases; INTER_LINEAR otherwise.
+
+    Args:
+        image: [height, width] or [height, width, channels], any type OpenCV resizes.
+        side: px.
+    """
+    shrinks = side <= min(image.shape[:2])
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(image, (side, side), interpolation=method)  # type: np.ndarray
+    return resized
+
+
+def check_frame(frame_bgr_hwc: np.ndarray) -> None:
+    """Raise ArgumentError unless the frame is uint8 [height, width, 3]."""
+    shape = getattr(frame_bgr_hwc, "shape", None)
+    dtype = getattr(frame_bgr_hwc, "dtype", None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != np.uint8 or 0 in shape:
+        raise ArgumentError(
+            "a frame must be a uint8 array [height, width, 3] in BGR, as OpenCV reads it; "
+            "got {} {}".format(dtype if dtype is not None else type(frame_bgr_hwc).__name__, shape)
+        )
+
+
+def network_input(frame_bgr_hwc: np.ndarray, rung: int) -> np.ndarray:
+    """Return `image_bchw`: uint8 [1, 3, rung, rung], RGB, 0..255.
+
+    Raises:
+        ArgumentError: the frame is not uint8 [height, width, 3].
+    """
+    check_frame(frame_bgr_hwc)
+    small = stretched(frame_bgr_hwc, rung)
+    image = np.empty((1, 3, rung, rung), np.uint8)
+    for plane in range(3):
+        cv2.extractChannel(small, 2 - plane, image[0, plane])
+    return image
+
+
+def source_mask(logits_hw: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return the mask in source pixels: bool [height, width], where the logits are above 0."""
+    full = cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)
+    mask = full > 0.0  # type: np.ndarray
+    return mask

@@ -1,0 +1,196 @@
+"""What a user points at: clicks, a box or a mask in source pixels, and their form in the graphs."""
+
+from typing import Any, NamedTuple, Optional, Sequence, Union
+
+import numpy as np
+
+from sam2lite.contracts.loop import (
+    LABEL_BOX_BOTTOM_RIGHT,
+    LABEL_BOX_TOP_LEFT,
+    LABEL_NEGATIVE,
+    LABEL_PAD,
+    LABEL_POSITIVE,
+    MASKED_BIAS,
+    PROMPT_SLOTS,
+)
+from sam2lite.errors import PromptError
+from sam2lite.runtimes.geometry import stretched
+
+_PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
+_LOGIT_SPAN = 20.0  # a mask prompt's pixels become logits of -10 to 10, as in SAM 2
+
+
+class PromptSlots(NamedTuple):
+    """The prompt inputs of `mask_decoder`; P is `PROMPT_SLOTS`."""
+
+    prompt_xy_norm_bpc: np.ndarray  # float32 [1, P, 2], x and y in 0..1 of the frame
+    prompt_label_bp: np.ndarray  # int32 [1, P], contracts.loop.LABEL_*
+    prompt_bias_b11p: np.ndarray  # float32 [1, 1, 1, P], 0 used, MASKED_BIAS not
+
+
+class Prompt:
+    """Clicks, a box and a mask of one object on one frame, each of them optional but not all.
+
+    Coordinates are source pixels; pixel (0, 0) is the top left one, and integers are pixel centres.
+
+    Attributes:
+        points_xy: float64 [n, 2].
+        labels: int32 [n], 1 on the object and 0 beside it.
+        box_xyxy: float64 [4], or None.
+        mask_hw: bool [height, width], or None.
+    """
+
+    def __init__(
+        self,
+        points: Union[np.ndarray, Sequence[Sequence[float]], None] = None,
+        labels: Union[np.ndarray, Sequence[int], None] = None,
+        box: Union[np.ndarray, Sequence[float], None] = None,
+        mask: Optional[np.ndarray] = None,
+    ) -> None:
+        """Check everything that can be checked without the frame.
+
+        Args:
+            points: (x, y) pairs.
+            labels: one per point: 1 (the default) on the object, 0 beside it.
+            box: x1, y1, x2, y2, the top left and the bottom right corner.
+            mask: bool or integer [height, width] of the frame's size; what is not 0 is the object.
+
+        Raises:
+            PromptError: nothing is given, or something in it cannot be used.
+        """
+        self.points_xy = _points(() if points is None else points)
+        count = len(self.points_xy)
+        self.labels = _labels([LABEL_POSITIVE] * count if labels is None else labels, count)
+        self.box_xyxy = None if box is None else _box(box)
+        self.mask_hw = None if mask is None else _mask(mask)
+        if not count and box is None and mask is None:
+            raise PromptError("the prompt is empty; give a point, a box or a mask")
+        used = count + (0 if box is None else 2)
+        if used > PROMPT_SLOTS:
+            raise PromptError(
+                "{} clicks{} need {} slots, but there are {}; give the rest as a correction "
+                "afterwards".format(count, "" if box is None else " and a box", used, PROMPT_SLOTS)
+            )
+
+    def slots(self, width: int, height: int) -> PromptSlots:
+        """Check the prompt against its frame and fill the slots: points first, then the box.
+
+        Args:
+            width: of the frame, px.
+            height: of the frame, px.
+
+        Raises:
+            PromptError: a click or a corner lies outside, or the mask has another size.
+        """
+        self._check_inside(width, height)
+        slots = empty_slots()
+        xy = self.points_xy
+        labels = self.labels
+        if self.box_xyxy is not None:
+            xy = np.concatenate([xy, self.box_xyxy.reshape(2, 2)])
+            labels = np.append(labels, [LABEL_BOX_TOP_LEFT, LABEL_BOX_BOTTOM_RIGHT])
+        # A corner may lie on the frame's outer edge, half a pixel beyond the last centre.
+        slots.prompt_xy_norm_bpc[0, : len(xy)] = np.minimum((xy + 0.5) / (width, height), 1.0)
+        slots.prompt_label_bp[0, : len(xy)] = labels
+        slots.prompt_bias_b11p[0, 0, 0, : len(xy)] = 0.0
+        return slots
+
+    def _check_inside(self, width: int, height: int) -> None:
+        for x, y in self.points_xy:
+            if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+                raise PromptError(
+                    "the click ({:g}, {:g}) lies outside the frame of {}x{} px; x must be in 0..{} "
+                    "and y in 0..{}".format(x, y, width, height, width - 1, height - 1)
+                )
+        if self.box_xyxy is not None:
+            x1, y1, x2, y2 = self.box_xyxy
+            if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+                raise PromptError(
+                    "the box ({:g}, {:g}, {:g}, {:g}) leaves the frame; x must be in 0..{} and y "
+                    "in 0..{}".format(x1, y1, x2, y2, width, height)
+                )
+        if self.mask_hw is not None and self.mask_hw.shape != (height, width):
+            raise PromptError(
+                "the mask is {}x{} px, but the frame is {}x{}; draw it on the frame itself".format(
+                    self.mask_hw.shape[1], self.mask_hw.shape[0], width, height
+                )
+            )
+
+
+def empty_slots() -> PromptSlots:
+    """Return the slots of a frame without a prompt: all padded and hidden."""
+    return PromptSlots(
+        np.full((1, PROMPT_SLOTS, 2), _PADDING_XY_NORM, np.float32),
+        np.full((1, PROMPT_SLOTS), LABEL_PAD, np.int32),
+        np.full((1, 1, 1, PROMPT_SLOTS), MASKED_BIAS, np.float32),
+    )
+
+
+def mask_logits(mask_hw: np.ndarray, rung: int) -> np.ndarray:
+    """Turn a mask into `mask_prompt_b1hw`: the share of each cell that it covers, as logits.
+
+    Args:
+        mask_hw: bool or integer [height, width] of the frame's size; what is not 0 is the object.
+        rung: side of the network's input, px.
+
+    Returns:
+        float32 [1, 1, rung / 4, rung / 4], -10 where the mask is not and 10 where it is.
+    """
+    coverage = stretched((mask_hw != 0).astype(np.float32), rung // 4)
+    logits_hw: np.ndarray = _LOGIT_SPAN * coverage - _LOGIT_SPAN / 2
+    return logits_hw[np.newaxis, np.newaxis]
+
+
+def _numbers(what: str, value: Any, form: str) -> np.ndarray:
+    try:
+        numbers = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise PromptError("{} {!r} cannot be read; give {}".format(what, value, form))
+    if not np.isfinite(numbers).all():
+        raise PromptError("{} {!r} must be finite numbers; give {}".format(what, value, form))
+    return numbers
+
+
+def _points(value: Any) -> np.ndarray:
+    form = "pairs of pixels such as [(120, 80)]"
+    points_xy = _numbers("points", value, form)
+    if points_xy.size == 0:
+        return np.zeros((0, 2))
+    if points_xy.ndim != 2 or points_xy.shape[1] != 2:
+        raise PromptError("points {!r} are not pairs; give {}".format(value, form))
+    return points_xy
+
+
+def _labels(value: Any, count: int) -> np.ndarray:
+    form = "one per point, {} on the object or {} beside it".format(LABEL_POSITIVE, LABEL_NEGATIVE)
+    labels = _numbers("labels", value, form).ravel()
+    if len(labels) != count:
+        raise PromptError("{} labels for {} points; give {}".format(len(labels), count, form))
+    for label in labels:
+        if label not in (LABEL_NEGATIVE, LABEL_POSITIVE):
+            raise PromptError("unknown label {:g}; give {}".format(label, form))
+    return labels.astype(np.int32)
+
+
+def _box(value: Any) -> np.ndarray:
+    form = "x1, y1, x2, y2 with x1 < x2 and y1 < y2"
+    box_xyxy = _numbers("box", value, form)
+    if box_xyxy.shape != (4,):
+        raise PromptError("box {!r} is not four numbers; give {}".format(value, form))
+    x1, y1, x2, y2 = box_xyxy
+    if x1 >= x2 or y1 >= y2:
+        raise PromptError("box {!r} has no area; give {}".format(value, form))
+    return box_xyxy
+
+
+def _mask(value: Any) -> np.ndarray:
+    mask = np.asarray(value)
+    if mask.ndim != 2 or mask.dtype.kind not in "bui":
+        raise PromptError(
+            "a mask of shape {} and type {} cannot be used; give bool or integer [height, "
+            "width]".format(mask.shape, mask.dtype)
+        )
+    mask_hw: np.ndarray = mask != 0
+    if not mask_hw.any():
+        raise PromptError("the mask is empty; it must have at least one pixel that is not 0")
+    return mask_hw

@@ -1,0 +1,66 @@
+"""What the frame loop gives back."""
+
+from typing import Dict, NamedTuple, Optional
+
+import numpy as np
+
+from sam2lite.runtimes.controller import ControllerState
+
+STAGES = (
+    "preprocess",
+    "image_encoder",
+    "mask_decoder",
+    "memory_encoder",
+    "memory_select",
+    "postprocess",
+)
+
+
+class ObjectResult(NamedTuple):
+    """One object on one frame.
+
+    Attributes:
+        mask: bool [height, width] in source pixels; all False where the object is not visible.
+        logits: float32 [rung / 4, rung / 4], of the chosen candidate, whether visible or not.
+        iou: the network's own estimate of the mask's IoU, 0..1.
+        object_score: logit; above 0 the object is judged present.
+        visible: whether it is shown: prompted here or judged present, and not lost.
+        lost: whether the network gave a number that is not finite; nothing was stored then.
+        prompted: whether the mask comes from a prompt on this frame.
+    """
+
+    mask: np.ndarray
+    logits: np.ndarray
+    iou: float
+    object_score: float
+    visible: bool
+    lost: bool
+    prompted: bool
+
+
+class FrameResult(NamedTuple):
+    """All objects on one frame.
+
+    Attributes:
+        frame_index: counted from 0 since the start or the last reset.
+        objects: results by object id.
+        rung: side of the network's input on this frame, px.
+        stage_ms: milliseconds by stage (`STAGES`), plus `total`.
+        controller: its state for the next frame; None without a frame budget.
+    """
+
+    frame_index: int
+    objects: Dict[int, ObjectResult]
+    rung: int
+    stage_ms: Dict[str, float]
+    controller: Optional[ControllerState]
+
+    @property
+    def masks(self) -> Dict[int, np.ndarray]:
+        """Masks of the visible objects by object id."""
+        return {key: value.mask for key, value in self.objects.items() if value.visible}
+
+    @property
+    def lost(self) -> bool:
+        """Whether any object was lost to a number that is not finite."""
+        return any(value.lost for value in self.objects.values())

@@ -1,0 +1,94 @@
+"""The graphs of each rung, opened on first use; in the background where nobody waits for them."""
+
+import threading
+import time
+from typing import Any, Callable, Dict, Optional
+
+from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
+from sam2lite.runtimes.session import Session
+
+OpenSession = Callable[[str], Session]
+
+
+class RungGraphs:
+    """The sessions of one rung by graph name, and how long opening them took."""
+
+    def __init__(self, rung: int, open_session: OpenSession) -> None:
+        started = time.perf_counter()
+        self.rung = rung
+        self.sessions = {
+            graph.name: open_session(graph_key(graph.name, rung)) for graph in RUNG_GRAPHS
+        }
+        self.load_ms = 1e3 * (time.perf_counter() - started)
+        self.frames = 0  # run so far; the first one pays for what ONNX Runtime sets up lazily
+
+
+class RungLoader:
+    """Opens rungs, one in the foreground and others in the background, and keeps them all."""
+
+    def __init__(self, open_session: OpenSession) -> None:
+        self._open_session = open_session
+        self._rungs = {}  # type: Dict[int, RungGraphs]
+        self._thread = None  # type: Optional[threading.Thread]
+        self._error = None  # type: Optional[Exception]
+        self.memory_select = open_session(MEMORY_SELECT.name)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a rung is being opened in the background now."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def get(self, rung: int) -> RungGraphs:
+        """Return a rung's graphs, waiting for them."""
+        self._join_unless_loading()
+        if rung not in self._rungs:
+            if self._thread is not None:
+                self._thread.join()
+                self._join_unless_loading()
+            if rung not in self._rungs:
+                self._rungs[rung] = RungGraphs(rung, self._open_session)
+        return self._rungs[rung]
+
+    def get_or_request(self, rung: int, meanwhile: int) -> RungGraphs:
+        """Return a rung's graphs if they are there, else start opening them and return another's.
+
+        Args:
+            rung: what is wanted.
+            meanwhile: what to use until it is there; it must be.
+        """
+        self._join_unless_loading()
+        if rung in self._rungs:
+            return self._rungs[rung]
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._load, args=(rung,), daemon=True)
+            self._thread.start()
+        return self._rungs[meanwhile]
+
+    def _load(self, rung: int) -> None:
+        try:
+            self._rungs[rung] = RungGraphs(rung, self._open_session)
+        except Exception as error:  # raised again where the caller can see it
+            self._error = error
+
+    def _join_unless_loading(self) -> None:
+        if self._thread is not None and not self._thread.is_alive():
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def close(self) -> None:
+        """Wait for what is being opened, and close every session."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        for graphs in self._rungs.values():
+            for session in graphs.sessions.values():
+                session.close()
+        self._rungs.clear()
+        self.memory_select.close()
+
+    def numpy(self, handle: Any) -> Any:
+        """Bring a handle of any session to the host."""
+        return self.memory_select.numpy(handle)

@@ -1,0 +1,316 @@
+"""The frame loop: prompts and frames in, masks out. Rules: docs/architecture.md, "The frame loop"."""
+
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Type, Union
+
+import numpy as np
+
+from sam2lite.contracts.loop import MAX_OBJECTS, WINDOW_MAX
+from sam2lite.errors import ArgumentError
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.controller import ControllerState, FrameController
+from sam2lite.runtimes.geometry import check_frame, source_mask
+from sam2lite.runtimes.motion import MotionSignal
+from sam2lite.runtimes.object_track import CurrentFrame, Decision, ObjectTrack
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.rungs import RungGraphs, RungLoader
+
+
+class VideoSegmenter:
+    """Follows objects through a video, one frame at a time, in constant memory.
+
+    Frames are uint8 [height, width, 3] in BGR, as OpenCV reads them. Each is encoded once, however
+    many objects there are.
+
+        with VideoSegmenter("bundle", budget_ms=33) as segmenter:
+            segmenter.prompt(first_frame, points=[(300, 200)])
+            for frame in frames:
+                masks = segmenter.track(frame).masks
+    """
+
+    def __init__(
+        self,
+        bundle: Union[Bundle, str],
+        budget_ms: Optional[float] = None,
+        preset: str = "default",
+        rung: Optional[int] = None,
+        threads: Optional[int] = None,
+        provider: Optional[str] = None,
+    ) -> None:
+        """Open the graphs of one rung.
+
+        Args:
+            bundle: an open bundle or its path.
+            budget_ms: what a frame may take; the controller then chooses the rung. None: no control.
+            preset: of the controller: `default` or `paper`.
+            rung: input side to start with, px; the largest if not given.
+            threads: of the process-wide pool; the target's default if not given.
+            provider: ONNX Runtime's execution provider; the CPU's if not given.
+
+        Raises:
+            BundleError: the bundle is damaged or missing.
+            UnknownNameError: the rung or the preset does not exist.
+            ArgumentError: the budget is not positive.
+            SessionError: the backend cannot run the bundle as asked.
+        """
+        self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
+        manifest = self.bundle.manifest
+        start = rung if rung is not None else manifest.rungs[-1]
+        self.bundle.check_rung(start)
+        self._controller = (
+            FrameController(
+                budget_ms,
+                manifest.rungs,
+                preset=preset,
+                window_saves_time=manifest.memory.window_saves_time,
+                start_rung=start,
+            )
+            if budget_ms is not None
+            else None
+        )
+        self._loader = RungLoader(
+            lambda key: self.bundle.open_session(key, threads=threads, provider=provider)
+        )
+        self._graphs = self._loader.get(start)
+        self.reset()
+
+    def __enter__(self) -> "VideoSegmenter":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the sessions. The segmenter cannot be used afterwards."""
+        self._loader.close()
+
+    @property
+    def object_ids(self) -> List[int]:
+        """Ids of the objects that are followed."""
+        return sorted(self._objects)
+
+    @property
+    def rung(self) -> int:
+        """Input side of the last frame, or of the first one to come, px."""
+        return self._graphs.rung
+
+    def reset(self) -> None:
+        """Forget all objects and start counting frames at 0; sessions and controller stay."""
+        self._objects = {}  # type: Dict[int, ObjectTrack]
+        self._frame = None  # type: Optional[CurrentFrame]
+        self._motion = MotionSignal()
+        self._next_index = 0
+
+    def set_rung(self, rung: int) -> None:
+        """Use another rung from the next frame on, waiting for its graphs.
+
+        Raises:
+            UnknownNameError: the bundle does not hold it.
+            ArgumentError: a controller chooses the rung.
+        """
+        self.bundle.check_rung(rung)
+        if self._controller is not None:
+            raise ArgumentError(
+                "the rung follows the frame budget; make the segmenter without budget_ms to set it"
+            )
+        self._graphs = self._loader.get(rung)
+
+    def prompt(
+        self,
+        frame: np.ndarray,
+        object_id: int = 1,
+        points: Any = None,
+        labels: Any = None,
+        box: Any = None,
+        mask: Any = None,
+    ) -> ObjectResult:
+        """Point out an object on a frame: a new one, or one that is followed already.
+
+        A frame with the pixels of the current one is the current one: several objects may be
+        prompted on it, before or after `track` has returned it. Prompts are remembered as anchors.
+
+        Args:
+            frame: uint8 [height, width, 3], BGR.
+            object_id: any integer.
+            points: (x, y) pairs in source pixels.
+            labels: one per point, 1 on the object and 0 beside it; all 1 if not given.
+            box: x1, y1, x2, y2 in source pixels.
+            mask: bool or integer [height, width].
+
+        Raises:
+            PromptError: nothing is given or it does not fit the frame.
+            ArgumentError: there are too many objects, or the frame is not an image of the video's
+                size.
+        """
+        prompt = Prompt(points, labels, box, mask)
+        current = self._current(frame, joins_tracked=True)
+        prompt.slots(current.width, current.height)  # checked before anything changes
+        track = self._objects.get(object_id)
+        if track is None:
+            if len(self._objects) >= MAX_OBJECTS:
+                raise ArgumentError(
+                    "object {} would be one too many: {} objects at a time is the limit; remove "
+                    "one first".format(object_id, MAX_OBJECTS)
+                )
+            track = ObjectTrack(object_id, self.bundle.manifest.memory.budget)
+        with current.clock.whole():
+            decision = self._process(track, current, prompt)
+            self._objects[object_id] = track
+            return self._result(current, decision)
+
+    def track(self, frame: np.ndarray) -> FrameResult:
+        """Follow every object into the next frame.
+
+        If objects were prompted on this very frame just before, their masks are returned as they
+        are, and only the others are tracked.
+
+        Raises:
+            ArgumentError: the frame is not an image of the video's size.
+        """
+        current = self._current(frame, joins_tracked=False)
+        plain = not current.decisions
+        with current.clock.whole():
+            for object_id in self.object_ids:
+                if object_id not in current.decisions:
+                    self._process(self._objects[object_id], current)
+            objects = {
+                object_id: self._result(current, current.decisions[object_id])
+                for object_id in self.object_ids
+            }
+        current.tracked = True
+        state = self._observe(current, plain)
+        return FrameResult(
+            current.index, objects, current.graphs.rung, current.clock.result(), state
+        )
+
+    def correct(
+        self,
+        object_id: int,
+        points: Any = None,
+        labels: Any = None,
+        box: Any = None,
+        mask: Any = None,
+    ) -> ObjectResult:
+        """Correct an object on the last frame; its memory of that frame is replaced by an anchor.
+
+        Raises:
+            PromptError: nothing is given or it does not fit the frame.
+            ArgumentError: there is no such object, or no frame yet.
+        """
+        if object_id not in self._objects:
+            raise ArgumentError(
+                "there is no object {} to correct; known: {}".format(object_id, self.object_ids)
+            )
+        if self._frame is None:
+            raise ArgumentError("there is no frame to correct yet; call track or prompt first")
+        current = self._frame
+        prompt = Prompt(points, labels, box, mask)
+        prompt.slots(current.width, current.height)  # checked before anything changes
+        return self._result(current, self._process(self._objects[object_id], current, prompt))
+
+    def remove(self, object_id: int) -> None:
+        """Stop following an object.
+
+        Raises:
+            ArgumentError: there is no such object.
+        """
+        if object_id not in self._objects:
+            raise ArgumentError(
+                "there is no object {} to remove; known: {}".format(object_id, self.object_ids)
+            )
+        del self._objects[object_id]
+        if self._frame is not None:
+            self._frame.decisions.pop(object_id, None)
+
+    def save_state(self, path: str) -> None:
+        """Write the memory of all objects to an `.npz` file, without pickle.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        from sam2lite.runtimes import state
+
+        banks = {object_id: track.bank for object_id, track in self._objects.items()}
+        state.save(path, self.bundle.sha256, self._next_index, self._motion.grey, banks, self._host)
+
+    def load_state(self, path: str) -> None:
+        """Go on from a state that the same bundle saved; what was followed before is forgotten.
+
+        Raises:
+            BundleError: the file was saved with another bundle, or is no state file.
+        """
+        from sam2lite.runtimes import state
+
+        loaded = state.load(path, self.bundle.sha256, self.bundle.manifest.memory.budget)
+        self.reset()
+        self._next_index = loaded.next_index
+        self._motion.grey = loaded.grey
+        for object_id, bank in loaded.banks.items():
+            self._objects[object_id] = ObjectTrack(object_id, bank.budget)
+            self._objects[object_id].bank = bank
+
+    def _host(self, handle: Any) -> np.ndarray:
+        if isinstance(handle, np.ndarray):
+            return handle
+        array = self._loader.numpy(handle)  # type: np.ndarray
+        return array
+
+    def _current(self, frame: np.ndarray, joins_tracked: bool) -> CurrentFrame:
+        """Return the frame to work on: the current one if the pixels are its own, or a new one."""
+        check_frame(frame)
+        old = self._frame
+        if old is not None and (old.height, old.width) != frame.shape[:2]:
+            raise ArgumentError(
+                "the frame is {}x{} px, but the video so far is {}x{}; call reset() to start "
+                "another video".format(frame.shape[1], frame.shape[0], old.width, old.height)
+            )
+        if old is not None and (joins_tracked or not old.tracked) and old.shows(frame):
+            return old
+        self._graphs = self._graphs_for_next()
+        self._frame = CurrentFrame(self._next_index, frame, self._graphs, self._motion)
+        self._next_index += 1
+        for track in self._objects.values():
+            track.bank.tick()
+        return self._frame
+
+    def _graphs_for_next(self) -> RungGraphs:
+        if self._controller is None:
+            return self._graphs
+        return self._loader.get_or_request(self._controller.rung, meanwhile=self._graphs.rung)
+
+    def _process(
+        self, track: ObjectTrack, frame: CurrentFrame, prompt: Optional[Prompt] = None
+    ) -> Decision:
+        window = WINDOW_MAX if self._controller is None else self._controller.window
+        return track.process(frame, self._loader, self._motion, window, prompt)
+
+    def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
+        with frame.clock.stage("postprocess"):
+            if decision.visible:
+                mask = source_mask(decision.logits, frame.width, frame.height)
+            else:
+                mask = np.zeros((frame.height, frame.width), bool)
+        return ObjectResult(
+            mask,
+            decision.logits,
+            decision.iou,
+            decision.object_score,
+            decision.visible,
+            decision.lost,
+            decision.prompted,
+        )
+
+    def _observe(self, frame: CurrentFrame, plain: bool) -> Optional[ControllerState]:
+        """Tell the controller, unless the frame's time says nothing about the rung."""
+        if self._controller is None:
+            return None
+        first_use = frame.graphs.frames <= 1
+        if plain and frame.decisions and not first_use and not self._loader.loading:
+            return self._controller.observe(frame.clock.total_ms, frame.graphs.rung)
+        return self._controller.state

@@ -1,0 +1,97 @@
+"""State files: the memory of a running segmenter as one `.npz`, without pickle."""
+
+import os
+import zipfile
+from typing import Any, Callable, Dict, NamedTuple, Optional
+
+import numpy as np
+
+from sam2lite.errors import BundleError, OutputError
+from sam2lite.runtimes.memory_bank import MemoryBank
+
+Host = Callable[[Any], np.ndarray]
+
+
+class LoadedState(NamedTuple):
+    """What a state file held."""
+
+    next_index: int
+    grey: Optional[np.ndarray]
+    banks: Dict[int, MemoryBank]
+
+
+def save(
+    path: str,
+    bundle_sha256: str,
+    next_index: int,
+    grey: Optional[np.ndarray],
+    banks: Dict[int, MemoryBank],
+    host: Host,
+) -> None:
+    """Write a state file, replacing an old one only when the new one is complete.
+
+    Args:
+        path: of the file.
+        bundle_sha256: of the bundle that the tokens belong to.
+        next_index: of the next frame.
+        grey: the motion signal's last grid.
+        banks: by object id.
+        host: brings a backend's handle to NumPy.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    arrays = {
+        "bundle_sha256": np.array(bundle_sha256),
+        "next_index": np.array(next_index),
+        "object_ids": np.array(sorted(banks), np.int64),
+    }
+    if grey is not None:
+        arrays["grey"] = grey
+    for object_id, bank in banks.items():
+        columns = dict(bank.state(), key=host(bank.key), value=host(bank.value))
+        arrays.update({"{}/{}".format(object_id, name): column for name, column in columns.items()})
+    temporary = "{}.{}.tmp".format(path, os.getpid())
+    try:
+        with open(temporary, "wb") as stream:
+            np.savez(stream, **arrays)
+        os.replace(temporary, path)
+    except OSError as error:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise OutputError("cannot write the state to {}: {}".format(path, error.strerror))
+
+
+def load(path: str, bundle_sha256: str, budget: int) -> LoadedState:
+    """Read a state file.
+
+    Raises:
+        BundleError: the file is missing, is no state file, or belongs to another bundle.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            owner = str(data["bundle_sha256"])
+            if owner != bundle_sha256:
+                raise BundleError(
+                    "{} was saved with another bundle ({}..., this one is {}...); memory of one "
+                    "network means nothing to another".format(path, owner[:12], bundle_sha256[:12])
+                )
+            banks = {}
+            for object_id in data["object_ids"].tolist():
+                bank = MemoryBank(budget)
+                prefix = "{}/".format(object_id)
+                columns = {
+                    name[len(prefix) :]: data[name]
+                    for name in data.files
+                    if name.startswith(prefix)
+                }
+                bank.restore(columns.pop("key"), columns.pop("value"), columns)
+                banks[object_id] = bank
+            grey = data["grey"] if "grey" in data.files else None
+            return LoadedState(int(data["next_index"]), grey, banks)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            "{} is not a readable state file ({}); save it again with save_state".format(
+                path, error
+            )
+        )

@@ -1,0 +1,1 @@
+"""Device profiles and rules as data. Standard library only."""

@@ -1,0 +1,204 @@
+"""Data sheets of the CPU targets, which run on ONNX Runtime's CPU provider.
+
+A source is a document, an issue in another project, a measurement of this project, or `inferred`
+where nobody has checked yet. Nothing here was run on a Raspberry Pi.
+"""
+
+from sam2lite.targets.profile import Detection, Fact, Precision, QdqStyle, data_sheet
+
+_ORT_QUANTIZATION = "onnxruntime.ai, Quantize ONNX Models"
+_PI_5_BRIEF = "Raspberry Pi 5 product brief"
+_PI_4_BRIEF = "Raspberry Pi 4 Model B product brief"
+
+_OPSET = Fact(
+    17,
+    "the first opset with LayerNormalization; ONNX Runtime implements it since 1.12 "
+    "(onnxruntime.ai, Compatibility)",
+)
+_RUNTIME = Fact(
+    "onnxruntime 1.20 or newer", "what sam2lite requires; 1.31.1 is what it is tested with"
+)
+_PYTHON = Fact("3.11 or newer", "what sam2lite requires")
+_GLIBC = "glibc 2.28 or newer: tag of the onnxruntime 1.31.1 wheels on PyPI"
+_ALL_CORES = Fact(None, "one thread per physical core; hyper-threads share the vector units")
+_ARENA_MEASURED = (
+    "measured on x86-64: an encoder took 117 ms with and 114 ms without, which is noise"
+)
+_ARENA_ON = Fact(True, _ARENA_MEASURED + "; ONNX Runtime's default is kept")
+_ARENA_OFF = Fact(
+    False, _ARENA_MEASURED + "; off, memory goes back to the system, of which boards are short"
+)
+_RAPL = Fact(
+    "/sys/class/powercap/intel-rapl:0/energy_uj",
+    "docs.kernel.org, Power Capping Framework; needs root; absent in most virtual machines",
+)
+
+_FP32 = Precision(
+    "fp32", True, True, "the reference: every other precision is compared with it", "by definition"
+)
+_FP16_STORAGE = Precision(
+    "fp16",
+    in_silicon=False,
+    served=False,
+    note="FP16 is storage only: ONNX Runtime's CPU provider casts it to FP32 and back around most "
+    "operators, which is slower than FP32",
+    source="microsoft/onnxruntime issues 11831 and 16778",
+    instead="fp32",
+)
+_FP16_PI_5 = _FP16_STORAGE._replace(
+    in_silicon=True,
+    note="the cores have FP16 arithmetic, but ONNX Runtime casts most operators to FP32 and back: "
+    "one user measured FP16 at a quarter of the speed of FP32 on this board",
+    source="microsoft/onnxruntime issue 25824",
+)
+_INT8_VNNI = Precision(
+    "int8",
+    in_silicon=True,
+    served=True,
+    note="matrix products reach 4 times the rate of FP32 on one core, whole networks less; "
+    "activations must be unsigned, signed ones cost up to a factor of 10",
+    source="measured on a server core with AVX-512 VNNI",
+)
+_INT8_X86 = Precision(
+    "int8",
+    in_silicon=True,
+    served=True,
+    note="sums of two products saturate at 16 bits, so weights keep 7 bits; a speed-up is not "
+    "assured: benchmark it against FP32",
+    source=_ORT_QUANTIZATION + ": reduce-range; performance on old devices",
+)
+_INT8_PI_5 = Precision(
+    "int8",
+    in_silicon=True,
+    served=True,
+    note="the cores have dot-product instructions, with which a speed-up is usual; not measured "
+    "yet",
+    source=_ORT_QUANTIZATION + ": performance FAQ",
+)
+_INT8_PI_4 = _INT8_PI_5._replace(
+    note="runs, but without dot-product instructions a speed-up is not assured: benchmark it "
+    "against FP32",
+)
+_INT8_ARM64 = _INT8_PI_5._replace(
+    note="a speed-up is usual on chips with dot-product instructions (asimddp in /proc/cpuinfo) "
+    "and not assured on others: benchmark it against FP32",
+)
+
+_QDQ_VNNI = Fact(
+    QdqStyle("uint8", None, "int8", weight_bits=8, per_channel=True),
+    "measured: 315 to 440 GOP/s with unsigned activations, 28 to 34 with signed ones",
+)
+_QDQ_X86 = Fact(
+    QdqStyle("uint8", None, "int8", weight_bits=7, per_channel=True),
+    _ORT_QUANTIZATION + ": reduce-range goes with per-channel where there is no VNNI",
+)
+_QDQ_ARM64 = Fact(
+    QdqStyle("int8", 0, "int8", weight_bits=8, per_channel=True),
+    _ORT_QUANTIZATION + ": S8S8 is the first choice and does not saturate on ARM; per-channel "
+    "is inferred",
+)
+
+X86_64_VNNI = data_sheet(
+    "x86-64-vnni",
+    "PC or server, x86-64 with VNNI",
+    backend="ort",
+    precisions=(_FP32, _FP16_STORAGE, _INT8_VNNI),
+    detection=Detection(("x86_64", "amd64"), cpu_flags=("avx512_vnni", "avx_vnni")),
+    chip=Fact("any x86-64 with AVX-512 VNNI or AVX-VNNI", "by definition"),
+    architecture=Fact("x86_64", "by definition"),
+    memory_mb=Fact((), "depends on the machine"),
+    bandwidth_gb_s=Fact(None, "depends on the machine"),
+    os=Fact("Linux", _GLIBC),
+    runtime=_RUNTIME,
+    python=_PYTHON,
+    opset=_OPSET,
+    qdq=_QDQ_VNNI,
+    threads=_ALL_CORES,
+    arena=_ARENA_ON,
+    power_sensor=_RAPL,
+)
+
+X86_64 = data_sheet(
+    "x86-64",
+    "PC or server, x86-64 without VNNI",
+    backend="ort",
+    precisions=(_FP32, _FP16_STORAGE, _INT8_X86),
+    detection=Detection(("x86_64", "amd64")),
+    chip=Fact("any x86-64; AVX2 or AVX-512 for speed", "by definition"),
+    architecture=Fact("x86_64", "by definition"),
+    memory_mb=Fact((), "depends on the machine"),
+    bandwidth_gb_s=Fact(None, "depends on the machine"),
+    os=Fact("Linux", _GLIBC),
+    runtime=_RUNTIME,
+    python=_PYTHON,
+    opset=_OPSET,
+    qdq=_QDQ_X86,
+    threads=_ALL_CORES,
+    arena=_ARENA_ON,
+    power_sensor=_RAPL,
+)
+
+RASPBERRY_PI_5 = data_sheet(
+    "raspberry-pi-5",
+    "Raspberry Pi 5, 500 and Compute Module 5",
+    backend="ort",
+    precisions=(_FP32, _FP16_PI_5, _INT8_PI_5),
+    detection=Detection(("aarch64", "arm64"), compatible="brcm,bcm2712"),
+    chip=Fact("Broadcom BCM2712, 4 x Cortex-A76 at 2.4 GHz", _PI_5_BRIEF),
+    architecture=Fact("aarch64", _PI_5_BRIEF),
+    memory_mb=Fact((1024, 2048, 4096, 8192, 16384), _PI_5_BRIEF + "; 1 GiB is inferred"),
+    bandwidth_gb_s=Fact(17.1, "32 bits of LPDDR4X-4267 (" + _PI_5_BRIEF + "), theoretical"),
+    os=Fact("Raspberry Pi OS, 64 bit", _GLIBC),
+    runtime=_RUNTIME,
+    python=Fact("3.11 (Bookworm) or 3.13 (Trixie)", "Debian 12 and 13; what sam2lite requires"),
+    opset=_OPSET,
+    qdq=_QDQ_ARM64,
+    threads=Fact(4, _PI_5_BRIEF),
+    arena=_ARENA_OFF,
+    power_sensor=Fact(
+        "vcgencmd pmic_read_adc", "Raspberry Pi documentation; the board's own rails"
+    ),
+)
+
+RASPBERRY_PI_4 = data_sheet(
+    "raspberry-pi-4",
+    "Raspberry Pi 4, 400 and Compute Module 4",
+    backend="ort",
+    precisions=(_FP32, _FP16_STORAGE, _INT8_PI_4),
+    detection=Detection(("aarch64", "arm64"), compatible="brcm,bcm2711"),
+    chip=Fact("Broadcom BCM2711, 4 x Cortex-A72 at 1.5 or 1.8 GHz", _PI_4_BRIEF),
+    architecture=Fact("aarch64", _PI_4_BRIEF),
+    memory_mb=Fact((1024, 2048, 4096, 8192), _PI_4_BRIEF),
+    bandwidth_gb_s=Fact(12.8, "32 bits of LPDDR4-3200 (" + _PI_4_BRIEF + "), theoretical"),
+    os=Fact("Raspberry Pi OS, 64 bit", _GLIBC),
+    runtime=_RUNTIME,
+    python=Fact("3.11 (Bookworm) or 3.13 (Trixie)", "Debian 12 and 13; what sam2lite requires"),
+    opset=_OPSET,
+    qdq=_QDQ_ARM64,
+    threads=Fact(4, _PI_4_BRIEF),
+    arena=_ARENA_OFF,
+    power_sensor=Fact(None, "its power controller does not measure current"),
+)
+
+ARM64 = data_sheet(
+    "arm64",
+    "any other 64-bit ARM board or server",
+    backend="ort",
+    precisions=(_FP32, _FP16_STORAGE, _INT8_ARM64),
+    detection=Detection(("aarch64", "arm64")),
+    chip=Fact("any ARMv8-A or newer", "by definition"),
+    architecture=Fact("aarch64", "by definition"),
+    memory_mb=Fact((), "depends on the machine"),
+    bandwidth_gb_s=Fact(None, "depends on the machine"),
+    os=Fact("Linux", _GLIBC),
+    runtime=_RUNTIME,
+    python=_PYTHON,
+    opset=_OPSET,
+    qdq=_QDQ_ARM64,
+    threads=_ALL_CORES,
+    arena=_ARENA_ON,
+    power_sensor=Fact(None, "differs from board to board"),
+)
+
+# From the most particular to the most general: `host` is the first one that fits.
+CPU_TARGETS = (X86_64_VNNI, X86_64, RASPBERRY_PI_5, RASPBERRY_PI_4, ARM64)

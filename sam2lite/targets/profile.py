@@ -1,0 +1,144 @@
+"""What is known about a device that bundles are made for."""
+
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
+
+
+class Precision(NamedTuple):
+    """How a target stands to one number format.
+
+    Attributes:
+        name: `fp32`, `fp16` or `int8`, as in `--precision`.
+        in_silicon: whether every chip of the target has arithmetic for it.
+        served: whether the backend computes in it; what is not served is refused at export.
+        note: what to expect, or why it is refused.
+        source: where `note` comes from.
+        instead: the nearest precision that is served, where this one is not.
+    """
+
+    name: str
+    in_silicon: bool
+    served: bool
+    note: str
+    source: str
+    instead: Optional[str] = None
+
+
+class QdqStyle(NamedTuple):
+    """How an INT8 graph is written, with QuantizeLinear and DequantizeLinear, for a target.
+
+    Attributes:
+        activation_dtype: NumPy's name for the type.
+        activation_zero_point: the one that the target requires; None where it follows the range.
+        weight_dtype: NumPy's name for the type. Weights are symmetric: zero point 0.
+        weight_bits: 8, or 7 where products of 8-bit weights overflow an accumulator.
+        per_channel: whether each output channel of a weight has its own scale.
+    """
+
+    activation_dtype: str
+    activation_zero_point: Optional[int]
+    weight_dtype: str
+    weight_bits: int
+    per_channel: bool
+
+
+class Detection(NamedTuple):
+    """The marks by which `host` recognises the machine it runs on. All that are given must hold.
+
+    Attributes:
+        machines: `platform.machine()` in lower case, one of them.
+        cpu_flags: of /proc/cpuinfo, one of them; empty where any CPU will do.
+        compatible: the chip's name in the device tree; None where any chip will do.
+    """
+
+    machines: Tuple[str, ...]
+    cpu_flags: Tuple[str, ...] = ()
+    compatible: Optional[str] = None
+
+
+class TargetProfile(NamedTuple):
+    """One device or family of devices.
+
+    Attributes:
+        id: the name on the command line and in the manifest.
+        title: the name that people know.
+        backend: `ort`, as in `--backend`.
+        precisions: every precision that the exporter knows, served or not.
+        detection: the marks by which `host` finds this target.
+        chip: processor, cores and clock.
+        architecture: as `uname -m` prints it on Linux.
+        memory_mb: the sizes it is sold with, MiB; empty where it may have any.
+        bandwidth_gb_s: theoretical peak of its memory, GB/s; None where it may have any.
+        os: the operating system that the versions below belong to.
+        runtime: the inference runtime and its versions.
+        python: versions of Python that can run a bundle there.
+        opset: the ONNX opset that export uses.
+        qdq: how INT8 graphs are written.
+        threads: default number of threads; None for the physical cores of the machine.
+        arena: whether the runtime keeps a memory arena between frames.
+        power_sensor: a file or command that reads power or energy; None where there is none.
+        sources: where each of the facts from `chip` on comes from, under the name of the field.
+    """
+
+    id: str
+    title: str
+    backend: str
+    precisions: Tuple[Precision, ...]
+    detection: Detection
+    chip: str
+    architecture: str
+    memory_mb: Tuple[int, ...]
+    bandwidth_gb_s: Optional[float]
+    os: str
+    runtime: str
+    python: str
+    opset: int
+    qdq: QdqStyle
+    threads: Optional[int]
+    arena: bool
+    power_sensor: Optional[str]
+    sources: Mapping[str, str]
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the profile as plain dictionaries and tuples."""
+        data = dict(self._asdict())
+        data["precisions"] = [dict(precision._asdict()) for precision in self.precisions]
+        data["detection"] = dict(self.detection._asdict())
+        data["qdq"] = dict(self.qdq._asdict())
+        data["sources"] = dict(self.sources)
+        return data
+
+
+class Fact(NamedTuple):
+    """A value of a data sheet and where it comes from."""
+
+    value: Any
+    source: str
+
+
+def data_sheet(
+    name: str,
+    title: str,
+    backend: str,
+    precisions: Tuple[Precision, ...],
+    detection: Detection,
+    **facts: Fact,
+) -> TargetProfile:
+    """Build a profile from facts that are written beside their sources.
+
+    Args:
+        name: the id of the profile.
+        title: the name that people know.
+        backend: `ort`, as in `--backend`.
+        precisions: every precision that the exporter knows.
+        detection: the marks by which `host` finds this target.
+        facts: every field of `TargetProfile` from `chip` to `power_sensor`.
+    """
+    return TargetProfile(
+        id=name,
+        title=title,
+        backend=backend,
+        precisions=precisions,
+        detection=detection,
+        sources={field: fact.source for field, fact in facts.items()},
+        **{field: fact.value for field, fact in facts.items()},
+    )

@@ -1,0 +1,61 @@
+"""The targets by name, and the one that fits this machine."""
+
+from typing import List, Optional
+
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.targets.cpu import CPU_TARGETS
+from sam2lite.targets.machine import Machine, read_machine
+from sam2lite.targets.profile import TargetProfile
+
+HOST = "host"
+
+_TARGETS = CPU_TARGETS
+
+
+def list_targets() -> List[TargetProfile]:
+    """Return every profile, from the most particular of a family to the most general."""
+    return list(_TARGETS)
+
+
+def get_target(name: str) -> TargetProfile:
+    """Return a profile by its id; `host` is the profile that fits this machine.
+
+    Raises:
+        UnknownNameError: there is no such target; the message lists them.
+        ArgumentError: `host` was asked for and no profile fits.
+    """
+    if name == HOST:
+        return host_target()
+    for profile in _TARGETS:
+        if profile.id == name:
+            return profile
+    raise UnknownNameError("target", name, [HOST] + [profile.id for profile in _TARGETS])
+
+
+def host_target(machine: Optional[Machine] = None) -> TargetProfile:
+    """Return the first profile that fits a machine.
+
+    Args:
+        machine: None for the one that this process runs on.
+
+    Raises:
+        ArgumentError: no profile fits.
+    """
+    machine = machine or read_machine()
+    for profile in _TARGETS:
+        if _fits(profile, machine):
+            return profile
+    raise ArgumentError(
+        "no target fits this machine ('{}'): ONNX Runtime needs 64-bit x86 or 64-bit ARM; install "
+        "a 64-bit system, or name the target of another device (`sam2lite targets` lists "
+        "them)".format(machine.architecture)
+    )
+
+
+def _fits(profile: TargetProfile, machine: Machine) -> bool:
+    machines, cpu_flags, compatible = profile.detection
+    return (
+        machine.architecture in machines
+        and (not cpu_flags or not machine.cpu_flags.isdisjoint(cpu_flags))
+        and (compatible is None or compatible in machine.compatible)
+    )

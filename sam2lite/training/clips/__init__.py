@@ -1,0 +1,21 @@
+"""Procedural video clips with exact object masks, for training, calibration and tests.
+
+`generate_clip(seed, ClipConfig())` draws a scene of textured, deforming objects before a moving
+camera. The same seed and configuration give the same bytes on one machine and one set of library
+versions, in whatever process and order the clips are made.
+"""
+
+from sam2lite.training.clips.clip import Clip, first_click
+from sam2lite.training.clips.config import ClipConfig, Effect
+from sam2lite.training.clips.generate import generate_clip
+from sam2lite.training.clips.writers import write_davis, write_video
+
+__all__ = [
+    "Clip",
+    "ClipConfig",
+    "Effect",
+    "first_click",
+    "generate_clip",
+    "write_davis",
+    "write_video",
+]

@@ -1,0 +1,95 @@
+"""Closed outlines of objects, and how they bend over time.
+
+Every outline runs once around its centre, so that the centre lies inside.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+VERTICES = 72
+
+Outline = NDArray[np.float64]
+_Rng = np.random.Generator
+
+_ANGLES = np.linspace(0.0, 2.0 * np.pi, VERTICES, endpoint=False)
+_UNIT_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
+
+
+def _ellipse(_: _Rng) -> Outline:
+    return _UNIT_CIRCLE.copy()
+
+
+def _superellipse(rng: _Rng) -> Outline:
+    """Return something between a diamond and a rectangle (Lamé curve)."""
+    power = float(np.exp(rng.uniform(np.log(0.9), np.log(8.0))))
+    radius = (np.abs(_UNIT_CIRCLE) ** power).sum(1) ** (-1.0 / power)
+    outline: Outline = _UNIT_CIRCLE * radius[:, None]
+    return outline
+
+
+def _fourier_blob(rng: _Rng) -> Outline:
+    radius = np.ones(VERTICES)
+    for harmonic in range(2, 7):
+        amplitude = rng.uniform(0.0, 0.45) / harmonic
+        radius += amplitude * np.cos(harmonic * _ANGLES + rng.uniform(0.0, 2.0 * np.pi))
+    return _UNIT_CIRCLE * np.maximum(radius, 0.3)[:, None]
+
+
+def _polygon(rng: _Rng) -> Outline:
+    corners = int(rng.integers(3, 9))
+    turn = (np.arange(corners) + rng.uniform(-0.3, 0.3, corners)) / corners
+    return _join_corners(turn, rng.uniform(0.75, 1.25, corners))
+
+
+def _star(rng: _Rng) -> Outline:
+    points = int(rng.integers(3, 9))
+    turn = np.arange(2 * points) / (2 * points)
+    return _join_corners(turn, np.tile([1.0, rng.uniform(0.2, 0.75)], points))
+
+
+def _join_corners(turn: NDArray[np.float64], radius: NDArray[np.float64]) -> Outline:
+    """Return the polygon with corners at shares `turn` of a full turn, edges cut up evenly."""
+    corner_xy = radius[:, None] * np.stack([np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)], 1)
+    closed_xy = np.concatenate([corner_xy, corner_xy[:1]])
+    # Corners fall on vertices up to rounding; a cut corner is as good an outline as any.
+    at = np.linspace(0.0, len(turn), VERTICES, endpoint=False)
+    along = np.arange(len(turn) + 1)
+    return np.stack([np.interp(at, along, closed_xy[:, axis]) for axis in range(2)], 1)
+
+
+KINDS: tuple[Callable[[_Rng], Outline], ...] = (
+    _ellipse,
+    _superellipse,
+    _fourier_blob,
+    _polygon,
+    _star,
+)
+
+
+def draw_outline(rng: _Rng) -> Outline:
+    """Return a random outline with the area of the unit circle, stretched by up to 3 to 1.
+
+    Shape: [VERTICES, 2], x and y.
+    """
+    outline = KINDS[rng.integers(len(KINDS))](rng)
+    outline *= np.array([1.0, np.exp(rng.uniform(np.log(0.33), 0.0))])
+    x, y = outline.T
+    area = 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
+    outline *= np.sqrt(np.pi / area)
+    return outline
+
+
+def wobble(rng: _Rng, outline: Outline, frames: int, amplitude: float) -> NDArray[np.float64]:
+    """Let waves run around an outline; `amplitude` is the largest displacement, in radii.
+
+    Shape: [frames, VERTICES, 2].
+    """
+    time = np.arange(frames)[:, None]
+    swelling = np.zeros((frames, VERTICES))
+    for harmonic in (2, 3, 4):
+        speed, phase = rng.uniform(-0.5, 0.5), rng.uniform(0.0, 2.0 * np.pi)
+        swelling += np.sin(harmonic * _ANGLES + speed * time + phase) / 3.0
+    bent: NDArray[np.float64] = outline * (1.0 + amplitude * swelling)[..., None]
+    return bent

@@ -1,0 +1,191 @@
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import sam2lite
+from sam2lite.cli.doctor import doctor
+from sam2lite.cli.targets import targets
+from sam2lite.errors import UnknownNameError
+from sam2lite.runtimes.cache import cache_dir
+from sam2lite.runtimes.doctor import (
+    LOW_MEMORY_MB,
+    MISSING,
+    OK,
+    WARNING,
+    check_cache,
+    check_cameras,
+    check_export_package,
+    check_memory,
+)
+from sam2lite.targets.profile import TargetProfile
+from sam2lite.targets.registry import list_targets
+
+app = typer.Typer()
+app.command()(doctor)
+app.command()(targets)
+runner = CliRunner(env={"COLUMNS": "200"})
+
+
+def break_package(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a package of that name first on the path that fails as one without its library does."""
+    reason = "libmissing.so: cannot open shared object file"
+    (folder / f"{name}.py").write_text(f"raise ImportError({reason!r})\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+def test_targets_lists_all_and_marks_the_host() -> None:
+    result = runner.invoke(app, ["targets"])
+    assert result.exit_code == 0
+    assert all(profile.id in result.stdout for profile in list_targets())
+    assert "host (this machine) is" in result.stdout
+
+
+def test_targets_json_holds_every_profile() -> None:
+    result = runner.invoke(app, ["targets", "--json"])
+    report = json.loads(result.stdout)
+    assert [target["id"] for target in report["targets"]] == [p.id for p in list_targets()]
+    assert report["host"] in [target["id"] for target in report["targets"]]
+
+
+def test_targets_without_a_host_target_warns_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    result = runner.invoke(app, ["targets", "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["host"] is None
+    assert "riscv64" in result.stderr
+
+
+@pytest.mark.parametrize("profile", list_targets(), ids=lambda profile: profile.id)
+def test_one_target_is_explained_with_sources(profile: TargetProfile) -> None:
+    result = CliRunner(env={"COLUMNS": "1000"}).invoke(app, ["targets", profile.id])
+    assert result.exit_code == 0
+    assert all(source in result.stdout for source in profile.sources.values())
+    assert all(entry.note in result.stdout for entry in profile.precisions)
+    assert profile.chip in result.stdout
+
+
+def test_one_target_as_json() -> None:
+    result = runner.invoke(app, ["targets", "raspberry-pi-4", "--json"])
+    assert json.loads(result.stdout)["chip"].startswith("Broadcom BCM2711")
+
+
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_unknown_target_prints_nothing(extra: list[str]) -> None:
+    result = runner.invoke(app, ["targets", "toaster", *extra])
+    assert isinstance(result.exception, UnknownNameError)
+    assert result.stdout == ""
+
+
+def test_doctor_finds_this_machine_fit_to_track() -> None:
+    result = runner.invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report["can_track"] is True
+    required = {check["name"] for check in report["checks"] if check["required"]}
+    assert required == {"Python", "NumPy", "ONNX Runtime", "OpenCV"}
+
+
+def test_doctor_fails_where_a_base_package_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_package("onnxruntime", tmp_path, monkeypatch)
+    result = runner.invoke(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "libmissing.so" in result.stdout
+    assert "pip install --force-reinstall onnxruntime" in result.stdout
+    assert "Tracking cannot run here" in result.stdout
+
+
+def test_doctor_passes_without_an_optional_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_package("av", tmp_path, monkeypatch)
+    result = runner.invoke(app, ["doctor"])
+    assert result.exit_code == 0
+    assert "pip install 'sam2lite[video]'" in result.stdout  # brackets are not taken for markup
+    assert "Tracking with a bundle can run here." in result.stdout
+
+
+def test_doctor_runs_where_nothing_is_installed() -> None:
+    script = (
+        "from sam2lite.runtimes.doctor import can_track, run_checks\n"
+        "checks = run_checks()\n"
+        "print(can_track(checks), *[c.name for c in checks if c.required and c.status != 'ok'])\n"
+    )
+    root = Path(sam2lite.__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", script],  # -S: the standard library alone
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "False NumPy ONNX Runtime OpenCV"
+
+
+def test_export_package_that_is_absent_says_how_to_install_it() -> None:
+    check = check_export_package("sam2lite_absent")
+    assert check.status == MISSING
+    assert "pip install 'sam2lite[export]'" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("available_mb", "status"),
+    [(LOW_MEMORY_MB - 1, WARNING), (LOW_MEMORY_MB, OK)],
+)
+def test_low_memory_is_a_warning(tmp_path: Path, available_mb: int, status: str) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text(f"MemTotal:  948304 kB\nMemAvailable: {available_mb * 1024} kB\n")
+    check = check_memory(str(meminfo))
+    assert check.status == status
+    assert check.value == f"926 MiB, {available_mb} MiB available"
+
+
+def test_memory_is_unknown_without_meminfo(tmp_path: Path) -> None:
+    assert check_memory(str(tmp_path / "absent")).status == WARNING
+
+
+def test_cameras(tmp_path: Path) -> None:
+    pattern = str(tmp_path / "video*")
+    assert check_cameras(pattern).status == MISSING
+    (tmp_path / "video0").touch()
+    assert check_cameras(pattern).value == str(tmp_path / "video0")
+
+
+@pytest.mark.parametrize("value", [None, "", "relative/cache"])
+def test_cache_is_in_the_home_folder_by_default(
+    value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if value is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+    assert cache_dir() == "/home/someone/.cache/sam2lite"
+
+
+def test_cache_follows_xdg_and_is_not_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a" / "b"))
+    assert cache_dir() == str(tmp_path / "a" / "b" / "sam2lite")
+    assert str(tmp_path / "a" / "b" / "sam2lite") in check_cache().value
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cache_that_cannot_be_made_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    check = check_cache()
+    assert check.status == WARNING
+    assert "not writable" in check.value
+    assert "XDG_CACHE_HOME" in check.remedy

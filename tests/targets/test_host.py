@@ -1,0 +1,87 @@
+import os
+import platform
+from collections.abc import Iterable
+
+import pytest
+
+from sam2lite.errors import ArgumentError
+from sam2lite.targets.machine import Machine, parse_cpuinfo, read_machine
+from sam2lite.targets.registry import get_target, host_target
+
+# Two cores with two hyper-threads each, as Linux interleaves them.
+X86_CPUINFO = "\n\n".join(
+    f"""processor\t: {cpu}
+model name\t: Intel(R) Core(TM) i3-8130U CPU @ 2.20GHz
+physical id\t: 0
+core id\t\t: {cpu % 2}
+flags\t\t: fpu sse4_1 avx avx2 fma"""
+    for cpu in range(4)
+)
+PI_4_CPUINFO = (
+    "\n\n".join(
+        f"""processor\t: {cpu}
+BogoMIPS\t: 108.00
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU part\t: 0xd08"""
+        for cpu in range(4)
+    )
+    + "\n\nRevision\t: d03114\nModel\t\t: Raspberry Pi 4 Model B Rev 1.4\n"
+)
+
+
+def machine(architecture: str, flags: Iterable[str] = (), compatible: str = "") -> Machine:
+    return Machine(architecture, "a machine", 4, frozenset(flags), tuple(compatible.split()))
+
+
+@pytest.mark.parametrize(
+    ("found", "target"),
+    [
+        (machine("x86_64", ["avx2", "avx512f", "avx512_vnni"]), "x86-64-vnni"),
+        (machine("x86_64", ["avx2", "avx_vnni"]), "x86-64-vnni"),
+        (machine("x86_64", ["avx2", "avx512f"]), "x86-64"),
+        (machine("amd64"), "x86-64"),  # Windows: no flags to read, so the careful choice
+        (machine("aarch64", ["asimddp"], "raspberrypi,5-model-b brcm,bcm2712"), "raspberry-pi-5"),
+        (machine("aarch64", [], "raspberrypi,5-compute-module brcm,bcm2712"), "raspberry-pi-5"),
+        (machine("aarch64", ["asimd"], "raspberrypi,4-model-b brcm,bcm2711"), "raspberry-pi-4"),
+        (machine("aarch64", ["asimd"], "raspberrypi,3-model-b brcm,bcm2837"), "arm64"),
+        (machine("aarch64", ["asimddp", "i8mm"]), "arm64"),
+        (machine("arm64"), "arm64"),  # macOS
+    ],
+)
+def test_host_is_found_by_the_marks_of_the_machine(found: Machine, target: str) -> None:
+    assert host_target(found).id == target
+
+
+@pytest.mark.parametrize("architecture", ["armv7l", "i686", "riscv64", ""])
+def test_machine_without_a_target_is_refused(architecture: str) -> None:
+    # A 32-bit system on a Raspberry Pi 4 has the chip, but not the architecture.
+    with pytest.raises(ArgumentError, match=f"'{architecture}'.*64-bit") as caught:
+        host_target(machine(architecture, compatible="raspberrypi,4-model-b brcm,bcm2711"))
+    assert caught.value.exit_code == 2
+
+
+def test_host_of_this_machine() -> None:
+    found = read_machine()
+    assert found.architecture == platform.machine().lower()
+    assert 1 <= found.cores <= (os.cpu_count() or 1)
+    assert get_target("host") == host_target(found)
+
+
+def test_hyper_threads_are_not_cores() -> None:
+    cpuinfo = parse_cpuinfo(X86_CPUINFO)
+    assert cpuinfo.cores == 2
+    assert cpuinfo.model == "Intel(R) Core(TM) i3-8130U CPU @ 2.20GHz"
+    assert cpuinfo.flags == {"fpu", "sse4_1", "avx", "avx2", "fma"}
+
+
+def test_arm_cpuinfo_has_features_and_a_block_about_the_board() -> None:
+    cpuinfo = parse_cpuinfo(PI_4_CPUINFO)
+    assert cpuinfo.cores == 4
+    assert cpuinfo.model == ""
+    assert cpuinfo.flags == {"fp", "asimd", "evtstrm", "crc32", "cpuid"}
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "no colon here", "flags : avx2"])
+def test_unreadable_cpuinfo_says_nothing(text: str) -> None:
+    assert parse_cpuinfo(text) == ("", 0, frozenset())

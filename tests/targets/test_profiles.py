@@ -1,0 +1,93 @@
+import json
+
+import pytest
+
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.targets.precision import check_precision
+from sam2lite.targets.profile import TargetProfile
+from sam2lite.targets.registry import get_target, list_targets
+
+IDS = ["x86-64-vnni", "x86-64", "raspberry-pi-5", "raspberry-pi-4", "arm64"]
+FACTS = TargetProfile._fields[TargetProfile._fields.index("chip") : -1]
+
+
+def test_targets_are_listed_by_id() -> None:
+    assert [profile.id for profile in list_targets()] == IDS
+    assert [get_target(name).id for name in IDS] == IDS
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-6", "", "X86-64", "jetson-nano"])
+def test_unknown_target_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        get_target(name)
+    assert caught.value.exit_code == 2
+    assert all(known in str(caught.value) for known in ["host", *IDS])
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_every_fact_has_a_source(name: str) -> None:
+    profile = get_target(name)
+    assert set(profile.sources) == set(FACTS)
+    assert all(profile.sources.values())
+    assert all(entry.source and entry.note for entry in profile.precisions)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_profile_survives_json(name: str) -> None:
+    profile = get_target(name)
+    data = json.loads(json.dumps(profile.to_json()))
+    assert set(data) == set(TargetProfile._fields)
+    assert [entry["name"] for entry in data["precisions"]] == ["fp32", "fp16", "int8"]
+    assert data["qdq"]["weight_bits"] == profile.qdq.weight_bits
+    assert data["sources"]["opset"] == profile.sources["opset"]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_fp16_is_refused_with_what_works_instead(name: str) -> None:
+    profile = get_target(name)
+    with pytest.raises(ArgumentError) as caught:
+        check_precision(profile, "fp16")
+    assert name in str(caught.value)
+    assert "casts" in str(caught.value)
+    assert "--precision fp32" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_refused_precisions_point_at_one_that_is_served(name: str) -> None:
+    profile = get_target(name)
+    refused = [entry for entry in profile.precisions if not entry.served]
+    assert refused
+    for entry in refused:
+        assert entry.instead is not None
+        assert check_precision(profile, entry.instead).served
+
+
+@pytest.mark.parametrize("precision", ["int4", "FP32", ""])
+def test_unknown_precision_lists_the_known_ones(precision: str) -> None:
+    with pytest.raises(UnknownNameError, match="fp32, fp16, int8"):
+        check_precision(get_target("arm64"), precision)
+
+
+@pytest.mark.parametrize(
+    ("name", "assured"),
+    [("x86-64-vnni", True), ("x86-64", False), ("raspberry-pi-4", False), ("arm64", False)],
+)
+def test_int8_says_where_a_speed_up_is_not_assured(name: str, assured: bool) -> None:
+    entry = check_precision(get_target(name), "int8")
+    assert ("not assured" not in entry.note) is assured
+
+
+def test_int8_style_follows_the_instruction_set() -> None:
+    styles = {name: get_target(name).qdq for name in IDS}
+    # Without VNNI the sum of two products of U8 and S8 is kept in 16 bits.
+    assert 2 * 255 * 2 ** (styles["x86-64"].weight_bits - 1) < 2**15
+    assert styles["x86-64-vnni"].weight_bits == 8
+    assert {styles[name].activation_dtype for name in IDS[:2]} == {"uint8"}
+    assert {styles[name].activation_dtype for name in IDS[2:]} == {"int8"}
+    assert {styles[name].activation_zero_point for name in IDS[2:]} == {0}
+
+
+def test_raspberry_pis_have_four_threads_and_others_all_cores() -> None:
+    threads = {profile.id: profile.threads for profile in list_targets()}
+    assert threads.pop("raspberry-pi-5") == threads.pop("raspberry-pi-4") == 4
+    assert set(threads.values()) == {None}

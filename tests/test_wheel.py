@@ -1,0 +1,95 @@
+"""The wheel, installed where nothing but the base dependencies is."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+COMMANDS = {
+    "sam2lite": [
+        "track", "inspect", "verify", "compare", "models", "targets", "doctor", "clips", "demo",
+    ],
+    "sam2lite-export": ["onnx", "ort"],
+    "sam2lite-bench": [],
+}  # fmt: skip
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sam2lite
+failed = {}
+for module in pkgutil.walk_packages(sam2lite.__path__, "sam2lite.", onerror=lambda name: None):
+    try:
+        importlib.import_module(module.name)
+    except Exception as error:
+        failed[module.name] = f"{type(error).__name__}: {error}"
+print(json.dumps(failed))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(folder)]
+    subprocess.run([*command, str(ROOT)], check=True, stdout=subprocess.DEVNULL)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def base_venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    venv = tmp_path_factory.mktemp("base") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    command = [str(venv / "bin" / "pip"), "install", "--quiet", "-c", str(ROOT / "constraints.txt")]
+    subprocess.run([*command, str(wheel)], check=True)
+    return venv / "bin"
+
+
+def test_wheel_holds_the_package_only(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    folders = {name.split("/")[0] for name in names}
+    assert {name for name in folders if not name.endswith(".dist-info")} == {"sam2lite"}
+    assert "sam2lite/py.typed" in names
+
+
+def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [base_venv / "python", "-c", IMPORT_ALL],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    failed = json.loads(done.stdout)
+    # Networks are classes of torch; without it their package says how to get it.
+    networks = failed.pop("sam2lite.models")
+    assert "pip install 'sam2lite[export]'" in networks
+    assert failed == {}
+
+
+@pytest.mark.parametrize("program", COMMANDS)
+def test_every_help_works_without_extras(base_venv: Path, program: str, tmp_path: Path) -> None:
+    for command in [[], *([name] for name in COMMANDS[program])]:
+        done = subprocess.run(
+            [base_venv / program, *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Usage" in done.stdout
+
+
+def test_export_without_extras_says_what_to_install(base_venv: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [base_venv / "sam2lite-export", "ort", "-o", str(tmp_path / "b")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "pip install 'sam2lite[export]'" in done.stderr
+    assert "Traceback" not in done.stderr

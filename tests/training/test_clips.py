@@ -1,0 +1,297 @@
+"""Procedural clips: determinism, exact labels, every effect, clicks."""
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import cv2
+import numpy as np
+import pytest
+
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.training.clips import (
+    Clip,
+    ClipConfig,
+    Effect,
+    first_click,
+    generate_clip,
+)
+from sam2lite.training.clips.actors import Actor
+from sam2lite.training.clips.outlines import KINDS, VERTICES, draw_outline
+from sam2lite.training.clips.raster import draw_actor
+from sam2lite.training.clips.scene import draw_scene
+
+SMALL = ClipConfig(height=48, width=64, frames=6)
+EFFECTS = [field.name for field in fields(ClipConfig) if isinstance(field.default, Effect)]
+STILL = replace(
+    SMALL,
+    leave_probability=0.0,
+    occluder_probability=0.0,
+    **{name: Effect(0.0, 1.0) for name in EFFECTS},
+)
+
+
+def same(a: Clip, b: Clip) -> bool:
+    return np.array_equal(a.frames_rgb_thwc, b.frames_rgb_thwc) and np.array_equal(
+        a.labels_thw, b.labels_thw
+    )
+
+
+def digest(clip: Clip) -> str:
+    return hashlib.sha256(clip.frames_rgb_thwc.tobytes() + clip.labels_thw.tobytes()).hexdigest()
+
+
+# Determinism
+
+
+def test_a_seed_gives_the_same_clip_in_any_order() -> None:
+    forward = [generate_clip(seed, SMALL) for seed in range(4)]
+    backward = [generate_clip(seed, SMALL) for seed in reversed(range(4))][::-1]
+    assert all(same(a, b) for a, b in zip(forward, backward, strict=True))
+    assert not same(forward[0], forward[1])
+
+
+def test_a_seed_gives_the_same_clip_in_another_process() -> None:
+    program = (
+        "import hashlib; from sam2lite.training.clips import ClipConfig, generate_clip;"
+        "c = generate_clip(7, ClipConfig(height=48, width=64, frames=6));"
+        "print(hashlib.sha256(c.frames_rgb_thwc.tobytes() + c.labels_thw.tobytes()).hexdigest())"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert printed == digest(generate_clip(7, SMALL))
+
+
+def test_seed_spaces_share_nothing() -> None:
+    assert not same(generate_clip(3, SMALL), generate_clip(3, replace(SMALL, seed_space=1)))
+
+
+def test_clips_do_not_touch_global_random_state() -> None:
+    np.random.seed(1)
+    before = np.random.random(3)
+    np.random.seed(1)
+    generate_clip(0, SMALL)
+    assert np.array_equal(before, np.random.random(3))
+
+
+# Labels
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_clip_is_consistent(seed: int) -> None:
+    clip = generate_clip(seed, SMALL)
+    assert clip.frames_rgb_thwc.shape == (6, 48, 64, 3)
+    assert clip.frames_rgb_thwc.dtype == clip.labels_thw.dtype == np.uint8
+    assert clip.object_ids == sorted(set(np.unique(clip.labels_thw).tolist()) - {0})
+    for column, object_id in enumerate(clip.object_ids):
+        area = (clip.labels_thw == object_id).sum((1, 2))
+        assert np.array_equal(clip.visible_area_tn[:, column], area)
+
+
+def flat_actor(label: int, outline: np.ndarray, radius_px: float, centre: float) -> Actor:
+    pose = np.array([[[radius_px, 0.0, centre], [0.0, radius_px, centre]]])
+    skin = np.full((16, 16, 3), 255, np.uint8)
+    return Actor(label, skin, 1.02 * float(np.abs(outline).max()), outline, outline[None], pose)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_mask_is_the_outline_to_half_a_pixel(kind) -> None:
+    outline = kind(np.random.default_rng(5))
+    actor = flat_actor(9, outline, 30.0, 63.7)
+    frame, labels = np.zeros((128, 128, 3), np.uint8), np.zeros((128, 128), np.uint8)
+    polygon = actor.polygons()[0]
+    draw_actor(frame, labels, actor, polygon, actor.poses[0], np.zeros(2))
+
+    assert np.array_equal(labels == 9, frame[..., 0] > 127)
+    contour = polygon.astype(np.float32).reshape(-1, 1, 2)
+    depth = np.array(
+        [[cv2.pointPolygonTest(contour, (x, y), True) for x in range(128)] for y in range(128)]
+    )
+    assert (labels[depth > 0.75] == 9).all()
+    assert (labels[depth < -0.75] == 0).all()
+    x, y = polygon.T
+    area = 0.5 * (x @ np.roll(y, -1) - y @ np.roll(x, -1))
+    assert (labels == 9).sum() == pytest.approx(area, rel=0.02)
+
+
+def test_motion_blur_stays_out_of_the_mask() -> None:
+    actor = flat_actor(1, KINDS[0](np.random.default_rng(0)), 8.0, 32.0)
+    labels = np.zeros((2, 64, 64), np.uint8)
+    frames = np.zeros((2, 64, 64, 3), np.uint8)
+    for index, motion in enumerate((0.0, 12.0)):
+        motion_xy = np.array([motion, 0.0])
+        polygon = actor.polygons()[0]
+        draw_actor(frames[index], labels[index], actor, polygon, actor.poses[0], motion_xy)
+    assert np.array_equal(labels[0], labels[1])
+    lit = (frames[..., 0] > 10).any(1).sum(1)  # columns
+    assert lit[1] == pytest.approx(lit[0] + 12, abs=3)
+
+
+def test_the_later_actor_hides_the_earlier_one() -> None:
+    circle = KINDS[0](np.random.default_rng(0))
+    frame, labels = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    for label, radius_px in ((1, 20.0), (2, 10.0), (0, 5.0)):
+        actor = flat_actor(label, circle, radius_px, 32.0)
+        draw_actor(frame, labels, actor, actor.polygons()[0], actor.poses[0], np.zeros(2))
+    assert [labels[32, x] for x in (32, 40, 48, 60)] == [0, 2, 1, 0]
+
+
+def test_an_actor_outside_the_frame_leaves_it_untouched() -> None:
+    actor = flat_actor(1, KINDS[0](np.random.default_rng(0)), 8.0, -50.0)
+    frame, labels = np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8)
+    draw_actor(frame, labels, actor, actor.polygons()[0], actor.poses[0], np.zeros(2))
+    assert not frame.any()
+    assert not labels.any()
+
+
+@pytest.mark.parametrize("size", [0.06, 0.70])
+def test_object_size_is_the_diameter_of_the_same_area(size: float) -> None:
+    config = replace(STILL, object_size=(size, size), objects=(3, 3))
+    for actor in draw_scene(np.random.default_rng(1), config).actors:
+        area = cv2.contourArea(actor.polygons()[0].astype(np.float32))
+        assert area == pytest.approx(np.pi * (0.5 * size * 48) ** 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_outlines_hold_their_centre(seed: int) -> None:
+    outline = draw_outline(np.random.default_rng(seed))
+    assert outline.shape == (VERTICES, 2)
+    assert cv2.pointPolygonTest(outline.astype(np.float32)[:, None], (0, 0), False) > 0
+
+
+# Effects
+
+
+def test_without_effects_nothing_moves() -> None:
+    clip = generate_clip(2, STILL)
+    assert (clip.frames_rgb_thwc == clip.frames_rgb_thwc[0]).all()
+    assert (clip.labels_thw == clip.labels_thw[0]).all()
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_every_effect_changes_the_clip(name: str) -> None:
+    base = replace(STILL, pan=Effect(1.0, 1.0))  # parallax and motion blur need some motion
+    effect = Effect(1.0, 2.0 * getattr(base, name).strength)
+    without, with_effect = generate_clip(4, base), generate_clip(4, replace(base, **{name: effect}))
+    assert not np.array_equal(without.frames_rgb_thwc, with_effect.frames_rgb_thwc)
+
+
+@pytest.mark.parametrize("name", ["gain", "vignette", "blur", "motion_blur", "noise"])
+def test_the_lens_leaves_the_labels_alone(name: str) -> None:
+    changed = replace(SMALL, **{name: Effect(1.0, 1.0)})
+    plain = replace(SMALL, **{name: Effect(0.0, 1.0)})
+    assert np.array_equal(generate_clip(5, plain).labels_thw, generate_clip(5, changed).labels_thw)
+
+
+def alike(skin: np.ndarray, other: np.ndarray) -> bool:
+    same_size = skin.shape == other.shape
+    return same_size and np.corrcoef(skin.ravel(), other.ravel())[0, 1] > 0.98
+
+
+def test_twins_share_texture_or_shape() -> None:
+    config = replace(STILL, objects=(4, 4), twin_probability=1.0)
+    actors = sorted(draw_scene(np.random.default_rng(3), config).actors, key=lambda a: a.label)
+    for actor in actors[1:]:
+        earlier = actors[: actor.label - 1]
+        assert any(alike(actor.skin, it.skin) or actor.outline is it.outline for it in earlier)
+
+
+def test_objects_leave_and_return() -> None:
+    config = replace(
+        STILL, frames=24, objects=(1, 1), object_size=(0.1, 0.2), leave_probability=1.0
+    )
+    for seed in range(10):
+        shown = generate_clip(seed, config).visible_frames(1)
+        assert shown[0] == 0
+        assert shown[-1] == 23
+        assert len(shown) < 24
+
+
+def test_an_occluder_hides_objects_for_a_while() -> None:
+    config = replace(STILL, frames=24, objects=(1, 1), object_size=(0.7, 0.7))
+    crossed = replace(config, occluder_probability=1.0)
+    areas = [generate_clip(6, item).visible_area_tn[:, 0] for item in (config, crossed)]
+    assert (areas[1] <= areas[0]).all()
+    assert areas[1].min() < 0.9 * areas[0].min()
+
+
+@pytest.mark.parametrize("frames", [3, 5, 24, 60])
+@pytest.mark.parametrize("object_size", [(0.06, 0.7), (0.9, 0.9)])
+def test_a_hidden_object_is_gone_in_the_middle_and_back_at_the_end(
+    frames: int, object_size: tuple[float, float]
+) -> None:
+    config = replace(SMALL, frames=frames, object_size=object_size, hide_object=True)
+    for seed in range(6):
+        shown = generate_clip(seed, config).visible_frames(1)
+        middle = set(range(max(1, int(0.4 * (frames - 1))), int(0.6 * (frames - 1)) + 1))
+        assert middle
+        assert not middle & set(shown)
+        assert shown[0] == 0
+        assert shown[-1] == frames - 1
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (33, 200), (500, 40)])
+def test_any_size_of_frame(shape: tuple[int, int]) -> None:
+    clip = generate_clip(0, ClipConfig(height=shape[0], width=shape[1], frames=1))
+    assert clip.frames_rgb_thwc.shape == (1, *shape, 3)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"height": 8},
+        {"width": 5000},
+        {"frames": 0},
+        {"frames": 2, "hide_object": True},
+        {"seed_space": -1},
+        {"objects": (0, 3)},
+        {"objects": (5, 2)},
+        {"objects": (2, 17)},
+        {"object_size": (0.5, 0.1)},
+        {"object_size": (float("nan"), 0.5)},
+        {"twin_probability": 1.5},
+        {"noise": Effect(0.5, -1.0)},
+        {"zoom": Effect(float("nan"), 0.1)},
+    ],
+)
+def test_a_bad_configuration_is_refused_by_name(change: dict) -> None:
+    with pytest.raises(ArgumentError, match=next(iter(change))):
+        replace(SMALL, **change)
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="-1"):
+        generate_clip(-1, SMALL)
+
+
+# Clicks
+
+
+def hand_made(labels_thw: np.ndarray) -> Clip:
+    frames = np.zeros((*labels_thw.shape, 3), np.uint8)
+    return Clip(frames, labels_thw, [2], (labels_thw == 2).sum((1, 2))[:, None])
+
+
+def test_a_click_is_the_deepest_pixel_of_the_first_frame_that_shows_the_object() -> None:
+    labels = np.zeros((3, 20, 30), np.uint8)
+    labels[1, 5:14, 10:19] = 2
+    labels[2, 0:3, 0:3] = 2
+    clip = hand_made(labels)
+    assert clip.visible_frames(2) == [1, 2]
+    assert first_click(clip, 2) == (14, 9)
+
+
+def test_a_click_keeps_clear_of_the_edge_of_the_frame() -> None:
+    labels = np.zeros((1, 20, 30), np.uint8)
+    labels[0, :9, :9] = 2
+    assert first_click(hand_made(labels), 2) == (4, 4)
+
+
+def test_an_object_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="known: 2"):
+        first_click(hand_made(np.full((1, 4, 4), 2, np.uint8)), 7)
