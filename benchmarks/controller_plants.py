@@ -11,8 +11,9 @@ counts, because 5 % of noise cannot tell them apart in 15 frames. On the continu
 rungs are 8 px apart, a frame is right within 10 % of the budget. A step is settled where ten right
 frames in a row begin.
 
-Beside the controller's presets there is `no-model`: the published gains with everything that the
-PID itself can have (normalised error, anti-windup, hysteresis, dwell), but on the raw frame time.
+Beside the controller's presets there are variants that each lack something: `p-only` has no ki and
+kd, `no-hysteresis` says it, and `no-model` has the published gains with everything that the PID
+itself can have (normalised error, anti-windup, hysteresis, dwell), but the raw frame time.
 """
 
 import argparse
@@ -25,14 +26,20 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from sam2lite.runtimes.controller import FrameController
-from sam2lite.runtimes.controller.pid import Gains
 from sam2lite.runtimes.controller.presets import PRESETS
 
-PRESETS["no-model"] = PRESETS["paper"]._replace(
-    gains=Gains(kp=0.1, ki=0.01, kd=0.05, max_step=0.05, integral_zone=0.1),
-    normalised=True,
-    hysteresis=PRESETS["default"].hysteresis,
-    dwell=PRESETS["default"].dwell,
+DEFAULT, PAPER = PRESETS["default"], PRESETS["paper"]
+PRESETS.update(
+    {
+        "p-only": DEFAULT._replace(gains=DEFAULT.gains._replace(ki=0.0, kd=0.0)),
+        "no-hysteresis": DEFAULT._replace(hysteresis=0.0),
+        "no-model": PAPER._replace(
+            gains=PAPER.gains._replace(integral_zone=DEFAULT.gains.integral_zone),
+            normalised=True,
+            hysteresis=DEFAULT.hysteresis,
+            dwell=DEFAULT.dwell,
+        ),
+    }
 )
 
 RUNGS = (240, 288, 336, 384, 432, 480)
@@ -222,7 +229,7 @@ def main() -> None:
     options = parser.parse_args()
     results = [
         measure(device, preset, noise, options.seeds)
-        for preset in ("default", "no-model", "paper")
+        for preset in PRESETS
         for noise in (0.0, 0.05)
         for device in DEVICES
     ]

@@ -5,7 +5,7 @@ activations, S8 per-channel weights, MinMax over three random inputs) and the fo
 one after the other, FP32 and INT8 interleaved, in a worker process per thread count with one
 thread pool for all sessions. Random weights say nothing about accuracy, only about time.
 
-    .venv/bin/python benchmarks/encoder_candidates.py --json benchmarks/results/encoder_candidates.json
+    .venv/bin/python benchmarks/encoder_candidates.py --json FILE
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def quantise(source: Path, target: Path, feeds: list[dict[str, Any]]) -> None:
     excluded = [
         node.name
         for node in model.graph.node
-        # MatMuls without a weight matrix are attention; additions elsewhere than between convolutions
-        # cost accuracy and save no time (both stay in float).
+        # MatMuls without a weight matrix are attention; additions elsewhere than between
+        # convolutions cost accuracy and save no time (both stay in float).
         if (node.op_type == "MatMul" and not matrices & set(node.input))
         # A kernel over three colours has too short a dot product to gain from INT8.
         or (node.op_type == "Conv" and node.input[1] in colour_kernels)
@@ -141,8 +141,11 @@ def prepare(config: Sam2LiteConfig, rung: int, folder: Path) -> None:
             onnx.save(simplified, int8)
             continue
         feeds = [
-            {name: x.numpy() for name, x in zip(spec.input_names, example_inputs(spec, s), strict=True)}
-            for s in range(3)
+            {
+                name: x.numpy()
+                for name, x in zip(spec.input_names, example_inputs(spec, seed), strict=True)
+            }
+            for seed in range(3)
         ]
         quantise(fp32, int8, feeds)
 
@@ -196,9 +199,7 @@ def work(folder: Path, rung: int, config: Sam2LiteConfig, threads: int, rounds: 
                 "fp32_ms": round(median(totals["fp32"]), 2),
                 "int8_ms": round(median(totals["int8"]), 2),
                 "speedup": round(median(ratios), 2),
-                "speedup_quartiles": [
-                    round(q, 2) for q in statistics.quantiles(ratios, n=4)[::2]
-                ],
+                "speedup_quartiles": [round(q, 2) for q in statistics.quantiles(ratios, n=4)[::2]],
             }
         )
     )
@@ -214,8 +215,9 @@ def study(size: str, kind: str, rung: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         prepare(config, rung, Path(temporary))
         for threads in (1, 2):
-            command = [sys.executable, __file__, "--size", size, "--kind", kind, "--rung", str(rung)]
-            command += ["--rounds", str(rounds), "--worker", temporary, str(threads)]
+            command = [sys.executable, __file__, "--size", size, "--kind", kind]
+            command += ["--rung", str(rung), "--rounds", str(rounds)]
+            command += ["--worker", temporary, str(threads)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             row[f"threads_{threads}"] = json.loads(done.stdout.splitlines()[-1])
     row["load_average"] = round(os.getloadavg()[0], 1)

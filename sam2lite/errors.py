@@ -51,9 +51,8 @@ class DependencyError(Sam2LiteError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            "{} needs the package '{}', which is not installed; run: pip install 'sam2lite[{}]'".format(
-                purpose, package, extra
-            )
+            "{} needs the package '{}', which is not installed; "
+            "run: pip install 'sam2lite[{}]'".format(purpose, package, extra)
         )
 
 

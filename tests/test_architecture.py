@@ -23,8 +23,8 @@ LAYERS = (
 )
 DEVICE_CODE = ("__init__.py", "errors.py", "contracts", "targets", "runtimes")
 # NumPy names that JetPack 4's NumPy 1.13 does not have.
-TOO_NEW_NUMPY = {"default_rng", "stack_arrays", "take_along_axis", "put_along_axis", "bool", "quantile"}
-TOO_NEW_NUMPY |= {"flip", "concat", "astype", "permute_dims", "sliding_window_view"}
+TOO_NEW_NUMPY = {"default_rng", "take_along_axis", "put_along_axis", "bool", "quantile", "concat"}
+TOO_NEW_NUMPY |= {"astype", "permute_dims", "sliding_window_view"}
 BASE_PACKAGES = {"numpy", "cv2", "onnxruntime", "typer", "rich"}
 
 

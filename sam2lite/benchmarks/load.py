@@ -45,11 +45,7 @@ class CpuLoad:
                 )
                 self._workers.append(worker)
             for worker in self._workers:
-                if worker.stdout is None or worker.stdout.read(1) != load_worker.READY:
-                    raise Sam2LiteError(
-                        f"a process of the competing load did not start (exit code "
-                        f"{worker.wait(_END_TIMEOUT_S)}); run again without --load"
-                    )
+                _await_ready(worker)
         except BaseException:
             self._end()
             raise
@@ -93,3 +89,11 @@ class CpuLoad:
                 worker.kill()
                 worker.wait()
         self._workers.clear()
+
+
+def _await_ready(worker: subprocess.Popen[bytes]) -> None:
+    if worker.stdout is None or worker.stdout.read(1) != load_worker.READY:
+        raise Sam2LiteError(
+            "a process of the competing load did not start (exit code "
+            f"{worker.wait(_END_TIMEOUT_S)}); see what it wrote above, or run without a load"
+        )

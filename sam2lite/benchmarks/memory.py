@@ -14,7 +14,8 @@ def peak_rss_mb() -> float:
     """Return the most resident memory this process ever held, MB of 10^6 bytes.
 
     It is the kernel's high-water mark. `getrusage` has one too, but that one survives `exec` and so
-    may be the peak of whatever started this process.
+    may be the peak of whatever started this process. The kernel counts in batches for each core, so
+    either figure may be off by a fraction of a megabyte.
     """
     return _field_mb("VmHWM")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle
 from multiprocessing import get_context
 
 import cv2
@@ -88,7 +89,7 @@ class _JpegLoop(FrameSource):
         super().__init__("synthetic", _decode(jpegs[0]), _FPS, None)
 
     def _frames(self) -> Iterator[Frame]:
-        return map(_decode, self._there_and_back)
+        return map(_decode, cycle(self._there_and_back))
 
 
 def _encode(frame_rgb: Frame) -> bytes:

@@ -9,8 +9,11 @@ import typer
 
 from sam2lite import __version__
 from sam2lite.errors import Sam2LiteError
+from sam2lite.runtimes import ort
+from sam2lite.runtimes.bundle import Bundle
 
 _debug = False
+_owns_process = False
 
 
 def make_app(title: str, commands: list[Callable[..., None]]) -> typer.Typer:
@@ -35,12 +38,28 @@ def run_app(app: typer.Typer) -> None:
     A user's mistake is one sentence on standard error; a traceback only with --debug. Typer itself
     answers for wrong options (2) and for Ctrl-C (1).
     """
+    global _owns_process
+    _owns_process = True
     try:
         app()
     except Sam2LiteError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+
+
+def share_threads(bundle: Bundle, threads: int | None) -> None:
+    """Let all sessions share one thread pool, if the process is a command's and nobody else's.
+
+    Args:
+        bundle: whose target says how many threads there are by default.
+        threads: what the user asked for, if anything.
+
+    Raises:
+        SessionError: the pool has another size already.
+    """
+    if _owns_process:
+        ort.share_threads(threads or bundle.default_threads())
 
 
 def _fail(message: str, code: int) -> None:

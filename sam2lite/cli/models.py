@@ -1,7 +1,7 @@
 """`sam2lite models`: the SAM2-Lite family and its parameters."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,7 +20,7 @@ def models(
     """List the networks: parameters by module, memory budget, rungs."""
     from sam2lite.models.checkpoint import resolve_model
 
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name in PUBLISHED_MILLIONS if model is None else [model]:
         checkpoint = resolve_model(name)
         rows[name] = {

@@ -37,9 +37,9 @@ IMAGE_ENCODER = GraphSpec(
 )
 MASK_DECODER = GraphSpec(
     "mask_decoder",
-    inputs=_FEATURES
-    + _MEMORY
-    + (
+    inputs=(
+        *_FEATURES,
+        *_MEMORY,
         TensorSpec("memory_age_bn", "float32", (1, "B")),  # normalised, 0..1
         TensorSpec("memory_bias_b11n", "float32", (1, 1, 1, "B")),  # 0 seen, -1e4 not
         TensorSpec("prompt_xy_norm_bpc", "float32", (1, "P", 2)),  # x, y in 0..1 of the frame
@@ -62,13 +62,15 @@ MEMORY_ENCODER = GraphSpec(
         TensorSpec("mask_logits_b1hw", "float32", (1, 1, "H4", "H4")),  # of the chosen candidate
         TensorSpec("object_pointer_bc", "float32", (1, "C")),  # of the chosen candidate
     ),
-    outputs=_TOKENS + (TensorSpec("token_uncertainty_bn", "float32", (1, "K")),),
+    outputs=(*_TOKENS, TensorSpec("token_uncertainty_bn", "float32", (1, "K"))),
 )
 MEMORY_SELECT = GraphSpec(
     "memory_select",
-    inputs=_MEMORY
-    + _TOKENS
-    + (TensorSpec("candidate_meta_bnc", "float32", (1, "B+K", META_COLUMNS)),),
+    inputs=(
+        *_MEMORY,
+        *_TOKENS,
+        TensorSpec("candidate_meta_bnc", "float32", (1, "B+K", META_COLUMNS)),
+    ),
     outputs=(
         TensorSpec("kept_key_bnc", "float32", (1, "B", "C")),
         TensorSpec("kept_value_bnc", "float32", (1, "B", "C")),
@@ -78,7 +80,7 @@ MEMORY_SELECT = GraphSpec(
 )
 
 RUNG_GRAPHS = (IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER)
-GRAPHS = RUNG_GRAPHS + (MEMORY_SELECT,)
+GRAPHS = (*RUNG_GRAPHS, MEMORY_SELECT)
 
 
 def graph_dims(rung: int, d: int, c8: int, c4: int, budget: int) -> Dict[str, int]:

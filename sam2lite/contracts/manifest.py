@@ -117,7 +117,9 @@ def loads(text: str, where: str) -> Manifest:
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise BundleError("{} is not valid JSON ({}); export the bundle again".format(where, error))
+        raise BundleError(
+            "{} is not valid JSON ({}); export the bundle again".format(where, error)
+        ) from None
     if not isinstance(data, dict) or "schema_version" not in data:
         raise BundleError("{} is not a SAM2-Lite manifest: it has no schema_version".format(where))
     version = data["schema_version"]
@@ -139,7 +141,7 @@ def loads(text: str, where: str) -> Manifest:
             "{} lacks or misstates a field ({}: {}); export the bundle again".format(
                 where, type(error).__name__, error
             )
-        )
+        ) from None
 
 
 def _parse(data: Mapping[str, Any]) -> Manifest:

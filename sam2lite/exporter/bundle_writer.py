@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite import __version__
 from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
-from sam2lite.contracts.loop import TOKENS_PER_FRAME, MEMORY_CHANNELS, WINDOW_MAX
+from sam2lite.contracts.loop import MEMORY_CHANNELS, TOKENS_PER_FRAME, WINDOW_MAX
 from sam2lite.contracts.manifest import (
     GRAPHS_FOLDER,
     MANIFEST_FILE,

@@ -1,7 +1,7 @@
 """Loop parity: a whole clip through a bundle's frame loop and through PyTorch's, side by side.
 
-Graph parity says that each graph computes what its module does. Loop parity says that the loop around
-them does too: memory, ages, windows, corrections, absent objects and changes of rung. Errors
+Graph parity says that each graph computes what its module does. Loop parity says that the loop
+around them does too: memory, ages, windows, corrections, absent objects and changes of rung. Errors
 accumulate in it, and one wrong rule shows at once.
 """
 
@@ -16,9 +16,12 @@ import numpy as np
 from sam2lite.errors import VerificationError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sam2lite.models.sam2lite.network import Sam2Lite
     from sam2lite.runtimes.bundle import Bundle
     from sam2lite.runtimes.results import ObjectResult
+    from sam2lite.training.clips import Clip
 
 FRAMES = 24
 CORRECTED_AT = 7
@@ -62,14 +65,16 @@ class LoopParity:
     decisions_differ: int = 0
     first_divergence: int | None = None
 
-    def add(self, frame: int, actual: ObjectResult, logits_hw: Any, score: Any, present: bool) -> None:
+    def add(
+        self, frame: int, actual: ObjectResult, logits_hw: Tensor, score: Tensor, present: bool
+    ) -> None:
         """Compare one object on one frame.
 
         Args:
             frame: its index.
             actual: of the bundle's loop.
-            logits_hw: of the reference, a tensor [H4, H4].
-            score: of the reference, a 0-d tensor.
+            logits_hw: of the reference, [H4, H4].
+            score: of the reference, 0-d.
             present: whether the reference judged the object present.
         """
         expected = logits_hw.numpy()
@@ -114,6 +119,14 @@ class LoopParity:
         return dataclasses.asdict(self)
 
 
+def parity_clip(seed: int) -> Clip:
+    """Return the clip that loops are compared on: 24 frames, the first object hides and returns."""
+    from sam2lite.training.clips import ClipConfig, generate_clip
+
+    config = ClipConfig(height=270, width=480, frames=FRAMES, objects=(3, 4), hide_object=True)
+    return generate_clip(seed, config)
+
+
 def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
     """Follow two objects through a procedural clip in both loops.
 
@@ -132,16 +145,21 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
     from sam2lite.runtimes.motion import MotionSignal
     from sam2lite.runtimes.prompts import Prompt
     from sam2lite.runtimes.segmenter import VideoSegmenter
-    from sam2lite.training.clips import ClipConfig, first_click, generate_clip
+    from sam2lite.training.clips import first_click
 
-    config = ClipConfig(height=270, width=480, frames=FRAMES, objects=(3, 4), hide_object=True)
-    clip = generate_clip(seed, config)
+    clip = parity_clip(seed)
     height, width = clip.labels_thw.shape[1:]
     first, second = clip.object_ids[:2]
     rows, columns = np.nonzero(clip.labels_thw[0] == second)
     box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    prompts = {first: {"points": [first_click(clip, first)]}, second: {"box": box}}
-    correction = {"points": [(width // 3, height // 3), (width - 5, 4)], "labels": [1, 0]}
+    prompts: dict[int, dict[str, Any]] = {
+        first: {"points": [first_click(clip, first)]},
+        second: {"box": box},
+    }
+    correction: dict[str, Any] = {
+        "points": [(width // 3, height // 3), (width - 5, 4)],
+        "labels": [1, 0],
+    }
 
     rungs = bundle.manifest.rungs
     report = LoopParity(frames=FRAMES, objects=len(prompts), rungs=[rungs[-1]])

@@ -11,9 +11,11 @@ import numpy as np
 import onnxruntime as ort
 
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.errors import VerificationError
+from sam2lite.errors import ExportError, VerificationError
 from sam2lite.exporter.selection import Arrays, Ranking, match_rows, run_unpruned
 from sam2lite.exporter.trace import example_inputs
+from sam2lite.runtimes.ort import session_options
+from sam2lite.targets.machine import read_machine
 
 if TYPE_CHECKING:
     import onnx
@@ -59,10 +61,10 @@ def compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:
         raise VerificationError(
             f"cannot compare tensors of shapes {list(actual.shape)} and {list(expected.shape)}"
         )
+    if not (np.isfinite(actual).all() and np.isfinite(expected).all()):
+        return UNUSABLE
     wanted = expected.astype(np.float64)
     error = actual.astype(np.float64) - wanted
-    if not np.isfinite(error).all():
-        return UNUSABLE
     max_abs = float(np.abs(error).max(initial=0.0))
     if max_abs == 0.0:
         return ErrorStatistics(0.0, 0.0, math.inf)
@@ -77,19 +79,23 @@ def compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:
 
 
 def run_onnx(model: onnx.ModelProto | Path, feeds: Arrays, *, optimise: bool = True) -> Arrays:
-    """Return a graph's outputs by name, computed by onnxruntime on one CPU thread.
+    """Return a graph's outputs by name, computed by onnxruntime on the CPU.
 
     A model in memory must not have external data; pass the path of one that has.
+
+    Raises:
+        ExportError: onnxruntime refuses the graph or the inputs.
     """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
+    options = session_options(None, read_machine().cores)
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
-    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    outputs = [output.name for output in session.get_outputs()]
-    return dict(zip(outputs, session.run(outputs, feeds), strict=True))
+    try:
+        session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, feeds), strict=True))
+    except Exception as error:  # onnxruntime's own errors share no base class
+        raise ExportError(f"onnxruntime {ort.__version__} cannot run the graph: {error}") from error
 
 
 def graph_parity(

@@ -1,7 +1,7 @@
 """Trace one module to ONNX at a fixed shape.
 
 The TorchScript-based exporter is used for every opset: it gives the opset that was asked for, 13
-included, keeps the module path in node names, and is quicker (docs/adr/0002-torchscript-exporter.md).
+included, keeps the module path in node names, and is quicker: ADR 0002 in docs/adr.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
-from sam2lite.contracts.graphs import GraphSpec
-from sam2lite.contracts.tensors import TensorSpec
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ArgumentError, ExportError
 
 if TYPE_CHECKING:
@@ -59,7 +58,8 @@ def example_inputs(spec: GraphSpec, seed: int = 0) -> list[torch.Tensor]:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the default operator set that a model really declares."""
-    return next(int(entry.version) for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
+    default = ("", "ai.onnx")
+    return next(int(entry.version) for entry in model.opset_import if entry.domain in default)
 
 
 def check_opset(opset: int) -> None:
@@ -86,13 +86,13 @@ def trace(module: nn.Module, spec: GraphSpec, opset: int) -> onnx.ModelProto:
     try:
         with warnings.catch_warnings(), torch.no_grad():
             # Shapes are static by design, so a Python number taken from one is what we want.
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", UserWarning)
             torch.onnx.export(
                 module.eval(),
                 tuple(example_inputs(spec)),
-                buffer,
+                buffer,  # type: ignore[arg-type]  # a stream does, whatever the stub says
                 dynamo=False,
                 opset_version=opset,
                 input_names=spec.input_names,

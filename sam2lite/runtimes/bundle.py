@@ -46,6 +46,12 @@ class Bundle:
     ) -> Session:
         """Open one graph by its key, such as `mask_decoder@480` or `memory_select`.
 
+        Args:
+            key: of the graph in the manifest.
+            threads: of the shared pool, or of the session's own if there is none; if not given,
+                what the shared pool has, or else the target's default.
+            provider: ONNX Runtime's execution provider; the CPU's if not given.
+
         Raises:
             SessionError: the backend is not available or cannot load the graph.
         """
@@ -58,7 +64,7 @@ class Bundle:
         return ort.OrtSession(
             entry.spec,
             os.path.join(self.path, *entry.file.split("/")),
-            threads or self.default_threads(),
+            ort.session_options(threads, self.default_threads()),
             arena=bool(self.manifest.target.get("arena", True)),
             provider=provider or ort.CPU,
         )

@@ -10,7 +10,7 @@ from sam2lite.contracts import loop
 def normalised_age(age_frames: np.ndarray) -> np.ndarray:
     """Map ages in frames to 0..1 on a log scale, float32; the horizon is 255 frames."""
     clipped = np.minimum(age_frames, loop.AGE_HORIZON_FRAMES)
-    scaled = np.log1p(clipped) / np.log1p(float(loop.AGE_HORIZON_FRAMES))
+    scaled = np.log1p(clipped) / np.log1p(float(loop.AGE_HORIZON_FRAMES))  # type: np.ndarray
     return scaled.astype(np.float32)
 
 
@@ -94,7 +94,7 @@ class MemoryBank:
         anchors = np.unique(columns["ordinal"][columns["valid"] & columns["anchor"]])
         # Half of the bank: with more, a much corrected object would have no room to be tracked in.
         if anchor and len(anchors) >= self.budget // loop.TOKENS_PER_FRAME // 2:
-            columns["valid"] &= columns["ordinal"] != anchors[min(1, len(anchors) - 1)]
+            columns["valid"] &= ~np.isin(columns["ordinal"], anchors[1:2])  # the first one stays
 
     def state(self) -> Dict[str, np.ndarray]:
         """Return plain arrays for a state file, keys and values aside."""

@@ -1,5 +1,6 @@
 """One object through the graphs of one frame: decode, choose, remember."""
 
+import math
 from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
@@ -107,7 +108,7 @@ class ObjectTrack:
         if prompt is not None and prompt.mask_hw is not None and mask_b1hw is not None:
             logits = mask_b1hw[0, 0]  # the user knows better than the network
         prompted = prompt is not None
-        finite = _finite(iou_m) and np.isfinite(score) and _finite(pointer_bc) and _finite(logits)
+        finite = _finite(iou_m) and math.isfinite(score) and _finite(pointer_bc) and _finite(logits)
         present = finite and (prompted or score > 0.0)
         stored = present and self._store(frame, loader, motion, logits, pointer_bc, prompted)
         decision = Decision(

@@ -1,7 +1,9 @@
 """ONNX Runtime adapter.
 
-All sessions share one thread pool. Four sessions with spinning pools of their own, on two cores, ran
-four times slower than with one (docs/adr/0003-one-thread-pool.md).
+Four sessions with spinning thread pools of their own, on two cores, ran far slower than with one
+pool for all (docs/adr/0003-one-thread-pool.md). That pool belongs to the whole process: once it is
+there, ONNX Runtime refuses every session, anybody's, that does not use it. So a program of its own
+calls `share_threads`, as our commands do; a library must not, and then pools do not spin.
 """
 
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -21,7 +23,7 @@ _DTYPES = {
     "tensor(int32)": "int32",
     "tensor(int64)": "int64",
 }
-_pool_threads = None  # type: Optional[int]
+_shared_threads: Optional[int] = None
 
 
 def is_available() -> Tuple[bool, str]:
@@ -35,42 +37,72 @@ def is_available() -> Tuple[bool, str]:
     return True, "onnxruntime {}".format(onnxruntime.__version__)
 
 
-def configure_threads(threads: int) -> None:
-    """Set the size of the one pool that all sessions of this process share.
+def share_threads(threads: int) -> None:
+    """Let all sessions that this process opens from now on share one thread pool.
 
-    Must come before the first session; the same size may be set again.
+    Must come before the first session; the same size may be set again. On releases of ONNX Runtime
+    that have no such pool, it sets the size of the pools that do not spin.
 
     Raises:
         SessionError: the size is not positive, or the pool has another size already.
     """
-    global _pool_threads
+    global _shared_threads
     if threads < 1:
         raise SessionError("the thread count must be at least 1; got {}".format(threads))
-    if _pool_threads is not None and _pool_threads != threads:
+    if _shared_threads is not None and _shared_threads != threads:
         raise SessionError(
             "ONNX Runtime's thread pool has {} threads in this process already and cannot be "
-            "changed to {}; use one thread count per process".format(_pool_threads, threads)
+            "changed to {}; use one thread count per process".format(_shared_threads, threads)
         )
-    if _pool_threads is None:
+    if _shared_threads is None:
         import onnxruntime
 
         if hasattr(onnxruntime, "set_global_thread_pool_sizes"):
             onnxruntime.set_global_thread_pool_sizes(threads, 1)
-        _pool_threads = threads
+        _shared_threads = threads
+
+
+def session_options(threads: Optional[int], default_threads: int) -> Any:
+    """Return options for a session: on the shared pool if there is one, else on its own.
+
+    Args:
+        threads: what was asked for; None if nothing was.
+        default_threads: what to use then, unless the shared pool has a size.
+
+    Raises:
+        SessionError: the shared pool has another size than was asked for.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if _shared_threads is not None:
+        share_threads(threads or _shared_threads)
+        if hasattr(onnxruntime, "set_global_thread_pool_sizes"):
+            options.use_per_session_threads = False
+            return options
+    options.intra_op_num_threads = threads or _shared_threads or default_threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 class OrtSession(Session):
     """A session on one execution provider, which is used or else an error."""
 
     def __init__(
-        self, spec: GraphSpec, path: str, threads: int, arena: bool = True, provider: str = CPU
+        self,
+        spec: GraphSpec,
+        path: str,
+        options: Any,
+        arena: bool = True,
+        provider: str = CPU,
     ) -> None:
         """Open a graph file.
 
         Args:
             spec: the graph's bound spec.
             path: of the .onnx file; external data lies beside it.
-            threads: of the shared pool; see `configure_threads`.
+            options: of ONNX Runtime; see `session_options`.
             arena: whether ONNX Runtime keeps freed memory for itself.
             provider: ONNX Runtime's name of the execution provider.
 
@@ -85,15 +117,7 @@ class OrtSession(Session):
                 "execution provider {} is not in this onnxruntime (it has {}); install a build "
                 "that has it".format(provider, ", ".join(onnxruntime.get_available_providers()))
             )
-        configure_threads(threads)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
         options.enable_cpu_mem_arena = arena
-        if hasattr(onnxruntime, "set_global_thread_pool_sizes"):
-            options.use_per_session_threads = False
-        else:  # too old for a shared pool: pools of their own must at least not spin
-            options.intra_op_num_threads = threads
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
         except Exception as error:  # onnxruntime's own errors share no base class
@@ -109,7 +133,7 @@ class OrtSession(Session):
 
     def numpy(self, handle: Any) -> np.ndarray:
         """Return the host array of a handle, without a copy on the CPU."""
-        array = handle.numpy()  # type: np.ndarray
+        array: np.ndarray = handle.numpy()
         return array
 
     def _describe(self, value: Any) -> Tuple[str, Tuple[int, ...]]:

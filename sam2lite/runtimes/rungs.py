@@ -86,7 +86,6 @@ class RungLoader:
         for graphs in self._rungs.values():
             for session in graphs.sessions.values():
                 session.close()
-        self._rungs.clear()
         self.memory_select.close()
 
     def numpy(self, handle: Any) -> Any:

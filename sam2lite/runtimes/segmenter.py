@@ -105,6 +105,7 @@ class VideoSegmenter:
         self._objects = {}  # type: Dict[int, ObjectTrack]
         self._frame = None  # type: Optional[CurrentFrame]
         self._motion = MotionSignal()
+        self._scratch_hw = None  # type: Optional[np.ndarray]
         self._next_index = 0
 
     def set_rung(self, rung: int) -> None:
@@ -148,16 +149,18 @@ class VideoSegmenter:
             ArgumentError: there are too many objects, or the frame is not an image of the video's
                 size.
         """
+        # Everything is checked before anything changes.
         prompt = Prompt(points, labels, box, mask)
+        self._check_frame(frame)
+        prompt.slots(frame.shape[1], frame.shape[0])
+        if object_id not in self._objects and len(self._objects) >= MAX_OBJECTS:
+            raise ArgumentError(
+                "object {} would be one too many: {} objects at a time is the limit; remove "
+                "one first".format(object_id, MAX_OBJECTS)
+            )
         current = self._current(frame, joins_tracked=True)
-        prompt.slots(current.width, current.height)  # checked before anything changes
         track = self._objects.get(object_id)
         if track is None:
-            if len(self._objects) >= MAX_OBJECTS:
-                raise ArgumentError(
-                    "object {} would be one too many: {} objects at a time is the limit; remove "
-                    "one first".format(object_id, MAX_OBJECTS)
-                )
             track = ObjectTrack(object_id, self.bundle.manifest.memory.budget)
         with current.clock.whole():
             decision = self._process(track, current, prompt)
@@ -173,6 +176,7 @@ class VideoSegmenter:
         Raises:
             ArgumentError: the frame is not an image of the video's size.
         """
+        self._check_frame(frame)
         current = self._current(frame, joins_tracked=False)
         plain = not current.decisions
         with current.clock.whole():
@@ -261,8 +265,7 @@ class VideoSegmenter:
         array = self._loader.numpy(handle)  # type: np.ndarray
         return array
 
-    def _current(self, frame: np.ndarray, joins_tracked: bool) -> CurrentFrame:
-        """Return the frame to work on: the current one if the pixels are its own, or a new one."""
+    def _check_frame(self, frame: np.ndarray) -> None:
         check_frame(frame)
         old = self._frame
         if old is not None and (old.height, old.width) != frame.shape[:2]:
@@ -270,8 +273,14 @@ class VideoSegmenter:
                 "the frame is {}x{} px, but the video so far is {}x{}; call reset() to start "
                 "another video".format(frame.shape[1], frame.shape[0], old.width, old.height)
             )
+
+    def _current(self, frame: np.ndarray, joins_tracked: bool) -> CurrentFrame:
+        """Return the frame to work on: the current one if the pixels are its own, or a new one."""
+        old = self._frame
         if old is not None and (joins_tracked or not old.tracked) and old.shows(frame):
             return old
+        if self._scratch_hw is None:
+            self._scratch_hw = np.empty(frame.shape[:2], np.float32)
         self._graphs = self._graphs_for_next()
         self._frame = CurrentFrame(self._next_index, frame, self._graphs, self._motion)
         self._next_index += 1
@@ -293,7 +302,7 @@ class VideoSegmenter:
     def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
         with frame.clock.stage("postprocess"):
             if decision.visible:
-                mask = source_mask(decision.logits, frame.width, frame.height)
+                mask = source_mask(decision.logits, frame.width, frame.height, self._scratch_hw)
             else:
                 mask = np.zeros((frame.height, frame.width), bool)
         return ObjectResult(

@@ -11,9 +11,9 @@ from sam2lite.errors import SessionError
 class Session:
     """One graph, ready to run.
 
-    Inputs are NumPy arrays or handles that another session of the same backend returned; outputs are
-    handles, so that features go from graph to graph where they are. `numpy` brings one to the host.
-    A context manager; `close` may be called twice.
+    Inputs are NumPy arrays, or handles that another session of the same backend returned. Outputs
+    are handles, so that features go from graph to graph where they are; `numpy` brings one to the
+    host. A context manager; `close` may be called twice.
     """
 
     def __init__(self, spec: GraphSpec) -> None:

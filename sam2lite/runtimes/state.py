@@ -9,6 +9,17 @@ import numpy as np
 from sam2lite.errors import BundleError, OutputError
 from sam2lite.runtimes.memory_bank import MemoryBank
 
+# What np.load and its archive raise for files that are missing, cut short or something else.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+)
+
 Host = Callable[[Any], np.ndarray]
 
 
@@ -89,7 +100,7 @@ def load(path: str, bundle_sha256: str, budget: int) -> LoadedState:
                 banks[object_id] = bank
             grey = data["grey"] if "grey" in data.files else None
             return LoadedState(int(data["next_index"]), grey, banks)
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise BundleError(
             "{} is not a readable state file ({}); save it again with save_state".format(
                 path, error

@@ -14,7 +14,7 @@ Frames = Callable[..., Tensor]
 Click = Callable[..., tuple[Tensor, Tensor, Tensor]]
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(autouse=True)
 def no_gradients() -> Iterator[None]:
     # One thread: the nets are small, and waiting for a busy second core costs more than it gives.
     threads = torch.get_num_threads()
@@ -41,6 +41,7 @@ def blind(tiny: Sam2Lite) -> Sam2Lite:
     return scored(tiny, -50.0)
 
 
+@torch.no_grad()
 def scored(model: Sam2Lite, score: float) -> Sam2Lite:
     model = copy.deepcopy(model)
     model.mask_decoder.object_score.last.weight.zero_()
@@ -49,6 +50,7 @@ def scored(model: Sam2Lite, score: float) -> Sam2Lite:
 
 
 @pytest.fixture(scope="session")
+@torch.no_grad()
 def worn(tiny: Sam2Lite) -> Sam2Lite:
     """A network whose batch norms hold statistics, as after training."""
     model = copy.deepcopy(tiny)

@@ -26,7 +26,7 @@ PRESETS = {
         model=TimeModel,
         # Three standard deviations of the time model's estimate at 5 % noise.
         hysteresis=0.03,
-        # As long as the time model needs to speak about a new rung.
+        # As long as the time model needs to speak about a new rung; it learns nothing from less.
         dwell=3,
     ),
     # As published, to show what it does: it oscillates.

@@ -52,7 +52,8 @@ class TimeModel:
 
     def __init__(self, scales: Sequence[float]) -> None:
         self._log_scales = [math.log(scale) for scale in scales]
-        self._level = 0
+        self._level = 0  # of the last frame
+        self._base = 0  # the level that was learned from last
         self._recent: List[float] = []
         self._visited: Set[int] = set()
         self._noise = NOISE_START
@@ -77,8 +78,9 @@ class TimeModel:
         self._recent = [*self._recent[1 - MEDIAN_FRAMES :], math.log(latency_ms)]
         if self.ready:
             self._forget_lessons()
-            self._learn(median(self._recent))
+            self._learn()
             self._visited.add(level)
+            self._base = level
 
     def log_time(self, scale: float) -> float:
         """Return the log of the milliseconds at `scale`, which lies between the levels' bounds."""
@@ -109,16 +111,17 @@ class TimeModel:
     def _hopeful(self, level: int) -> float:
         """Return a level's log time, one standard deviation low if it has never run.
 
-        Without the benefit of the doubt, a level that fits but is guessed too slow would never be
-        tried.
+        For a neighbour that is some 10 %. Without the benefit of the doubt, a level that fits but
+        is guessed too slow would never be tried; trying one in vain costs three frames, once.
         """
         time = self._belief.mean[level]
         if level in self._visited:
             return time
-        return time - self._belief.std_between(level, self._level)
+        return time - self._belief.std_between(level, self._base)
 
-    def _learn(self, measured: float) -> None:
+    def _learn(self) -> None:
         level, belief = self._level, self._belief
+        measured = median(self._recent)
         deviation = DEVIATION_TO_STD * abs(self._recent[-1] - measured)
         clipped = min(deviation, NOISE_CLIP * self._noise)
         self._noise = max(self._noise + NOISE_GAIN * (clipped - self._noise), NOISE_MIN)

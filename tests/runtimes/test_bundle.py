@@ -1,0 +1,187 @@
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sam2lite.errors import BundleError, UnknownNameError
+from sam2lite.runtimes.bundle import open_bundle
+
+Data = dict[str, Any]
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """A copy to damage. Its graphs are links, so a test must replace a file, not write to it."""
+    path = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, path, copy_function=os.link)
+    manifest = path / "manifest.json"
+    text = manifest.read_text()
+    manifest.unlink()
+    manifest.write_text(text)
+    return path
+
+
+def replace(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def edit(bundle: Path, change: Callable[[Data], object]) -> None:
+    path = bundle / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def refusal(bundle: Path) -> str:
+    with pytest.raises(BundleError) as caught:
+        open_bundle(str(bundle))
+    message = str(caught.value)
+    assert str(bundle) in message
+    return message
+
+
+def test_a_bundle_opens(bundle: Path) -> None:
+    opened = open_bundle(str(bundle))
+    assert opened.manifest.rungs == (240, 336, 480)
+    assert opened.manifest.backend == "ort"
+    assert opened.sha256 == hashlib.sha256((bundle / "manifest.json").read_bytes()).hexdigest()
+    opened.check_rung(336)
+    with pytest.raises(UnknownNameError, match="unknown rung 288; known: 240, 336, 480"):
+        opened.check_rung(288)
+
+
+def test_a_path_object_will_do(bundle: Path) -> None:
+    assert open_bundle(bundle).path == str(bundle)  # type: ignore[arg-type]
+
+
+def test_one_flipped_bit_is_found(bundle: Path) -> None:
+    path = bundle / "graphs" / "memory_select.onnx"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    replace(path, bytes(content))
+    message = refusal(bundle)
+    assert "graphs/memory_select.onnx was changed" in message
+    assert "SHA-256" in message
+
+
+def test_a_file_cut_short_is_found(bundle: Path) -> None:
+    path = bundle / "graphs" / "memory_select.onnx"
+    replace(path, path.read_bytes()[:-1])
+    assert "the manifest says" in refusal(bundle)
+
+
+def test_a_missing_file_is_named(bundle: Path) -> None:
+    name = sorted((bundle / "graphs").iterdir())[0]
+    name.unlink()
+    assert f"the file graphs/{name.name} is missing" in refusal(bundle)
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(2, "upgrade sam2lite"), (0, "export the bundle again")]
+)
+def test_another_schema_version_says_what_to_do(bundle: Path, version: int, remedy: str) -> None:
+    edit(bundle, lambda data: data.update(schema_version=version))
+    message = refusal(bundle)
+    assert f"schema version {version}" in message
+    assert remedy in message
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_no_path_may_leave_the_bundle(bundle: Path, absolute: bool) -> None:
+    outside = bundle.parent / "outside.onnx"
+    content = (bundle / "graphs" / "memory_select.onnx").read_bytes()
+    outside.write_bytes(content)
+    entry = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    name = str(outside) if absolute else "../outside.onnx"
+    edit(bundle, lambda data: data["files"].update({name: entry}))
+    edit(bundle, lambda data: data["graphs"]["memory_select"].update(file=name))
+    assert "leaves the bundle" in refusal(bundle)
+
+
+def test_no_link_may_leave_the_bundle(bundle: Path) -> None:
+    path = bundle / "graphs" / "memory_select.onnx"
+    outside = path.rename(bundle.parent / "outside.onnx")
+    path.symlink_to(outside)
+    assert "leaves the bundle" in refusal(bundle)
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    assert "sam2lite-export ort" in refusal(tmp_path / "missing")
+    (tmp_path / "file").write_text("text")
+    assert "there is no bundle" in refusal(tmp_path / "file")
+    (tmp_path / "empty").mkdir()
+    assert "it has no manifest.json" in refusal(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"schema_version": 1', "not valid JSON"),
+        (b"[]", "no schema_version"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"schema_version": 1}', "lacks or misstates a field"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read(bundle: Path, content: bytes, complaint: str) -> None:
+    replace(bundle / "manifest.json", content)
+    assert complaint in refusal(bundle)
+
+
+def rename_input(data: Data) -> None:
+    data["graphs"]["mask_decoder@240"]["inputs"][0]["name"] = "other"
+
+
+def widen_output(data: Data) -> None:
+    data["graphs"]["memory_encoder@336"]["outputs"][0]["shape"][1] += 1
+
+
+def change_dtype(data: Data) -> None:
+    data["graphs"]["image_encoder@480"]["inputs"][0]["dtype"] = "float32"
+
+
+def swap_rungs(data: Data) -> None:
+    graphs = data["graphs"]
+    graphs["mask_decoder@240"] = graphs["mask_decoder@336"]
+
+
+@pytest.mark.parametrize(
+    ("change", "graph"),
+    [
+        (rename_input, "mask_decoder@240"),
+        (widen_output, "memory_encoder@336"),
+        (change_dtype, "image_encoder@480"),
+        (swap_rungs, "mask_decoder@240"),
+    ],
+)
+def test_tensors_must_be_those_of_the_contract(
+    bundle: Path, change: Callable[[Data], None], graph: str
+) -> None:
+    edit(bundle, change)
+    assert f"the tensors of {graph} are not those of the contract" in refusal(bundle)
+
+
+def test_a_rung_without_its_graphs_is_refused(bundle: Path) -> None:
+    edit(bundle, lambda data: data["graphs"].pop("mask_decoder@336"))
+    assert "lacks the graphs mask_decoder@336" in refusal(bundle)
+
+
+def test_a_bundle_without_rungs_is_refused(bundle: Path) -> None:
+    edit(bundle, lambda data: data.update(rungs=[]))
+    assert "of any rung" in refusal(bundle)
+
+
+def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
+    edit(bundle, lambda data: data["graphs"]["memory_select"].update(file="graphs/other.onnx"))
+    assert "unlisted file graphs/other.onnx" in refusal(bundle)
+
+
+def test_another_backend_is_refused(bundle: Path) -> None:
+    edit(bundle, lambda data: data.update(backend="trt"))
+    assert "made for backend 'trt'" in refusal(bundle)
