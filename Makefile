@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow lint parity bench clean
+.PHONY: setup demo test test-slow lint parity figures bench clean
 
 setup: $(STAMP)
 
@@ -36,6 +36,10 @@ lint: setup
 # Every size, rung and opset against PyTorch.
 parity: setup
 	$(BIN)/python benchmarks/graph_parity.py
+
+# Measures what README and the ADRs quote, and writes it there. Wants a quiet machine.
+figures: setup
+	$(BIN)/python benchmarks/figures.py
 
 bench: setup
 	$(BIN)/sam2lite-bench --frames 200

@@ -35,9 +35,8 @@ def print_rungs(report: Report, console: Console) -> None:
             f"{cost['rss_mb']:.0f}",
         )
     console.print(table)
-    console.print(
-        "The first row's times include what all rungs share, the last row's memory all rungs."
-    )
+    console.print("The first row's times include what all rungs share.")
+    console.print("The last row's memory is that with all rungs open.")
 
 
 def _print_subject(report: Report, console: Console) -> None:
@@ -76,8 +75,8 @@ def _stages(report: Report) -> RenderableType:
 def _summary(report: Report) -> Iterator[str]:
     rung = "" if report["rung"] is None else f" at rung {report['rung']}"
     yield (
-        f"{report['fps']:.1f} frames a second{rung}, decoding included; {report['frames']} frames "
-        f"after {report['warmup']} of warm-up"
+        f"{report['fps']:.1f} frames a second{rung}, decoding included "
+        f"({report['frames']} frames, {report['warmup']} of warm-up)"
     )
     yield f"{report['startup_ms']:.0f} ms from opening the bundle to the first mask"
     peak, end = report["peak_rss_mb"], report["rss_mb"]

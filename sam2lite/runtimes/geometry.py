@@ -23,7 +23,7 @@ def stretched(image: np.ndarray, side: int) -> np.ndarray:
     """
     shrinks = side <= min(image.shape[:2])
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (side, side), interpolation=method)  # type: np.ndarray
+    resized: np.ndarray = cv2.resize(image, (side, side), interpolation=method)
     return resized
 
 
@@ -65,5 +65,5 @@ def source_mask(
             the system on every frame can take ten times as long as the work itself.
     """
     full = cv2.resize(logits_hw, (width, height), dst=scratch_hw, interpolation=cv2.INTER_LINEAR)
-    mask = full > 0.0  # type: np.ndarray
+    mask: np.ndarray = full > 0.0
     return mask

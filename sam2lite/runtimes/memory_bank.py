@@ -10,7 +10,7 @@ from sam2lite.contracts import loop
 def normalised_age(age_frames: np.ndarray) -> np.ndarray:
     """Map ages in frames to 0..1 on a log scale, float32; the horizon is 255 frames."""
     clipped = np.minimum(age_frames, loop.AGE_HORIZON_FRAMES)
-    scaled = np.log1p(clipped) / np.log1p(float(loop.AGE_HORIZON_FRAMES))  # type: np.ndarray
+    scaled: np.ndarray = np.log1p(clipped) / np.log1p(float(loop.AGE_HORIZON_FRAMES))
     return scaled.astype(np.float32)
 
 
@@ -26,8 +26,8 @@ class MemoryBank:
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
-        self.key = np.zeros((1, budget, loop.MEMORY_CHANNELS), np.float32)  # type: Any
-        self.value = np.zeros((1, budget, loop.MEMORY_CHANNELS), np.float32)  # type: Any
+        self.key: Any = np.zeros((1, budget, loop.MEMORY_CHANNELS), np.float32)
+        self.value: Any = np.zeros((1, budget, loop.MEMORY_CHANNELS), np.float32)
         self.stored = 0
         self.columns = _columns(budget)
 

@@ -21,7 +21,7 @@ class MotionSignal:
     """Compares each frame with the one before; memory of one 60 x 60 image."""
 
     def __init__(self) -> None:
-        self.grey = None  # type: Optional[np.ndarray]
+        self.grey: Optional[np.ndarray] = None
         self._change = np.zeros((GRID, GRID), np.float32)
         self._gradient = np.ones((GRID, GRID), np.float32)
 

@@ -34,9 +34,9 @@ class CurrentFrame:
         self.height, self.width = frame_bgr.shape[:2]
         self.graphs = graphs
         self.clock = StageClock()
-        self.decisions = {}  # type: Dict[int, Decision]
+        self.decisions: Dict[int, Decision] = {}
         self.tracked = False
-        self._features = None  # type: Optional[Dict[str, Any]]
+        self._features: Optional[Dict[str, Any]] = None
         with self.clock.whole(), self.clock.stage("preprocess"):
             self.image = network_input(frame_bgr, graphs.rung)
             motion.update(self.image)
@@ -92,7 +92,7 @@ class ObjectTrack:
         slots = self._no_prompt if prompt is None else prompt.slots(frame.width, frame.height)
         if before is not None and before.stored:
             self.bank.forget_last()
-        mask_b1hw = None  # type: Optional[np.ndarray]
+        mask_b1hw: Optional[np.ndarray] = None
         if prompt is not None and prompt.mask_hw is not None:
             mask_b1hw = mask_logits(prompt.mask_hw, frame.graphs.rung)
         elif before is not None and not before.lost:

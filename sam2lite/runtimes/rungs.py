@@ -28,9 +28,9 @@ class RungLoader:
 
     def __init__(self, open_session: OpenSession) -> None:
         self._open_session = open_session
-        self._rungs = {}  # type: Dict[int, RungGraphs]
-        self._thread = None  # type: Optional[threading.Thread]
-        self._error = None  # type: Optional[Exception]
+        self._rungs: Dict[int, RungGraphs] = {}
+        self._thread: Optional[threading.Thread] = None
+        self._error: Optional[Exception] = None
         self.memory_select = open_session(MEMORY_SELECT.name)
 
     @property

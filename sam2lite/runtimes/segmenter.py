@@ -1,4 +1,4 @@
-"""The frame loop: prompts and frames in, masks out. Rules: docs/architecture.md, "The frame loop"."""
+"""The frame loop: prompts and frames in, masks out. Its rules are in docs/architecture.md."""
 
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Type, Union
@@ -42,7 +42,7 @@ class VideoSegmenter:
 
         Args:
             bundle: an open bundle or its path.
-            budget_ms: what a frame may take; the controller then chooses the rung. None: no control.
+            budget_ms: what a frame may take, which the controller then holds by choosing the rung.
             preset: of the controller: `default` or `paper`.
             rung: input side to start with, px; the largest if not given.
             threads: of the process-wide pool; the target's default if not given.
@@ -102,10 +102,10 @@ class VideoSegmenter:
 
     def reset(self) -> None:
         """Forget all objects and start counting frames at 0; sessions and controller stay."""
-        self._objects = {}  # type: Dict[int, ObjectTrack]
-        self._frame = None  # type: Optional[CurrentFrame]
+        self._objects: Dict[int, ObjectTrack] = {}
+        self._frame: Optional[CurrentFrame] = None
         self._motion = MotionSignal()
-        self._scratch_hw = None  # type: Optional[np.ndarray]
+        self._scratch_hw: Optional[np.ndarray] = None
         self._next_index = 0
 
     def set_rung(self, rung: int) -> None:
@@ -262,7 +262,7 @@ class VideoSegmenter:
     def _host(self, handle: Any) -> np.ndarray:
         if isinstance(handle, np.ndarray):
             return handle
-        array = self._loader.numpy(handle)  # type: np.ndarray
+        array: np.ndarray = self._loader.numpy(handle)
         return array
 
     def _check_frame(self, frame: np.ndarray) -> None:

@@ -11,7 +11,7 @@ class StageClock:
     """Adds up time by stage; several objects on one frame add to the same stages."""
 
     def __init__(self) -> None:
-        self.stage_ms = {stage: 0.0 for stage in STAGES}  # type: Dict[str, float]
+        self.stage_ms: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self.total_ms = 0.0
 
     @contextmanager

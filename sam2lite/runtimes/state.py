@@ -52,7 +52,7 @@ def save(
     Raises:
         OutputError: the file cannot be written.
     """
-    arrays = {
+    arrays: Dict[str, Any] = {
         "bundle_sha256": np.array(bundle_sha256),
         "next_index": np.array(next_index),
         "object_ids": np.array(sorted(banks), np.int64),
@@ -80,7 +80,7 @@ def load(path: str, bundle_sha256: str, budget: int) -> LoadedState:
         BundleError: the file is missing, is no state file, or belongs to another bundle.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as data:
             owner = str(data["bundle_sha256"])
             if owner != bundle_sha256:
                 raise BundleError(

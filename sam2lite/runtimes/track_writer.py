@@ -83,10 +83,10 @@ class TrackWriter:
         """
         self.frame_count = 0
         self.latency_ms = 0.0
-        self.frames_by_object = {}  # type: Dict[int, int]
-        self.visible_by_object = {}  # type: Dict[int, int]
+        self.frames_by_object: Dict[int, int] = {}
+        self.visible_by_object: Dict[int, int] = {}
         self.dropped_frames = 0
-        self.warnings = []  # type: List[str]
+        self.warnings: List[str] = []
         self._folder = folder
         self._source = source
         self._prompts = prompts
@@ -98,7 +98,7 @@ class TrackWriter:
             self._json.write(header[: -len("\n}")] + ',\n "frames": [')
         except OSError as error:
             raise self._output_error(error)
-        self._video = None  # type: Optional[VideoWriter]
+        self._video: Optional[VideoWriter] = None
         if overlay:
             path = os.path.join(folder, OVERLAY_FILE)
             self._video = VideoWriter(path, source.fps, source.width, source.height)
@@ -213,7 +213,7 @@ def _header(
 
 
 def _prompt_record(frame: int, object_id: int, prompt: Prompt) -> Dict[str, Any]:
-    record = {"frame": frame, "object": object_id}  # type: Dict[str, Any]
+    record: Dict[str, Any] = {"frame": frame, "object": object_id}
     if len(prompt.points_xy):
         record.update(points=prompt.points_xy.tolist(), labels=prompt.labels.tolist())
     if prompt.box_xyxy is not None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Write down the type and shape of every value, and check the model against the standard.
 
-    ONNX's checker also sees to it that nodes come in topological order and that no name is
-    given twice.
+    ONNX's checker also sees to it that nodes come in topological order and that no value is
+    computed twice.
 
     **Given:**
 

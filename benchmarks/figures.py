@@ -1,0 +1,216 @@
+"""Measure what README and the ADRs show, and write it there: `make figures`.
+
+Runs the project's own commands, keeps their JSON under benchmarks/results/, and fills the marked
+blocks of README.md and docs/adr/. With --keep it only fills the blocks from recorded results.
+
+    .venv/bin/python benchmarks/figures.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sam2lite.runtimes.overlay import contact_sheet, draw_overlay
+from sam2lite.training.clips import ClipConfig, generate_clip
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = ROOT / "benchmarks"
+RESULTS = SCRIPTS / "results"
+PROGRAMS = Path(sys.executable).parent
+CLIP_SEEDS = (1, 5, 9, 14)
+STAGES = {
+    "preprocess": "preprocess",
+    "image_encoder": "image encoder",
+    "mask_decoder": "mask decoder",
+    "memory_encoder": "memory encoder",
+    "memory_select": "memory selection",
+    "postprocess": "full-size mask",
+    "total": "**whole frame**",
+}
+
+
+def measure(name: str, program: str, *arguments: str) -> None:
+    """Run a benchmark command and keep its JSON."""
+    command = [PROGRAMS / program, *arguments, "--json", RESULTS / f"{name}.json"]
+    if program == "sam2lite-bench":
+        command.append("--force")
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def capture(name: str, program: str, *arguments: str) -> None:
+    """Run a command that prints JSON, and keep that."""
+    done = subprocess.run([PROGRAMS / program, *arguments], check=True, stdout=subprocess.PIPE)
+    (RESULTS / f"{name}.json").write_bytes(done.stdout)
+
+
+def measure_all() -> None:
+    """Run everything that README quotes."""
+    with tempfile.TemporaryDirectory() as temporary:
+        bundle = str(Path(temporary) / "bundle")
+        capture("models", "sam2lite", "models", "--json")
+        capture("export_tiny", "sam2lite-export", "ort", "-o", bundle, "--json")
+        measure("bench_tiny", "sam2lite-bench", "--bundle", bundle, "--frames", "300")
+        measure("rungs_tiny", "sam2lite-bench", "--bundle", bundle, "--frames", "100", "--rungs")
+        several = ["--frames", "100", "--objects", "4"]
+        measure("objects_tiny", "sam2lite-bench", "--bundle", bundle, *several)
+        measure("thread_pools", "python", str(SCRIPTS / "thread_pools.py"), bundle)
+        capture("soak", "python", str(SCRIPTS / "soak.py"), "--bundle", bundle)
+
+
+def load(name: str) -> Any:
+    """Read a recorded result."""
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def table(header: list[str], rows: list[list[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["-"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def readme_block() -> str:
+    """Return README's figures."""
+    bench, rungs, objects = load("bench_tiny"), load("rungs_tiny"), load("objects_tiny")
+    export, models, soak = load("export_tiny"), load("models"), load("soak")
+    machine = bench["machine"]
+    sizes = table(
+        ["network", "parameters", "memory tokens"],
+        [
+            [name, f"{row['parameters']['total'] / 1e6:.2f} M", row["budget_tokens"]]
+            for name, row in models.items()
+        ],
+    )
+    stages = table(
+        ["Tiny FP32 at 480 px, 1280x720 video", "p50 ms", "p95 ms"],
+        [
+            [label, bench["stages_ms"][stage]["p50"], bench["stages_ms"][stage]["p95"]]
+            for stage, label in STAGES.items()
+        ],
+    )
+    ladder = table(
+        ["rung", "open, ms", "first frame, ms", "p50 ms", "memory so far, MB"],
+        [
+            [r["rung"], r["open_ms"], r["first_frame_ms"], r["p50_ms"], r["rss_mb"]]
+            for r in rungs["rungs"]
+        ],
+    )
+    costs = objects["object_costs"]
+    loop = export["loop"]
+    return f"""
+Machine: {machine["model"]}, {machine["cores"]} cores, {bench["threads"]} threads, load average
+{bench["machine"]["load_average"][0]} before and {bench["machine"]["load_average"][1]} after;
+onnxruntime {machine["versions"]["onnxruntime"]}. Untrained weights: times do not depend on them.
+
+{sizes}
+
+{stages}
+
+Outside the graphs (preprocessing, motion signal, bookkeeping, full-size mask):
+{bench["outside_graphs_ms"]["p50"]} ms a frame. From opening the bundle to the first mask:
+{bench["startup_ms"]:.0f} ms. Commands: `sam2lite-bench --frames 300`, `--rungs`, `--objects 4`.
+
+{ladder}
+
+A further object costs {costs["ms_per_object"]:.1f} ms
+({costs["share_of_encoder"]:.2f} of the image encoder) and {costs["mb_per_object"]:.1f} MB.
+{soak["frames"]} tracked frames: {soak["rss_after_frame_200_mb"]:.1f} MB after frame 200,
+{soak["rss_at_the_end_mb"]:.1f} MB at the end, {soak["peak_rss_mb"]:.0f} MB at the peak
+(`benchmarks/soak.py`, the whole process).
+
+Export of Tiny with six rungs, everything verified: {export["seconds"]:.0f} s,
+{export["megabytes"]:.1f} MB; worst relative error of any graph
+{export["worst_relative_error"]:.1e}. The exported loop against PyTorch's over
+{loop["frames"]} frames with {loop["objects"]} objects, a correction and a rung switch: largest
+logit difference {loop["max_logit_difference"]:.1e}, lowest IoU {loop["min_iou"]:.4f}.
+
+![Procedural clips with their exact masks](docs/images/clips.jpg)
+
+*Procedural clips with their exact masks: what tests, calibration and training use.*
+"""
+
+
+def encoder_table() -> str:
+    """Return ADR 0001's table."""
+    rows: list[list[object]] = []
+    for row in load("encoder_candidates"):
+        for threads in (1, 2):
+            result = row[f"threads_{threads}"]
+            low, high = result["speedup_quartiles"]
+            rows.append(
+                [
+                    row["size"],
+                    row["candidate"],
+                    row["params_m"],
+                    threads,
+                    result["fp32_ms"],
+                    result["int8_ms"],
+                    f"{result['speedup']}x",
+                    f"{low}..{high}",
+                ]
+            )
+    header = ["size", "encoder", "M params", "threads", "FP32 ms", "INT8 ms", "ratio", "quartiles"]
+    return table(header, rows)
+
+
+def pools_table() -> str:
+    """Return ADR 0003's table."""
+    rows: list[list[object]] = []
+    results = {row["setting"]: row["ms"] for row in load("thread_pools")}
+    best = float(np.median(results["2 threads, one pool"]))
+    for setting, values in results.items():
+        middle = float(np.median(values))
+        spread = f"{min(values):.1f}..{max(values):.1f}"
+        rows.append([setting, f"{middle:.1f}", spread, f"{middle / best:.2f}x"])
+    return table(["setting", "ms, median of runs", "min..max", "against one pool"], rows)
+
+
+def fill(path: Path, name: str, text: str) -> None:
+    """Put text between `<!-- name -->` and `<!-- /name -->`."""
+    pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name.split(':')[0]} -->)", re.DOTALL)
+    content, count = pattern.subn(
+        lambda match: f"{match[1]}{text.strip()}\n{match[2]}", path.read_text()
+    )
+    if count != 1:
+        raise SystemExit(f"{path} has no block {name!r}")
+    path.write_text(content)
+
+
+def draw_clips() -> None:
+    """Draw the picture of procedural clips with their masks."""
+    frames = []
+    for seed in CLIP_SEEDS:
+        clip = generate_clip(seed, ClipConfig(height=270, width=480, frames=24))
+        for index in (0, 8, 16):
+            labels = clip.labels_thw[index]
+            masks = {key: labels == key for key in clip.object_ids}
+            frame_bgr = np.ascontiguousarray(clip.frames_rgb_thwc[index][..., ::-1])
+            frames += [draw_overlay(frame_bgr, masks)]
+    path = ROOT / "docs" / "images" / "clips.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), contact_sheet(frames, 3, 960), [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def main() -> None:
+    """Measure unless told not to, then fill every block."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="use recorded results")
+    if not parser.parse_args().keep:
+        measure_all()
+    draw_clips()
+    fill(ROOT / "README.md", "figures", readme_block())
+    fill(ROOT / "docs/adr/0001-encoder.md", "table: encoder_candidates", encoder_table())
+    fill(ROOT / "docs/adr/0003-one-thread-pool.md", "table: thread_pools", pools_table())
+
+
+if __name__ == "__main__":
+    main()

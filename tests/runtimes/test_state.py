@@ -1,0 +1,114 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sam2lite.errors import ArgumentError, BundleError, OutputError
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.segmenter import VideoSegmenter
+
+
+def frame(index: int) -> np.ndarray:
+    """Texture that moves to the left."""
+    noise = np.random.default_rng(0).integers(0, 256, (120, 320, 3), np.uint8)
+    return np.ascontiguousarray(noise[:, 4 * index : 4 * index + 160])
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return open_bundle(str(tiny_bundle))
+
+
+@pytest.fixture
+def segmenter(bundle: Bundle) -> Iterator[VideoSegmenter]:
+    with VideoSegmenter(bundle, rung=240) as segmenter:
+        yield segmenter
+
+
+@pytest.fixture
+def state(segmenter: VideoSegmenter, tmp_path: Path) -> Path:
+    """The state of two objects after six frames; `segmenter` is the one that has it."""
+    segmenter.prompt(frame(0), 1, points=[(80, 60)])
+    segmenter.prompt(frame(0), 5, box=(10, 10, 60, 60))
+    for index in range(6):
+        segmenter.track(frame(index))
+    path = tmp_path / "state.npz"
+    segmenter.save_state(str(path))
+    return path
+
+
+def test_a_loaded_state_goes_on_as_if_nothing_had_happened(
+    bundle: Bundle, segmenter: VideoSegmenter, state: Path
+) -> None:
+    expected = [segmenter.track(frame(index)) for index in range(6, 12)]
+    with VideoSegmenter(bundle, rung=240) as other:
+        other.prompt(frame(30), 9, points=[(5, 5)])  # is forgotten
+        other.load_state(str(state))
+        assert other.object_ids == [1, 5]
+        for result in expected:
+            found = other.track(frame(result.frame_index))
+            assert found.frame_index == result.frame_index
+            for object_id in (1, 5):
+                one, two = result.objects[object_id], found.objects[object_id]
+                np.testing.assert_array_equal(one.logits, two.logits)
+                np.testing.assert_array_equal(one.mask, two.mask)
+                assert (one.iou, one.object_score) == (two.iou, two.object_score)
+
+
+def test_a_state_of_nothing_can_be_loaded(segmenter: VideoSegmenter, tmp_path: Path) -> None:
+    path = str(tmp_path / "state.npz")
+    segmenter.save_state(path)
+    segmenter.prompt(frame(0), points=[(80, 60)])
+    segmenter.load_state(path)
+    assert segmenter.object_ids == []
+    assert segmenter.track(frame(0)).frame_index == 0
+
+
+def test_there_is_no_frame_to_correct_after_loading(segmenter: VideoSegmenter, state: Path) -> None:
+    segmenter.load_state(str(state))
+    with pytest.raises(ArgumentError, match="no frame to correct yet"):
+        segmenter.correct(1, points=[(80, 60)])
+
+
+def test_a_state_of_another_bundle_is_refused(
+    segmenter: VideoSegmenter, state: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other"
+    shutil.copytree(tiny_bundle, path)
+    manifest = path / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    with VideoSegmenter(str(path), rung=240) as other:
+        other.prompt(frame(0), 3, points=[(80, 60)])
+        with pytest.raises(BundleError, match="saved with another bundle"):
+            other.load_state(str(state))
+        assert other.object_ids == [3]
+
+
+def test_what_is_no_state_is_refused(segmenter: VideoSegmenter, state: Path) -> None:
+    folder = state.parent
+    (folder / "empty.npz").write_bytes(b"")
+    (folder / "text.npz").write_text("not a state")
+    (folder / "short.npz").write_bytes(state.read_bytes()[:-100])
+    np.savez(folder / "other.npz", numbers=np.arange(3))
+    np.save(folder / "array.npy", np.arange(3))
+    np.save(folder / "pickled.npy", np.array([{}], object), allow_pickle=True)
+    for name in ("empty.npz", "text.npz", "short.npz", "other.npz", "array.npy", "pickled.npy"):
+        with pytest.raises(BundleError, match=rf"{name} is not a readable state file"):
+            segmenter.load_state(str(folder / name))
+    with pytest.raises(BundleError, match="missing"):
+        segmenter.load_state(str(folder / "missing.npz"))
+    assert segmenter.object_ids == [1, 5]
+    assert segmenter.track(frame(6)).frame_index == 6
+
+
+def test_no_state_is_left_where_none_can_be_written(
+    segmenter: VideoSegmenter, tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match="cannot write the state"):
+        segmenter.save_state(str(tmp_path / "missing" / "state.npz"))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="cannot write the state"):
+        segmenter.save_state(str(tmp_path / "folder"))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
