@@ -71,7 +71,7 @@ def controller_load(
         "load": load,
         "p50_ms": {"alone": alone, "loaded": loaded},
         # Where a larger rung took less time, somebody else used the machine; measure again.
-        "quiet": all(
+        "rungs_in_order": all(
             list(times.values()) == sorted(times.values(), reverse=True) for times in both
         ),
         "budget_ms": budget,

@@ -16,20 +16,55 @@ _debug = False
 _owns_process = False
 
 
+def _set_debug(wanted: bool) -> None:
+    global _debug
+    _debug = wanted
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_set_debug, is_eager=True, help="Show tracebacks.")
+]
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+]
+
+
 def make_app(title: str, commands: list[Callable[..., None]]) -> typer.Typer:
     """Return an application whose commands are named like their functions."""
-    app = typer.Typer(
+    app = _bare_app(title)
+    app.callback()(_global_options)
+    for command in commands:
+        app.command()(command)
+    return app
+
+
+def make_command(command: Callable[..., None]) -> typer.Typer:
+    """Return an application that is one command; it takes `Debug` and `Version` itself."""
+    app = _bare_app(None)
+    app.command()(command)
+    return app
+
+
+def _bare_app(title: str | None) -> typer.Typer:
+    return typer.Typer(
         help=title,
-        no_args_is_help=True,
+        no_args_is_help=title is not None,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_global_options)
-    for command in commands:
-        app.command()(command)
-    return app
+
+
+def _global_options(debug: Debug = False, version: Version = False) -> None:
+    """Nothing to do: the options' callbacks have acted."""
 
 
 def run_app(app: typer.Typer) -> None:
@@ -67,20 +102,3 @@ def _fail(message: str, code: int) -> None:
         traceback.print_exc()
     typer.echo(f"error: {message}", err=True)
     sys.exit(code)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(__version__)
-        raise typer.Exit()
-
-
-def _global_options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    global _debug
-    _debug = debug

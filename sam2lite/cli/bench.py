@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from sam2lite.cli.app import _global_options, run_app, share_threads
+from sam2lite.cli.app import Debug, Version, make_command, run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
 from sam2lite.cli.progress import progress_bar
 from sam2lite.contracts.loop import MAX_OBJECTS
@@ -95,7 +95,8 @@ def bench(
         typer.Option("--json", metavar="FILE", help="Write the result to a JSON file as well."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the JSON file.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Debug = False,
+    version: Version = False,
 ) -> None:
     """Measure a bundle on this machine: time by stage, frames a second, memory, start-up.
 
@@ -105,7 +106,6 @@ def bench(
     Exit code 0: measured. 1: the video, the bundle or the output cannot be used. 2: wrong
     arguments. 4: --fail-over-budget, and it was.
     """
-    _global_options(debug=debug, version=False)
     _check_range("--frames", frames, 3 if load else 1, 10**6)  # three thirds
     _check_range("--warmup", warmup, 0, 10**6)
     _check_range("--objects", objects, 1, MAX_OBJECTS)
@@ -154,13 +154,7 @@ def bench(
         _fail_over(report["budget"])
 
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(bench)
+app = make_command(bench)
 
 
 def run() -> None:

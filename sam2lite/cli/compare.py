@@ -188,7 +188,7 @@ def _print_report(report: dict[str, Any]) -> None:
         "Mean IoU",
         "Lowest IoU",
         f"First below {GOOD_IOU}",
-        "Same visibility",
+        "Shown alike",
         "Both empty",
         "Logits differ by",
     )

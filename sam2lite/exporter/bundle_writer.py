@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 PREPROCESS = {
     "geometry": "stretch",
-    "shrink": "INTER_AREA",
-    "enlarge": "INTER_LINEAR",
+    "resize": "halve an axis by averaging pairs while twice too long, then INTER_LINEAR",
     "colour": "RGB",
     "dtype": "uint8",
     "range": [0, 255],

@@ -127,14 +127,16 @@ def _check_graphs(path: str, manifest: Manifest) -> None:
             "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any rung")
         )
     encoder = manifest.graphs[contract.graph_key("image_encoder", manifest.rungs[0])]
-    channels = [spec.shape[1] for spec in encoder.spec.outputs]
-    if len(channels) != len(contract.IMAGE_ENCODER.outputs):
-        raise BundleError("{}: the image encoder has {} outputs".format(path, len(channels)))
+    try:
+        d, c8, c4 = [int(spec.shape[1]) for spec in encoder.spec.outputs]
+    except (IndexError, ValueError):
+        raise BundleError(
+            "{}: the outputs of the image encoder are not three maps; export the bundle "
+            "again".format(path)
+        )
     for key, (graph, rung) in wanted.items():
         entry = manifest.graphs[key]
-        dims = contract.graph_dims(
-            rung, int(channels[0]), int(channels[1]), int(channels[2]), manifest.memory.budget
-        )
+        dims = contract.graph_dims(rung, d, c8, c4, manifest.memory.budget)
         if entry.spec != graph.bind(dims):
             raise BundleError(
                 "{}: the tensors of {} are not those of the contract of this version; export the "

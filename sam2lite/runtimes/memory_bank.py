@@ -91,9 +91,11 @@ class MemoryBank:
         columns = self.columns
         oldest_seen = self.stored + 1 - loop.WINDOW_MAX
         columns["valid"] &= columns["anchor"] | (columns["ordinal"] >= oldest_seen)
+        if not anchor:
+            return
         anchors = np.unique(columns["ordinal"][columns["valid"] & columns["anchor"]])
         # Half of the bank: with more, a much corrected object would have no room to be tracked in.
-        if anchor and len(anchors) >= self.budget // loop.TOKENS_PER_FRAME // 2:
+        if len(anchors) >= self.budget // loop.TOKENS_PER_FRAME // 2:
             columns["valid"] &= ~np.isin(columns["ordinal"], anchors[1:2])  # the first one stays
 
     def state(self) -> Dict[str, np.ndarray]:

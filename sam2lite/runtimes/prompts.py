@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
+import cv2
 import numpy as np
 
 from sam2lite.contracts.loop import (
@@ -14,7 +15,6 @@ from sam2lite.contracts.loop import (
     PROMPT_SLOTS,
 )
 from sam2lite.errors import PromptError
-from sam2lite.runtimes.geometry import stretched
 
 _PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
 _LOGIT_SPAN = 20.0  # a mask prompt's pixels become logits of -10 to 10, as in SAM 2
@@ -136,7 +136,13 @@ def mask_logits(mask_hw: np.ndarray, rung: int) -> np.ndarray:
     Returns:
         float32 [1, 1, rung / 4, rung / 4], -10 where the mask is not and 10 where it is.
     """
-    coverage = stretched((mask_hw != 0).astype(np.float32), rung // 4)
+    side = rung // 4
+    shrinks = side <= min(mask_hw.shape)
+    coverage = cv2.resize(
+        (mask_hw != 0).astype(np.float32),
+        (side, side),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
     logits_hw: np.ndarray = _LOGIT_SPAN * coverage - _LOGIT_SPAN / 2
     return logits_hw[np.newaxis, np.newaxis]
 

@@ -3,29 +3,45 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError
-from sam2lite.runtimes.geometry import network_input, source_mask
+from sam2lite.runtimes.geometry import network_input, source_mask, stretched
 from sam2lite.runtimes.prompts import Prompt, mask_logits
+from sam2lite.training.clips import ClipConfig, generate_clip
 
 
 def noise_frame(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "method"),
-    [
-        (480, 640, cv2.INTER_AREA),  # both axes shrink
-        (240, 240, cv2.INTER_AREA),  # neither changes
-        (120, 640, cv2.INTER_LINEAR),  # one grows
-        (120, 160, cv2.INTER_LINEAR),  # both grow
-    ],
-)
-def test_network_input_is_the_stretched_frame_in_rgb(height: int, width: int, method: int) -> None:
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (240, 240), (120, 640), (120, 160)])
+def test_network_input_is_the_stretched_frame_in_rgb(height: int, width: int) -> None:
     frame_bgr = noise_frame(height, width)
     image = network_input(frame_bgr, 240)
-    expected = cv2.resize(frame_bgr, (240, 240), interpolation=method)[:, :, ::-1]
+    expected = stretched(frame_bgr, 240)[:, :, ::-1]
     assert image.dtype == np.uint8
+    assert image.shape == (1, 3, 240, 240)
     np.testing.assert_array_equal(image, expected.transpose(2, 0, 1)[np.newaxis])
+
+
+@pytest.mark.parametrize(("height", "width"), [(480, 480), (960, 480), (480, 1920)])
+def test_an_even_share_is_averaged_exactly(height: int, width: int) -> None:
+    frame = noise_frame(height, width)
+    blocks = frame.reshape(240, height // 240, 240, width // 240, 3).astype(float)
+    error = np.abs(stretched(frame, 240) - blocks.mean(axis=(1, 3)))
+    assert error.max() <= 1.5  # each halving rounds
+
+
+@pytest.mark.parametrize(("height", "width"), [(720, 1280), (1080, 1920), (333, 777)])
+def test_shrinking_does_not_alias(height: int, width: int) -> None:
+    clip = generate_clip(3, ClipConfig(height=height, width=width, frames=3))
+    frame = clip.frames_rgb_thwc[0]
+    exact = cv2.resize(frame, (240, 240), interpolation=cv2.INTER_AREA).astype(float)
+
+    def psnr_db(image: np.ndarray) -> float:
+        return float(10 * np.log10(255**2 / np.mean((image - exact) ** 2)))
+
+    assert psnr_db(stretched(frame, 240)) > 35.0
+    plain = cv2.resize(frame, (240, 240), interpolation=cv2.INTER_LINEAR)
+    assert psnr_db(stretched(frame, 240)) >= psnr_db(plain)
 
 
 def test_network_input_takes_views() -> None:

@@ -1,0 +1,92 @@
+"""Shrinking a frame to the network's input: time, and distance from exact area averaging.
+
+.venv/bin/python benchmarks/resize.py --video FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from sam2lite.runtimes.geometry import stretched
+from sam2lite.runtimes.video_source import open_source
+from sam2lite.training.clips import ClipConfig, generate_clip
+
+WIDTH, HEIGHT = 1280, 720
+RUNGS = (480, 384, 240)
+
+METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "INTER_AREA": lambda image, side: cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA),
+    "INTER_LINEAR": lambda image, side: cv2.resize(
+        image, (side, side), interpolation=cv2.INTER_LINEAR
+    ),
+    "halving, then INTER_LINEAR": stretched,
+}
+
+
+def first_frame(video: str | None) -> np.ndarray:
+    """Return a frame of 1280x720 in BGR: of a video, or of a procedural clip."""
+    if video is None:
+        config = ClipConfig(height=HEIGHT, width=WIDTH, frames=3)
+        return np.ascontiguousarray(generate_clip(0, config).frames_rgb_thwc[0][..., ::-1])
+    with open_source(video) as source:
+        frame = next(iter(source))
+    resized: np.ndarray = cv2.resize(frame, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    return resized
+
+
+def measure(frame: np.ndarray, threads: int, rounds: int) -> list[dict[str, object]]:
+    """Return a row per rung and method; methods take turns within each round."""
+    cv2.setNumThreads(threads)
+    rows: list[dict[str, object]] = []
+    for rung in RUNGS:
+        exact = METHODS["INTER_AREA"](frame, rung).astype(np.float64)
+        times: dict[str, list[float]] = {name: [] for name in METHODS}
+        for _ in range(rounds):
+            for name, method in METHODS.items():
+                start = time.perf_counter()
+                method(frame, rung)
+                times[name].append(1e3 * (time.perf_counter() - start))
+        for name, method in METHODS.items():
+            error = np.mean((method(frame, rung).astype(np.float64) - exact) ** 2)
+            psnr_db = round(float(10 * np.log10(255**2 / error)), 1) if error else None
+            rows.append(
+                {
+                    "threads": threads,
+                    "rung": rung,
+                    "method": name,
+                    "ms": round(statistics.median(times[name]), 3),
+                    "psnr_db": psnr_db,
+                }
+            )
+    return rows
+
+
+def main() -> None:
+    """Measure with one and two OpenCV threads and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--video", help="take its first frame instead of a procedural one")
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    frame = first_frame(args.video)
+    rows = measure(frame, 1, args.rounds) + measure(frame, 2, args.rounds)
+    if args.json:
+        print(json.dumps(rows, indent=1))
+        return
+    print("| threads | rung | method | ms | PSNR against INTER_AREA, dB |")
+    print("|-|-|-|-|-|")
+    for row in rows:
+        print(f"| {' | '.join(str(value) for value in row.values())} |")
+    print(f"{args.rounds} rounds, load average {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
