@@ -4,7 +4,7 @@ Training, calibration, evaluation and every runtime use these functions. Changin
 the weights were trained on.
 """
 
-from typing import Optional
+from typing import Dict, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -12,7 +12,24 @@ import numpy as np
 from sam2lite.errors import ArgumentError
 
 
-def stretched(image: np.ndarray, side: int) -> np.ndarray:
+class Scratch:
+    """Arrays that one stream of frames writes over again and again, by shape and type.
+
+    Asking the system for megabytes on every frame can take longer than the work on them.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: Dict[Tuple[Tuple[int, ...], str], np.ndarray] = {}
+
+    def array(self, shape: Tuple[int, ...], dtype: str) -> np.ndarray:
+        """Return the array of that shape and type, with whatever was left in it."""
+        key = (shape, dtype)
+        if key not in self._arrays:
+            self._arrays[key] = np.empty(shape, dtype)
+        return self._arrays[key]
+
+
+def stretched(image: np.ndarray, side: int, scratch: Optional[Scratch] = None) -> np.ndarray:
     """Resize to side x side, not keeping the aspect ratio.
 
     An axis that is at least twice too long is halved until it is not, each time by averaging pairs
@@ -22,14 +39,21 @@ def stretched(image: np.ndarray, side: int) -> np.ndarray:
     Args:
         image: [height, width] or [height, width, channels], any type OpenCV resizes.
         side: px.
+        scratch: what to work in; the result is then overwritten by the next call.
     """
+    scratch = scratch or Scratch()
+
+    def resized(source: np.ndarray, height: int, width: int) -> np.ndarray:
+        target = scratch.array((height, width, *source.shape[2:]), source.dtype.name)
+        cv2.resize(source, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
+        return target
+
     height, width = image.shape[:2]
     while height >= 2 * side or width >= 2 * side:
         height = height // 2 if height >= 2 * side else height
         width = width // 2 if width >= 2 * side else width
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    resized: np.ndarray = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
-    return resized
+        image = resized(image, height, width)
+    return resized(image, side, side) if (height, width) != (side, side) else image
 
 
 def check_frame(frame_bgr_hwc: np.ndarray) -> None:
@@ -43,22 +67,24 @@ def check_frame(frame_bgr_hwc: np.ndarray) -> None:
         )
 
 
-def network_input(frame_bgr_hwc: np.ndarray, rung: int) -> np.ndarray:
-    """Return `image_bchw`: uint8 [1, 3, rung, rung], RGB, 0..255.
+def network_input(
+    frame_bgr_hwc: np.ndarray, rung: int, scratch: Optional[Scratch] = None
+) -> np.ndarray:
+    """Return `image_bchw`: uint8 [1, 3, rung, rung], RGB, 0..255, an array of its own.
 
     Raises:
         ArgumentError: the frame is not uint8 [height, width, 3].
     """
     check_frame(frame_bgr_hwc)
-    small = stretched(frame_bgr_hwc, rung)
+    small = stretched(frame_bgr_hwc, rung, scratch)
     image = np.empty((1, 3, rung, rung), np.uint8)
-    for plane in range(3):
-        cv2.extractChannel(small, 2 - plane, image[0, plane])
+    red, green, blue = image[0]
+    cv2.split(small, [blue, green, red])  # writes into `image`
     return image
 
 
 def source_mask(
-    logits_hw: np.ndarray, width: int, height: int, scratch_hw: Optional[np.ndarray] = None
+    logits_hw: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
 ) -> np.ndarray:
     """Return the mask in source pixels: bool [height, width], where the logits are above 0.
 
@@ -66,9 +92,9 @@ def source_mask(
         logits_hw: float32 [h, w].
         width: of the source frame, px.
         height: of the source frame, px.
-        scratch_hw: float32 [height, width] to overwrite. Without it, getting so much memory from
-            the system on every frame can take ten times as long as the work itself.
+        scratch: what to work in; the mask is an array of its own nevertheless.
     """
-    full = cv2.resize(logits_hw, (width, height), dst=scratch_hw, interpolation=cv2.INTER_LINEAR)
+    full = (scratch or Scratch()).array((height, width), "float32")
+    cv2.resize(logits_hw, (width, height), dst=full, interpolation=cv2.INTER_LINEAR)
     mask: np.ndarray = full > 0.0
     return mask

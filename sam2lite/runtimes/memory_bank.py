@@ -6,12 +6,14 @@ import numpy as np
 
 from sam2lite.contracts import loop
 
+_AGES = np.arange(loop.AGE_HORIZON_FRAMES + 1)
+_NORMALISED_AGES = (np.log1p(_AGES) / np.log1p(loop.AGE_HORIZON_FRAMES)).astype(np.float32)
+
 
 def normalised_age(age_frames: np.ndarray) -> np.ndarray:
-    """Map ages in frames to 0..1 on a log scale, float32; the horizon is 255 frames."""
-    clipped = np.minimum(age_frames, loop.AGE_HORIZON_FRAMES)
-    scaled: np.ndarray = np.log1p(clipped) / np.log1p(float(loop.AGE_HORIZON_FRAMES))
-    return scaled.astype(np.float32)
+    """Map ages in whole frames to 0..1 on a log scale, float32; the horizon is 255 frames."""
+    ages: np.ndarray = _NORMALISED_AGES[np.minimum(age_frames, loop.AGE_HORIZON_FRAMES)]
+    return ages
 
 
 class MemoryBank:

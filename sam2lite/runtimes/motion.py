@@ -45,7 +45,7 @@ class MotionSignal:
             logits_hw: float32 [h, w], the mask where above 0.
         """
         small = cv2.resize(logits_hw, (GRID, GRID), interpolation=cv2.INTER_LINEAR)
-        inside = small > 0.0
-        change = float(self._change[inside].sum())
-        gradient = float(self._gradient[inside].sum())
+        inside = (small > 0.0).astype(np.float32).ravel()
+        change = float(np.dot(inside, self._change.ravel()))
+        gradient = float(np.dot(inside, self._gradient.ravel()))
         return min(1.0, change / gradient / FULL_SPEED_CELLS) if gradient > 0.0 else 0.0

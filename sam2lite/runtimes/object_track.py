@@ -5,7 +5,7 @@ from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 
-from sam2lite.runtimes.geometry import network_input
+from sam2lite.runtimes.geometry import Scratch, network_input
 from sam2lite.runtimes.memory_bank import MemoryBank
 from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.prompts import Prompt, PromptSlots, empty_slots, mask_logits
@@ -28,7 +28,12 @@ class CurrentFrame:
     """
 
     def __init__(
-        self, index: int, frame_bgr: np.ndarray, graphs: RungGraphs, motion: MotionSignal
+        self,
+        index: int,
+        frame_bgr: np.ndarray,
+        graphs: RungGraphs,
+        motion: MotionSignal,
+        scratch: Scratch,
     ) -> None:
         self.index = index
         self.height, self.width = frame_bgr.shape[:2]
@@ -38,7 +43,7 @@ class CurrentFrame:
         self.tracked = False
         self._features: Optional[Dict[str, Any]] = None
         with self.clock.whole(), self.clock.stage("preprocess"):
-            self.image = network_input(frame_bgr, graphs.rung)
+            self.image = network_input(frame_bgr, graphs.rung, scratch)
             motion.update(self.image)
 
     def shows(self, frame_bgr: np.ndarray) -> bool:
@@ -189,4 +194,5 @@ class ObjectTrack:
 
 
 def _finite(array: np.ndarray) -> bool:
-    return bool(np.isfinite(array).all())
+    # One number that is not finite makes the sum so; a sum is quicker than a look at each.
+    return math.isfinite(float(array.sum()))

@@ -9,7 +9,7 @@ from sam2lite.contracts.loop import MAX_OBJECTS, WINDOW_MAX
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
-from sam2lite.runtimes.geometry import check_frame, source_mask
+from sam2lite.runtimes.geometry import Scratch, check_frame, source_mask
 from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.object_track import CurrentFrame, Decision, ObjectTrack
 from sam2lite.runtimes.prompts import Prompt
@@ -105,7 +105,7 @@ class VideoSegmenter:
         self._objects: Dict[int, ObjectTrack] = {}
         self._frame: Optional[CurrentFrame] = None
         self._motion = MotionSignal()
-        self._scratch_hw: Optional[np.ndarray] = None
+        self._scratch = Scratch()
         self._next_index = 0
 
     def set_rung(self, rung: int) -> None:
@@ -279,10 +279,10 @@ class VideoSegmenter:
         old = self._frame
         if old is not None and (joins_tracked or not old.tracked) and old.shows(frame):
             return old
-        if self._scratch_hw is None:
-            self._scratch_hw = np.empty(frame.shape[:2], np.float32)
         self._graphs = self._graphs_for_next()
-        self._frame = CurrentFrame(self._next_index, frame, self._graphs, self._motion)
+        self._frame = CurrentFrame(
+            self._next_index, frame, self._graphs, self._motion, self._scratch
+        )
         self._next_index += 1
         for track in self._objects.values():
             track.bank.tick()
@@ -302,7 +302,7 @@ class VideoSegmenter:
     def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
         with frame.clock.stage("postprocess"):
             if decision.visible:
-                mask = source_mask(decision.logits, frame.width, frame.height, self._scratch_hw)
+                mask = source_mask(decision.logits, frame.width, frame.height, self._scratch)
             else:
                 mask = np.zeros((frame.height, frame.width), bool)
         return ObjectResult(

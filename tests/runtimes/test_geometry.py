@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError
-from sam2lite.runtimes.geometry import network_input, source_mask, stretched
+from sam2lite.runtimes.geometry import Scratch, network_input, source_mask, stretched
 from sam2lite.runtimes.prompts import Prompt, mask_logits
 from sam2lite.training.clips import ClipConfig, generate_clip
 
@@ -77,13 +77,22 @@ def test_a_mask_comes_back_where_it_was(width: int, height: int, rung: int) -> N
 
 
 def test_scratch_memory_changes_nothing() -> None:
-    logits = np.random.default_rng(0).normal(size=(60, 60)).astype(np.float32)
-    scratch = np.full((480, 640), np.nan, np.float32)
-    first = source_mask(logits, 640, 480, scratch)
-    np.testing.assert_array_equal(first, source_mask(logits, 640, 480))
-    kept = first.copy()
-    source_mask(-logits, 640, 480, scratch)
-    np.testing.assert_array_equal(first, kept)  # a result does not live in the scratch memory
+    scratch = Scratch()
+    logits = np.random.default_rng(1).normal(size=(60, 60)).astype(np.float32)
+    for frame in (noise_frame(720, 1280), noise_frame(720, 1280)[::-1], noise_frame(500, 300)):
+        height, width = frame.shape[:2]
+        np.testing.assert_array_equal(network_input(frame, 240, scratch), network_input(frame, 240))
+        mask = source_mask(logits, width, height, scratch)
+        np.testing.assert_array_equal(mask, source_mask(logits, width, height))
+
+
+def test_results_outlive_the_scratch_memory() -> None:
+    scratch = Scratch()
+    frame = noise_frame(720, 1280)
+    image = network_input(frame, 240, scratch)
+    kept = image.copy()
+    network_input(255 - frame, 240, scratch)
+    np.testing.assert_array_equal(image, kept)
 
 
 @pytest.mark.parametrize(

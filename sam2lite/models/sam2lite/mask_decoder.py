@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sam2lite.contracts.loop import MASK_CANDIDATES, MEMORY_CHANNELS
 from sam2lite.models.sam2lite.blocks import (
@@ -72,11 +73,16 @@ class DecoderLayer(nn.Module):
         )
         query_bqc = query_bqc + self.query_mlp(self.norm_mlp(query_bqc))
 
+        # The scale goes to the keys, of which there are fewer; the places are projected apart from
+        # the tokens, so that a trace folds their projection into a constant.
+        query_key_bqc = self.query_key(query_bqc) * self.scale
         read_bhnc = attend(
             split_heads(
-                self.image_query(self.norm_image(image_bnc) + place_1nc) * self.scale, HEADS
+                self.image_query(self.norm_image(image_bnc))
+                + F.linear(place_1nc, self.image_query.weight),
+                HEADS,
             ),
-            split_heads(torch.cat([memory[0], self.query_key(query_bqc)], dim=1), HEADS),
+            split_heads(torch.cat([memory[0], query_key_bqc], dim=1), HEADS),
             split_heads(torch.cat([memory[1], self.query_value(query_bqc)], dim=1), HEADS),
             all_bias_b11m,
         )
@@ -168,7 +174,8 @@ class MaskDecoder(nn.Module):
             [self.null_key.expand(batch, 1, -1), self._aged(memory_key_bnc, memory_age_bn)], dim=1
         )
         value = torch.cat([self.null_value.expand(batch, 1, -1), memory_value_bnc], dim=1)
-        memory = (self.memory_key(key), self.memory_value(value))
+        scale = (self.memory_key.out_features // HEADS) ** -0.5
+        memory = (self.memory_key(key) * scale, self.memory_value(value))
         seen = memory_bias_b11n.new_zeros(batch, 1, 1, 1)
 
         prompt_bpc = self.prompt.points(features, self.fourier, prompt_xy_norm_bpc, prompt_label_bp)
