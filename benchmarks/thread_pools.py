@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sam2lite.benchmarks.load import CpuLoad
 from sam2lite.contracts.graphs import GRAPHS, graph_key
 from sam2lite.runtimes.bundle import open_bundle
 
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("bundle")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--load", type=int, default=0, help="competing processes")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -82,13 +84,16 @@ def main() -> None:
         print(loop_ms(args.bundle, args.worker, args.frames))
         return
     medians: dict[str, list[float]] = {name: [] for name in SETTINGS}
-    for _ in range(args.runs):
-        for name in SETTINGS:
-            command = [sys.executable, __file__, args.bundle, "--frames", str(args.frames)]
-            done = subprocess.run(
-                [*command, "--worker", name], check=True, stdout=subprocess.PIPE, text=True
-            )
-            medians[name].append(float(done.stdout))
+    with CpuLoad(args.load) as load:
+        if args.load:
+            load.start()
+        for _ in range(args.runs):
+            for name in SETTINGS:
+                command = [sys.executable, __file__, args.bundle, "--frames", str(args.frames)]
+                done = subprocess.run(
+                    [*command, "--worker", name], check=True, stdout=subprocess.PIPE, text=True
+                )
+                medians[name].append(float(done.stdout))
     best = statistics.median(medians["2 threads, one pool"])
     print("| setting | ms, median of runs | min..max | against one pool |")
     print("|-|-|-|-|")
