@@ -12,6 +12,8 @@ from sam2lite.errors import Sam2LiteError
 from sam2lite.runtimes import ort
 from sam2lite.runtimes.bundle import Bundle
 
+INTERRUPTED = 130  # what shells and Typer return after Ctrl-C
+
 _debug = False
 _owns_process = False
 
@@ -71,7 +73,7 @@ def run_app(app: typer.Typer) -> None:
     """Run an application and leave the process with the exit code of what happened.
 
     A user's mistake is one sentence on standard error; a traceback only with --debug. Typer itself
-    answers for wrong options (2) and for Ctrl-C (1).
+    answers for wrong options (2) and for Ctrl-C (130).
     """
     global _owns_process
     _owns_process = True
@@ -79,6 +81,10 @@ def run_app(app: typer.Typer) -> None:
         app()
     except Sam2LiteError as error:
         _fail(str(error), error.exit_code)
+    except SystemExit as exit_:
+        if exit_.code == INTERRUPTED:
+            typer.echo("interrupted: nothing was left half-written", err=True)
+        raise
     except OSError as error:
         _fail(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch import Tensor
 from sam2lite.errors import DependencyError, ModelError, OutputError, UnknownNameError
 from sam2lite.models.sam2lite.config import SIZES, Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
+from sam2lite.staging import staged_folder
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -52,7 +51,7 @@ def save_checkpoint(
 ) -> None:
     """Write a network as a checkpoint.
 
-    Both files are written to a sibling that is then renamed, so no reader sees half a checkpoint.
+    Both files appear together or not at all.
 
     Args:
         model: the network, not fused.
@@ -70,20 +69,9 @@ def save_checkpoint(
     _check_replaceable(folder, force)
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     config = {**model.config.to_json(), "licence": licence, "trained": trained}
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    retired = folder.with_name(f".{folder.name}.{os.getpid()}.retired")
-    try:
-        partial.mkdir(parents=True)
-        (partial / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
-        (partial / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rename(retired)
-        partial.rename(folder)
-        shutil.rmtree(retired, ignore_errors=True)  # only now that the new one is in place
-    except OSError as error:
-        raise OutputError(f"cannot write the checkpoint {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with staged_folder(folder, force) as staging:
+        (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
+        (staging / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def load_checkpoint(folder: str | Path) -> LoadedModel:

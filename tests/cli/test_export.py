@@ -1,6 +1,8 @@
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,21 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: unknown target 'abacus'")
     assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    program = Path(sys.executable).parent / "sam2lite-export"
+    process = subprocess.Popen(
+        [program, "ort", "-o", str(tmp_path / "b")], stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".b.partial-*/graphs/*.onnx")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: nothing was left half-written" in errors
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []

@@ -99,7 +99,7 @@ def test_force_replaces_nothing_else(nano: Sam2Lite, folder: Path) -> None:
 
 def test_unwritable_folder_is_one_sentence(nano: Sam2Lite, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"cannot write the checkpoint .*file/nano"):
+    with pytest.raises(OutputError, match=r"cannot write '.*file/nano'"):
         save_checkpoint(nano, tmp_path / "file" / "nano")
 
 
