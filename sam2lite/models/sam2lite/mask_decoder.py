@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sam2lite.contracts.loop import MASK_CANDIDATES, MEMORY_CHANNELS
 from sam2lite.models.sam2lite.blocks import (
@@ -73,15 +72,10 @@ class DecoderLayer(nn.Module):
         )
         query_bqc = query_bqc + self.query_mlp(self.norm_mlp(query_bqc))
 
-        # The scale goes to the keys, of which there are fewer; the places are projected apart from
-        # the tokens, so that a trace folds their projection into a constant.
+        # The scale goes to the keys, of which there are fewer.
         query_key_bqc = self.query_key(query_bqc) * self.scale
         read_bhnc = attend(
-            split_heads(
-                self.image_query(self.norm_image(image_bnc))
-                + F.linear(place_1nc, self.image_query.weight),
-                HEADS,
-            ),
+            split_heads(self.image_query(self.norm_image(image_bnc) + place_1nc), HEADS),
             split_heads(torch.cat([memory[0], query_key_bqc], dim=1), HEADS),
             split_heads(torch.cat([memory[1], self.query_value(query_bqc)], dim=1), HEADS),
             all_bias_b11m,
