@@ -51,7 +51,7 @@ def load_model(name: str) -> "LoadedModel":
         UnknownNameError: there is no such model.
         ModelError: the checkpoint cannot be loaded.
     """
-    for package in ("torch", "safetensors", "onnx", "onnxsim", "onnxslim"):
+    for package in ("torch", "safetensors", "onnx", "onnxsim"):
         if find_spec(package) is None:
             raise DependencyError(package, "export", "export")
     from sam2lite.models.checkpoint import resolve_model

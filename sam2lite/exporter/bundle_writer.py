@@ -45,7 +45,7 @@ POSTPROCESS = {
     "object_score_threshold": 0.0,
     "upsampling": "INTER_LINEAR",
 }
-TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxslim", "numpy")
+TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "numpy")
 
 Report = Callable[[str], None]
 

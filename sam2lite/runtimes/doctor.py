@@ -39,7 +39,7 @@ _ISA_FLAGS = (
     "asimddp",
     "i8mm",
 )
-_EXPORT_PACKAGES = ("torch", "onnx", "onnxscript", "onnxsim", "onnxslim", "safetensors")
+_EXPORT_PACKAGES = ("torch", "onnx", "onnxscript", "onnxsim", "safetensors")
 
 
 class Check(NamedTuple):
