@@ -90,11 +90,4 @@ def prompt_all(segmenter: VideoSegmenter, frame: Frame, prompts: Mapping[int, Pr
         PromptError: a prompt lies outside the frame.
     """
     for object_id, prompt in prompts.items():
-        segmenter.prompt(
-            frame,
-            object_id,
-            points=prompt.points_xy,
-            labels=prompt.labels,
-            box=prompt.box_xyxy,
-            mask=prompt.mask_hw,
-        )
+        segmenter.give(frame, object_id, prompt)

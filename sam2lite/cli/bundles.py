@@ -1,19 +1,18 @@
 """Which bundle a command uses: the one given, or the cached one of the default model."""
 
 import hashlib
-from importlib.util import find_spec
 from pathlib import Path
 
 import typer
 
 from sam2lite import __version__
+from sam2lite.cli.export_options import missing_packages
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.targets.registry import host_target
 
 DEFAULT_MODEL = "tiny"
-_EXPORT_PACKAGES = ("torch", "onnx", "onnxsim", "safetensors")
 
 
 def bundle_or_default(path: Path | None) -> Bundle:
@@ -30,7 +29,7 @@ def bundle_or_default(path: Path | None) -> Bundle:
     try:
         return open_bundle(str(cached))
     except BundleError:
-        missing = [name for name in _EXPORT_PACKAGES if find_spec(name) is None]
+        missing = missing_packages()
         if missing:
             raise BundleError(
                 "no --bundle was given and the default one cannot be made here, because "

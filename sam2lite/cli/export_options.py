@@ -43,6 +43,11 @@ DryRun = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
+def missing_packages() -> list[str]:
+    """Return the packages that export needs and that are not installed."""
+    return [name for name in ("torch", "safetensors", "onnx", "onnxsim") if find_spec(name) is None]
+
+
 def load_model(name: str) -> "LoadedModel":
     """Return a network by name or path; say on stderr if it is untrained.
 
@@ -51,9 +56,8 @@ def load_model(name: str) -> "LoadedModel":
         UnknownNameError: there is no such model.
         ModelError: the checkpoint cannot be loaded.
     """
-    for package in ("torch", "safetensors", "onnx", "onnxsim"):
-        if find_spec(package) is None:
-            raise DependencyError(package, "export", "export")
+    for package in missing_packages():
+        raise DependencyError(package, "export", "export")
     from sam2lite.models.checkpoint import resolve_model
 
     checkpoint = resolve_model(name)

@@ -113,14 +113,7 @@ def track_prompted(
 ) -> FrameResult:
     """Give a frame's prompts by object, if any, and track the frame."""
     for object_id, prompt in prompts.items():
-        segmenter.prompt(
-            frame_bgr,
-            object_id,
-            points=prompt.points_xy,
-            labels=prompt.labels,
-            box=prompt.box_xyxy,
-            mask=prompt.mask_hw,
-        )
+        segmenter.give(frame_bgr, object_id, prompt)
     return segmenter.track(frame_bgr)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from sam2lite.contracts.manifest import (
 )
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import UnknownNameError
+from sam2lite.runtimes.bundle import file_sha256, open_bundle
 from sam2lite.staging import staged_folder
 from sam2lite.targets.profile import TargetProfile
 
@@ -75,6 +75,11 @@ class ExportJob:
         shared = max(rungs)
         keys[MEMORY_SELECT.name] = (MEMORY_SELECT.bind(config.dims(shared)), shared)
         return cls(keys)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Input sides of the graphs, ascending, px."""
+        return tuple(sorted({rung for _, rung in self.keys.values()}))
 
 
 def export_graphs(
@@ -151,12 +156,11 @@ def write_ort_bundle(
         VerificationError: a graph, or the loop over a clip, is further from PyTorch than allowed.
     """
     from sam2lite.exporter.loop_parity import loop_parity
-    from sam2lite.runtimes.bundle import open_bundle
 
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
         entries, graphs = export_graphs(checkpoint, job, target.opset, folder, report)
-        manifest = _manifest(checkpoint, target, job, entries)
+        manifest = _manifest(checkpoint, target, target.opset, job.rungs, entries)
         manifest = manifest._replace(files=_files(folder), verification={"graphs": graphs})
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
         loop = loop_parity(open_bundle(str(folder)), checkpoint.model)
@@ -180,10 +184,8 @@ def write_onnx_folder(
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
         entries, graphs = export_graphs(checkpoint, job, opset, folder, report)
-        manifest = _manifest(checkpoint, None, job, entries)
-        manifest = manifest._replace(
-            opset=opset, files=_files(folder), verification={"graphs": graphs}
-        )
+        manifest = _manifest(checkpoint, None, opset, job.rungs, entries)
+        manifest = manifest._replace(files=_files(folder), verification={"graphs": graphs})
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
@@ -191,7 +193,8 @@ def write_onnx_folder(
 def _manifest(
     checkpoint: LoadedModel,
     target: TargetProfile | None,
-    job: ExportJob,
+    opset: int,
+    rungs: tuple[int, ...],
     entries: dict[str, GraphEntry],
 ) -> Manifest:
     config = checkpoint.config
@@ -207,8 +210,8 @@ def _manifest(
         ),
         backend="onnx" if target is None else target.backend,
         target={} if target is None else target.to_json(),
-        opset=0 if target is None else target.opset,
-        rungs=tuple(sorted({rung for _, rung in job.keys.values()})),
+        opset=opset,
+        rungs=rungs,
         graphs=entries,
         preprocess=PREPROCESS,
         postprocess=POSTPROCESS,
@@ -229,9 +232,7 @@ def _manifest(
 
 def _files(folder: Path) -> dict[str, FileEntry]:
     return {
-        path.relative_to(folder).as_posix(): FileEntry(
-            hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size
-        )
+        path.relative_to(folder).as_posix(): FileEntry(file_sha256(str(path)), path.stat().st_size)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST_FILE
     }

@@ -149,8 +149,11 @@ class VideoSegmenter:
             ArgumentError: there are too many objects, or the frame is not an image of the video's
                 size.
         """
+        return self.give(frame, object_id, Prompt(points, labels, box, mask))
+
+    def give(self, frame: np.ndarray, object_id: int, prompt: Prompt) -> ObjectResult:
+        """Do what `prompt` does, with a prompt that is made already."""
         # Everything is checked before anything changes.
-        prompt = Prompt(points, labels, box, mask)
         self._check_frame(frame)
         prompt.slots(frame.shape[1], frame.shape[0])
         if object_id not in self._objects and len(self._objects) >= MAX_OBJECTS:
