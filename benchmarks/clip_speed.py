@@ -13,7 +13,7 @@ import time
 
 import cv2
 
-from sam2lite.training.clips import ClipConfig, generate_clip
+from sam2lite.data.clips import ClipConfig, generate_clip
 
 CLIPS = 40
 RUNS = 3

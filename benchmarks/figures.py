@@ -21,8 +21,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.runtimes.overlay import contact_sheet, draw_overlay
-from sam2lite.training.clips import ClipConfig, generate_clip
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "benchmarks"

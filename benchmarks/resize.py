@@ -15,9 +15,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.runtimes.geometry import stretched
 from sam2lite.runtimes.video_source import open_source
-from sam2lite.training.clips import ClipConfig, generate_clip
 
 WIDTH, HEIGHT = 1280, 720
 RUNGS = (480, 384, 240)

@@ -17,6 +17,8 @@ LAYERS = (
     {"contracts", "staging"},
     {"targets"},
     {"models", "runtimes"},
+    {"data"},
+    {"evaluation"},
     {"training"},
     {"exporter", "benchmarks"},
     {"cli"},

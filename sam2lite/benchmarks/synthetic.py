@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from sam2lite.benchmarks.footage import Footage, Frame, grid_clicks
+from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.runtimes.video_source import FrameSource
-from sam2lite.training.clips import ClipConfig, first_click, generate_clip
 
 WIDTH = 1280
 HEIGHT = 720

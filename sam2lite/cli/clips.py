@@ -13,7 +13,7 @@ from sam2lite.errors import ArgumentError
 from sam2lite.staging import staged_folder
 
 if TYPE_CHECKING:
-    from sam2lite.training.clips import Clip
+    from sam2lite.data.clips import Clip
 
 FPS = 24.0
 _INDEX = "clips.json"
@@ -62,7 +62,7 @@ def clips(
     from rich.console import Console
     from rich.progress import track
 
-    from sam2lite.training.clips import ClipConfig, generate_clip, write_davis, write_video
+    from sam2lite.data.clips import ClipConfig, generate_clip, write_davis, write_video
 
     if count < 1:
         raise ArgumentError(f"--count is {count}; choose 1 or more")
@@ -112,7 +112,7 @@ def _parse_size(size: str) -> tuple[int, int]:
 
 
 def _describe_objects(clip: "Clip") -> list[dict[str, Any]]:
-    from sam2lite.training.clips import first_click
+    from sam2lite.data.clips import first_click
 
     return [
         {

@@ -73,7 +73,7 @@ def demo(
 
 def _write_clip(path: Path) -> tuple[int, int]:
     """Write a procedural clip; return a click on its first object, source pixels."""
-    from sam2lite.training.clips import ClipConfig, first_click, generate_clip, write_video
+    from sam2lite.data.clips import ClipConfig, first_click, generate_clip, write_video
 
     clip = generate_clip(CLIP_SEED, ClipConfig(height=540, width=960, frames=FRAMES))
     write_video(clip, path, FPS)

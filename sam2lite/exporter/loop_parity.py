@@ -18,10 +18,10 @@ from sam2lite.errors import VerificationError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from sam2lite.data.clips import Clip
     from sam2lite.models.sam2lite.network import Sam2Lite
     from sam2lite.runtimes.bundle import Bundle
     from sam2lite.runtimes.results import ObjectResult
-    from sam2lite.training.clips import Clip
 
 FRAMES = 24
 CORRECTED_AT = 7
@@ -121,7 +121,7 @@ class LoopParity:
 
 def parity_clip(seed: int) -> Clip:
     """Return the clip that loops are compared on: 24 frames, the first object hides and returns."""
-    from sam2lite.training.clips import ClipConfig, generate_clip
+    from sam2lite.data.clips import ClipConfig, generate_clip
 
     config = ClipConfig(height=270, width=480, frames=FRAMES, objects=(3, 4), hide_object=True)
     return generate_clip(seed, config)
@@ -140,12 +140,12 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
     """
     import torch
 
+    from sam2lite.data.clips import first_click
     from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
     from sam2lite.runtimes.geometry import network_input
     from sam2lite.runtimes.motion import MotionSignal
     from sam2lite.runtimes.prompts import Prompt
     from sam2lite.runtimes.segmenter import VideoSegmenter
-    from sam2lite.training.clips import first_click
 
     clip = parity_clip(seed)
     height, width = clip.labels_thw.shape[1:]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from sam2lite.data.clips import first_click
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle_writer import write_ort_bundle
 from sam2lite.exporter.loop_parity import FRAMES, LoopParity, loop_parity, parity_clip
@@ -19,7 +20,6 @@ from sam2lite.runtimes.geometry import network_input
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.targets.registry import host_target
-from sam2lite.training.clips import first_click
 
 
 def decisive(model: Sam2Lite) -> Sam2Lite:

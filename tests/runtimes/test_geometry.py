@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
+from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.geometry import Scratch, network_input, source_mask, stretched
 from sam2lite.runtimes.prompts import Prompt, mask_logits
-from sam2lite.training.clips import ClipConfig, generate_clip
 
 
 def noise_frame(height: int, width: int) -> np.ndarray:

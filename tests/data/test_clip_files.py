@@ -12,8 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from sam2lite.cli.clips import clips
+from sam2lite.data.clips import ClipConfig, Effect, generate_clip, write_davis, write_video
 from sam2lite.errors import ArgumentError, OutputError
-from sam2lite.training.clips import ClipConfig, Effect, generate_clip, write_davis, write_video
 
 SMALL = ClipConfig(height=48, width=64, frames=6)
 

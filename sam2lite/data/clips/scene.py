@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.actors import Actor, draw_objects
-from sam2lite.training.clips.camera import draw_camera
-from sam2lite.training.clips.config import ClipConfig
-from sam2lite.training.clips.occluders import draw_cover, draw_occluder
-from sam2lite.training.clips.surfaces import Surface, draw_surface
+from sam2lite.data.clips.actors import Actor, draw_objects
+from sam2lite.data.clips.camera import draw_camera
+from sam2lite.data.clips.config import ClipConfig
+from sam2lite.data.clips.occluders import draw_cover, draw_occluder
+from sam2lite.data.clips.surfaces import Surface, draw_surface
 
 _MARGIN = 1.5  # of the background beyond the frame; what lies farther out is mirrored
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.camera import Camera, compose, similarity
-from sam2lite.training.clips.config import ClipConfig
-from sam2lite.training.clips.outlines import Outline, draw_outline, wobble
-from sam2lite.training.clips.paths import excursion, wander
-from sam2lite.training.clips.surfaces import Surface, cut_surface, draw_surface, retone
+from sam2lite.data.clips.camera import Camera, compose, similarity
+from sam2lite.data.clips.config import ClipConfig
+from sam2lite.data.clips.outlines import Outline, draw_outline, wobble
+from sam2lite.data.clips.paths import excursion, wander
+from sam2lite.data.clips.surfaces import Surface, cut_surface, draw_surface, retone
 
 MAX_SKIN_PX = 448
 _HIDDEN_OBJECT_SIZE = 0.3  # of the side at most: what covers it must leave the frame again

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.config import ClipConfig
-from sam2lite.training.clips.paths import wander
-from sam2lite.training.clips.surfaces import Surface
+from sam2lite.data.clips.config import ClipConfig
+from sam2lite.data.clips.paths import wander
+from sam2lite.data.clips.surfaces import Surface
 
 _NOISE_PLAY_PX = 32  # a larger tile of noise, read at another place in each frame
 _MIN_BLUR_PX = 0.3

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.config import ClipConfig
-from sam2lite.training.clips.paths import Path, wander
+from sam2lite.data.clips.config import ClipConfig
+from sam2lite.data.clips.paths import Path, wander
 
 
 class Camera(NamedTuple):

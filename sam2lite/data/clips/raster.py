@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.actors import Actor
-from sam2lite.training.clips.camera import compose
-from sam2lite.training.clips.surfaces import Surface
+from sam2lite.data.clips.actors import Actor
+from sam2lite.data.clips.camera import compose
+from sam2lite.data.clips.surfaces import Surface
 
 _SAMPLES = 4  # per pixel and axis: OpenCV's own anti-aliasing makes shapes 0.6 px too large
 _SHIFT = 4  # fractional bits of fillPoly's coordinates

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.actors import MAX_SKIN_PX, Actor
-from sam2lite.training.clips.camera import similarity
-from sam2lite.training.clips.config import ClipConfig
-from sam2lite.training.clips.outlines import Outline, draw_outline
-from sam2lite.training.clips.paths import crossing
-from sam2lite.training.clips.surfaces import draw_surface
+from sam2lite.data.clips.actors import MAX_SKIN_PX, Actor
+from sam2lite.data.clips.camera import similarity
+from sam2lite.data.clips.config import ClipConfig
+from sam2lite.data.clips.outlines import Outline, draw_outline
+from sam2lite.data.clips.paths import crossing
+from sam2lite.data.clips.surfaces import draw_surface
 
 
 def draw_occluder(rng: np.random.Generator, config: ClipConfig) -> Actor:

@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
-from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.training.clips import (
+from sam2lite.data.clips import (
     Clip,
     ClipConfig,
     Effect,
     first_click,
     generate_clip,
 )
-from sam2lite.training.clips.actors import Actor
-from sam2lite.training.clips.outlines import KINDS, VERTICES, draw_outline
-from sam2lite.training.clips.raster import draw_actor
-from sam2lite.training.clips.scene import draw_scene
+from sam2lite.data.clips.actors import Actor
+from sam2lite.data.clips.outlines import KINDS, VERTICES, draw_outline
+from sam2lite.data.clips.raster import draw_actor
+from sam2lite.data.clips.scene import draw_scene
+from sam2lite.errors import ArgumentError, UnknownNameError
 
 SMALL = ClipConfig(height=48, width=64, frames=6)
 EFFECTS = [field.name for field in fields(ClipConfig) if isinstance(field.default, Effect)]
@@ -54,7 +54,7 @@ def test_a_seed_gives_the_same_clip_in_any_order() -> None:
 
 def test_a_seed_gives_the_same_clip_in_another_process() -> None:
     program = (
-        "import hashlib; from sam2lite.training.clips import ClipConfig, generate_clip;"
+        "import hashlib; from sam2lite.data.clips import ClipConfig, generate_clip;"
         "c = generate_clip(7, ClipConfig(height=48, width=64, frames=6));"
         "print(hashlib.sha256(c.frames_rgb_thwc.tobytes() + c.labels_thw.tobytes()).hexdigest())"
     )

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.data.clips.clip import Clip
+from sam2lite.data.clips.config import ClipConfig
+from sam2lite.data.clips.lens import draw_lens
+from sam2lite.data.clips.raster import draw_actor, draw_background
+from sam2lite.data.clips.scene import Scene, draw_scene
 from sam2lite.errors import ArgumentError
-from sam2lite.training.clips.clip import Clip
-from sam2lite.training.clips.config import ClipConfig
-from sam2lite.training.clips.lens import draw_lens
-from sam2lite.training.clips.raster import draw_actor, draw_background
-from sam2lite.training.clips.scene import Scene, draw_scene
 
 _DEFAULT = ClipConfig()
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.training.clips.fields import BANK_SIZE, FIELD_SIDE_PX, bank_field
+from sam2lite.data.clips.fields import BANK_SIZE, FIELD_SIDE_PX, bank_field
 
 Surface = NDArray[np.uint8]
 

@@ -5,10 +5,10 @@ camera. The same seed and configuration give the same bytes on one machine and o
 versions, in whatever process and order the clips are made.
 """
 
-from sam2lite.training.clips.clip import Clip, first_click
-from sam2lite.training.clips.config import ClipConfig, Effect
-from sam2lite.training.clips.generate import generate_clip
-from sam2lite.training.clips.writers import write_davis, write_video
+from sam2lite.data.clips.clip import Clip, first_click
+from sam2lite.data.clips.config import ClipConfig, Effect
+from sam2lite.data.clips.generate import generate_clip
+from sam2lite.data.clips.writers import write_davis, write_video
 
 __all__ = [
     "Clip",
