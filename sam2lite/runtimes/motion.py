@@ -5,7 +5,7 @@ Brightness constancy says I_t = -v . grad I, so |I_t| / |grad I| is the speed al
 and independent of contrast. Frames are compared on a 60 x 60 grey grid whatever the rung.
 """
 
-from typing import Optional
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -37,6 +37,10 @@ class MotionSignal:
             dy = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1.0 / 32)
             self._gradient = np.maximum(cv2.magnitude(dx, dy), _FLAT_GRADIENT)
         self.grey = grey
+
+    def maps(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Return |I_t| and |grad I| of the frame, float32 [GRID * GRID] each."""
+        return self._change.ravel().copy(), self._gradient.ravel().copy()
 
     def inside(self, logits_hw: np.ndarray) -> float:
         """Return the speed inside a mask, 0..1; 0 for an empty mask and on the first frame.

@@ -31,7 +31,9 @@ def spread_order(cells: int) -> Tensor:
 
 def entropy_bits(probability: Tensor) -> Tensor:
     """Entropy of a Bernoulli variable in bits, 0..1, elementwise."""
-    p = probability.clamp(1e-6, 1.0 - 1e-6)
+    # Half precision, as in training under autocast, has no number that near to 1.
+    p = probability.to(torch.promote_types(probability.dtype, torch.float32))
+    p = p.clamp(1e-6, 1.0 - 1e-6)
     return -(p * torch.log2(p) + (1.0 - p) * torch.log2(1.0 - p))
 
 
