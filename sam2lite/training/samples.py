@@ -22,10 +22,9 @@ class Sample(NamedTuple):
     """One clip with N targets.
 
     Shapes: `image_tchw` uint8 [T, 3, R, R]; `mask_nthw` uint8 [N, T, R/4, R/4], the covered share
-    of each cell in 255ths; `xy_norm_npc` float32 [N, P, 2]; `label_np` int32 [N, P];
-    `masked_n` bool
-    [N], the mask of the first frame is given; `change_tg` and `gradient_tg` float32 [T, G], the two
-    maps of `runtimes.motion`.
+    of each cell in 255ths; `xy_norm_npc` float32 [N, P, 2]; `label_np` int32 [N, P]; `masked_n`
+    bool [N], the mask of the first frame is given; `change_tg` and `gradient_tg` float32 [T, G],
+    the two maps of `runtimes.motion`.
     """
 
     image_tchw: NDArray[np.uint8]
