@@ -8,6 +8,7 @@ versions, in whatever process and order the clips are made.
 from sam2lite.data.clips.clip import Clip, first_click
 from sam2lite.data.clips.config import ClipConfig, Effect
 from sam2lite.data.clips.generate import generate_clip
+from sam2lite.data.clips.presets import training_config
 from sam2lite.data.clips.writers import write_davis, write_video
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Effect",
     "first_click",
     "generate_clip",
+    "training_config",
     "write_davis",
     "write_video",
 ]

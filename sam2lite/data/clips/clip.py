@@ -14,14 +14,16 @@ class Clip:
     """Frames with exact labels.
 
     A label map names the object that is visible at each pixel, after occlusion; 0 is everything
-    else. `object_ids` lists the objects that are seen in one frame at least, in ascending order.
+    else. A part map has the part of that object, from 1 for its body, and 0 where there is no
+    object. `object_ids` lists the objects that are seen in one frame at least, in ascending order.
 
-    Shapes: frames [T, H, W, 3] uint8 RGB, labels [T, H, W] uint8, visible area [T, N] in pixels,
-    with N objects in the order of `object_ids`.
+    Shapes: frames [T, H, W, 3] uint8 RGB, labels and parts [T, H, W] uint8, visible area [T, N] in
+    pixels, with N objects in the order of `object_ids`.
     """
 
     frames_rgb_thwc: NDArray[np.uint8]
     labels_thw: NDArray[np.uint8]
+    parts_thw: NDArray[np.uint8]
     object_ids: list[int]
     visible_area_tn: NDArray[np.int64]
 

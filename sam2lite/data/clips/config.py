@@ -30,7 +30,8 @@ class ClipConfig:
     """Everything that decides a clip, besides its seed.
 
     A side is the shorter side of the frame, so that a configuration means the same at every
-    resolution. Effects of objects are drawn for each object, the others for each clip.
+    resolution. Effects of objects are drawn for each object, the others for each clip. The
+    defaults give plain scenes of whole objects; `presets.py` has the variety for training.
 
     Raises:
         ArgumentError: a value is out of its range.
@@ -50,6 +51,20 @@ class ClipConfig:
     """An object takes over another one's texture, its shape, or both."""
     camouflage_probability: float = 0.1
     """An object is cut from the background."""
+    thin_probability: float = 0.0
+    """An object is a rod, an arc, a wave or a bundle of spokes."""
+    holed_probability: float = 0.0
+    """An object has holes: a ring, a frame, a wheel, a glyph."""
+    limbs_probability: float = 0.0
+    """An object has jointed limbs, each a part of it."""
+    patch_probability: float = 0.0
+    """An object has patches of other materials, each a part of it."""
+    rider_probability: float = 0.0
+    """An object lies on another one and moves with it."""
+    meeting_probability: float = 0.0
+    """An object crosses the path of another one, of its twin if it has one."""
+    stuff_probability: float = 0.0
+    """The background, a large region of it, or both are objects, numbered after the others."""
     leave_probability: float = 0.2
     """An object leaves the frame and returns."""
     occluder_probability: float = 0.2
@@ -61,6 +76,9 @@ class ClipConfig:
     spin: Effect = Effect(0.5, 4.0)  # objects: degrees per frame
     stretch: Effect = Effect(0.6, 0.25)  # objects: change of scale and aspect, natural log
     wobble: Effect = Effect(0.6, 0.12)  # objects: displacement of the outline, radii
+    bend: Effect = Effect(0.0, 0.30)  # objects: sideways waves along their length, radii
+    swing: Effect = Effect(0.0, 40.0)  # limbs: degrees to either side
+    shadow: Effect = Effect(0.0, 0.6)  # objects: share of the light lost where they cast it
     parallax: Effect = Effect(0.5, 0.8)  # objects: how much more than the background they pan
     pan: Effect = Effect(0.7, 0.15)  # sides
     zoom: Effect = Effect(0.5, 0.20)  # natural log
@@ -73,6 +91,7 @@ class ClipConfig:
     blur: Effect = Effect(0.3, 0.006)  # standard deviation, sides
     motion_blur: Effect = Effect(0.35, 0.8)  # shutter time, frame intervals
     noise: Effect = Effect(0.6, 8.0)  # standard deviation, grey levels
+    compression: Effect = Effect(0.0, 85.0)  # JPEG quality lost, of 100
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):

@@ -1,13 +1,18 @@
 """`generate_clip`: from a seed to frames and labels."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.data.clips.actors import Actor
 from sam2lite.data.clips.clip import Clip
 from sam2lite.data.clips.config import ClipConfig
 from sam2lite.data.clips.lens import draw_lens
-from sam2lite.data.clips.raster import draw_actor, draw_background
+from sam2lite.data.clips.raster import draw_background, draw_part
 from sam2lite.data.clips.scene import Scene, draw_scene
+from sam2lite.data.clips.shadows import Shadow
+from sam2lite.data.clips.surfaces import Surface
+from sam2lite.data.clips.tracks import Track, motion_kernels, velocity
 from sam2lite.errors import ArgumentError
 
 _DEFAULT = ClipConfig()
@@ -29,24 +34,45 @@ def generate_clip(seed: int, config: ClipConfig = _DEFAULT) -> Clip:
     shutter = config.motion_blur.draw(rng)
     lens = draw_lens(rng, config)
 
-    frames = np.empty((config.frames, config.height, config.width, 3), np.uint8)
-    labels = np.zeros((config.frames, config.height, config.width), np.uint8)
-    camera_motion = shutter * _velocity(_centre_in_view(scene.background_poses, config))
-    tracks = [
-        (actor, actor.polygons(), shutter * _velocity(actor.poses[:, :, 2]))
-        for actor in scene.actors
-    ]
+    shape = (config.frames, config.height, config.width)
+    frames = np.empty((*shape, 3), np.uint8)
+    names = np.full(shape, _name(scene.background_label, 1), np.uint16)
+    camera_motion = shutter * velocity(_centre_in_view(scene.background_poses, config))
+    camera_blur = motion_kernels(camera_motion)
+    drawn = [_Drawn(actor, scene, config, shutter) for actor in scene.actors]
     for index in range(config.frames):
-        pose = scene.background_poses[index]
         frame = draw_background(
-            scene.background, pose, config.height, config.width, camera_motion[index]
+            scene.background,
+            scene.background_poses[index],
+            config.height,
+            config.width,
+            camera_blur[index],
         )
-        for actor, polygons, motion in tracks:
-            draw_actor(
-                frame, labels[index], actor, polygons[index], actor.poses[index], motion[index]
-            )
+        for item in drawn:
+            item.draw(frame, names[index], index)
         frames[index] = lens.expose(frame, index)
-    return _finish(frames, labels, scene)
+    return _finish(frames, names)
+
+
+class _Drawn:
+    """An actor with all that is worked out before the first frame."""
+
+    def __init__(self, actor: Actor, scene: Scene, config: ClipConfig, shutter: float) -> None:
+        self._label = actor.label
+        self._tracks = Track.of_all(actor.parts(), config.width, config.height, shutter)
+        casts = actor.shadow and self._tracks
+        self._shadow = Shadow(self._tracks, scene.shadow_xy, actor.shadow) if casts else None
+
+    def draw(self, frame: Surface, names_hw: NDArray[np.uint16], index: int) -> None:
+        if self._shadow is not None:
+            self._shadow.darken(frame, index)
+        for track in self._tracks:
+            draw_part(frame, names_hw, _name(self._label, track.part.number), track, index)
+
+
+def _name(label: int, part: int) -> int:
+    """Return label and part as one number; label 0 has no parts."""
+    return 256 * label + part if label else 0
 
 
 def _centre_in_view(poses: NDArray[np.float64], config: ClipConfig) -> NDArray[np.float64]:
@@ -56,13 +82,9 @@ def _centre_in_view(poses: NDArray[np.float64], config: ClipConfig) -> NDArray[n
     return poses[:, :, :2] @ point + poses[:, :, 2]
 
 
-def _velocity(path: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return pixels per frame, [T, 2]; a clip of one frame stands still."""
-    return np.gradient(path, axis=0) if len(path) > 1 else np.zeros_like(path)
-
-
-def _finish(frames: NDArray[np.uint8], labels: NDArray[np.uint8], scene: Scene) -> Clip:
-    count = max(actor.label for actor in scene.actors)
-    area = np.stack([np.bincount(label.ravel(), minlength=count + 1)[1:] for label in labels])
-    seen = np.flatnonzero(area.any(0))
-    return Clip(frames, labels, [int(index) + 1 for index in seen], area[:, seen])
+def _finish(frames: NDArray[np.uint8], names: NDArray[np.uint16]) -> Clip:
+    labels, parts = (names >> 8).astype(np.uint8), (names & 255).astype(np.uint8)
+    histograms = [cv2.calcHist([label], [0], None, [256], [0, 256]) for label in labels]
+    area = np.stack(histograms).reshape(len(labels), 256).astype(np.int64)
+    object_ids = [int(label) for label in np.flatnonzero(area.any(0)) if label]
+    return Clip(frames, labels, parts, object_ids, area[:, object_ids])

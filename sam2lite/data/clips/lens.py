@@ -28,6 +28,7 @@ class Lens:
     blur_px: float
     noise_offsets: NDArray[np.int64]
     noise: NDArray[np.int16] | None
+    jpeg_quality: int | None
 
     def expose(self, frame: Surface, index: int) -> Surface:
         """Return frame number `index` as the sensor delivers it; shape [H, W, 3], uint8 RGB."""
@@ -42,6 +43,8 @@ class Lens:
             height, width = frame.shape[:2]
             tile = self.noise[top : top + height, left : left + width]
             frame = cast(Surface, cv2.add(frame, tile, dtype=cv2.CV_8U))
+        if self.jpeg_quality is not None:
+            frame = _compress(frame, self.jpeg_quality)
         return frame
 
 
@@ -53,6 +56,7 @@ def draw_lens(rng: np.random.Generator, config: ClipConfig) -> Lens:
         blur_px=config.blur.draw(rng) * config.side_px,
         noise_offsets=rng.integers(_NOISE_PLAY_PX + 1, size=(config.frames, 2)),
         noise=_draw_noise(rng, config),
+        jpeg_quality=_draw_jpeg_quality(rng, config),
     )
 
 
@@ -85,3 +89,15 @@ def _draw_noise(rng: np.random.Generator, config: ClipConfig) -> NDArray[np.int1
     shape = (config.height + _NOISE_PLAY_PX, config.width + _NOISE_PLAY_PX, 3)
     noise = rng.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
     return np.round(noise).astype(np.int16)
+
+
+def _draw_jpeg_quality(rng: np.random.Generator, config: ClipConfig) -> int | None:
+    lost = config.compression.draw(rng)
+    return max(1, round(100.0 - lost)) if lost else None
+
+
+def _compress(frame: Surface, quality: int) -> Surface:
+    """Return the frame after a JPEG file of that quality, 1 to 100."""
+    frame_bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", frame_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cast(Surface, cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.data.clips.actors import MAX_SKIN_PX, Actor
+from sam2lite.data.clips.actors import Actor, Part, reach_of, skin_side_px
 from sam2lite.data.clips.camera import similarity
 from sam2lite.data.clips.config import ClipConfig
 from sam2lite.data.clips.outlines import Outline, draw_outline
@@ -22,7 +22,7 @@ def draw_occluder(rng: np.random.Generator, config: ClipConfig) -> Actor:
     return _occluder(rng, config, draw_outline(rng), path, radius_px)
 
 
-def draw_cover(rng: np.random.Generator, config: ClipConfig, target: Actor) -> Actor:
+def draw_cover(rng: np.random.Generator, config: ClipConfig, target: Part) -> Actor:
     """Return an occluder that covers all of `target` in the middle fifth of the clip.
 
     It clears the target at both ends, whatever the size and the motion of the two.
@@ -62,8 +62,9 @@ def _occluder(
     frames = config.frames
     angle = np.full(frames, rng.uniform(0.0, 2.0 * np.pi))
     linear = similarity(np.full(frames, radius_px), angle)
-    reach = 1.02 * float(np.abs(outline).max())
-    side = int(np.clip(2.0 * reach * radius_px, 16, MAX_SKIN_PX))
+    outlines = np.tile(outline, (frames, 1, 1, 1))
+    reach = reach_of(outlines)
+    side = skin_side_px(reach, radius_px)
     skin = draw_surface(rng, config.seed_space, side, side, max_parts=2)
     poses = np.concatenate([linear, path[:, :, None]], 2)
-    return Actor(0, skin, reach, outline, np.repeat(outline[None], frames, 0), poses)
+    return Actor(0, Part(1, skin, reach, outlines, poses))

@@ -1,4 +1,4 @@
-"""Closed outlines of objects, and how they bend over time.
+"""Closed outlines of compact objects.
 
 Every outline runs once around its centre, so that the centre lies inside.
 """
@@ -75,21 +75,21 @@ def draw_outline(rng: _Rng) -> Outline:
     """
     outline = KINDS[rng.integers(len(KINDS))](rng)
     outline *= np.array([1.0, np.exp(rng.uniform(np.log(0.33), 0.0))])
-    x, y = outline.T
-    area = 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1))
-    outline *= np.sqrt(np.pi / area)
-    return outline
+    scaled: Outline = unit_area(outline[None])[0]
+    return scaled
 
 
-def wobble(rng: _Rng, outline: Outline, frames: int, amplitude: float) -> NDArray[np.float64]:
-    """Let waves run around an outline; `amplitude` is the largest displacement, in radii.
+def unit_area(shape: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale outlines [C, V, 2] so that the first one has the area of the unit circle."""
+    x, y = shape[0].T
+    area = 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+    scaled: NDArray[np.float64] = shape * np.sqrt(np.pi / area)
+    return scaled
 
-    Shape: [frames, VERTICES, 2].
-    """
-    time = np.arange(frames)[:, None]
-    swelling = np.zeros((frames, VERTICES))
-    for harmonic in (2, 3, 4):
-        speed, phase = rng.uniform(-0.5, 0.5), rng.uniform(0.0, 2.0 * np.pi)
-        swelling += np.sin(harmonic * _ANGLES + speed * time + phase) / 3.0
-    bent: NDArray[np.float64] = outline * (1.0 + amplitude * swelling)[..., None]
-    return bent
+
+def resample(corners_xy: NDArray[np.float64]) -> Outline:
+    """Return `VERTICES` points, evenly spaced along a closed polygon [N, 2]."""
+    closed_xy = np.concatenate([corners_xy, corners_xy[:1]])
+    along = np.cumsum(np.r_[0.0, np.linalg.norm(np.diff(closed_xy, axis=0), axis=1)])
+    at = np.linspace(0.0, along[-1], VERTICES, endpoint=False)
+    return np.stack([np.interp(at, along, closed_xy[:, axis]) for axis in range(2)], 1)

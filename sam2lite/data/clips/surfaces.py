@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from sam2lite.data.clips.fields import BANK_SIZE, FIELD_SIDE_PX, bank_field
 
 Surface = NDArray[np.uint8]
+Grey = NDArray[np.uint8]
 
 
-def _crop_field(
-    rng: np.random.Generator, seed_space: int, height: int, width: int
-) -> NDArray[np.uint8]:
+def _crop_field(rng: np.random.Generator, seed_space: int, height: int, width: int) -> Grey:
     """Return a random part of a random field, at a random scale and mirrored or not."""
     field = bank_field(seed_space, int(rng.integers(BANK_SIZE)))[:: rng.choice([-1, 1])]
     fit = FIELD_SIDE_PX / max(height, width)
@@ -24,7 +23,7 @@ def _crop_field(
     left = int(rng.integers(FIELD_SIDE_PX - columns + 1))
     part = np.ascontiguousarray(field[top : top + rows, left : left + columns])
     interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    return cast(NDArray[np.uint8], cv2.resize(part, (width, height), interpolation=interpolation))
+    return cast(Grey, cv2.resize(part, (width, height), interpolation=interpolation))
 
 
 def _draw_palette(rng: np.random.Generator) -> Surface:
@@ -48,13 +47,11 @@ def _draw_palette(rng: np.random.Generator) -> Surface:
 
 def _shade(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
     """Return soft light from one side, with a darker rim, as a factor per pixel."""
-    tilt_x, tilt_y = rng.normal(0.0, 0.15, 2)
-    rim = rng.uniform(0.0, 0.35)
+    tilt_x, tilt_y = rng.normal(0.0, 0.15, 2).astype(np.float32)
+    rim = np.float32(rng.uniform(0.0, 0.35))
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    shade: NDArray[np.float32] = (1 + tilt_x * x + tilt_y * y - rim * (x * x + y * y)).astype(
-        np.float32
-    )
+    shade: NDArray[np.float32] = (1 + tilt_x * x - rim * x * x) + (tilt_y * y - rim * y * y)
     return shade
 
 

@@ -1,0 +1,104 @@
+"""Masks as COCO's JSON writes them, and label maps painted from masks that may overlap."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sam2lite.errors import Sam2LiteError, VideoError
+from sam2lite.runtimes import rle
+
+MAX_LABELS = 255  # of an 8-bit label map
+
+Mask = NDArray[np.bool_]
+
+
+def largest(areas: Sequence[float]) -> list[int]:
+    """Return the indices of the largest 255 areas, ascending."""
+    by_area = sorted(range(len(areas)), key=lambda index: -areas[index])
+    return sorted(by_area[:MAX_LABELS])
+
+
+def painted(masks: Iterable[Mask], height: int, width: int) -> NDArray[np.uint8]:
+    """Lay masks over one another, smaller ones on top, numbered from 1 in their order.
+
+    Only one mask is held at a time.
+
+    Args:
+        masks: bool [height, width] each, 255 at most.
+        height: px.
+        width: px.
+
+    Returns:
+        uint8 [height, width]; 0 where there is none.
+    """
+    # Column by column, as run-length masks are, and pixels by number: most masks have few.
+    labels = np.zeros(height * width, np.uint8)
+    area_of_top = np.full(height * width, height * width + 1, np.int32)
+    for label, mask in enumerate(masks, 1):
+        pixels = np.flatnonzero(mask.ravel(order="F"))
+        on_top = pixels[area_of_top[pixels] > len(pixels)]
+        labels[on_top] = label
+        area_of_top[on_top] = len(pixels)
+    return np.ascontiguousarray(labels.reshape((height, width), order="F"))
+
+
+def segmentation_mask(segmentation: Any, height: int, width: int, source: Path) -> Mask:
+    """Decode a COCO segmentation: polygons, a run-length encoding, compressed or a list of counts.
+
+    Args:
+        segmentation: as JSON holds it; None for nothing.
+        height: of the frame, px.
+        width: of the frame, px.
+        source: the file, for messages.
+
+    Returns:
+        bool [height, width].
+
+    Raises:
+        VideoError: it is malformed, or its size is another one.
+    """
+    try:
+        if isinstance(segmentation, Mapping):
+            mask = _runs_mask(segmentation)
+        else:
+            mask = np.zeros((height, width), bool)
+            for polygon in segmentation or ():
+                mask |= _polygon_mask(np.asarray(polygon, float).reshape(-1, 2), height, width)
+    except (Sam2LiteError, KeyError, TypeError, ValueError) as error:
+        raise VideoError(
+            f"a segmentation in '{source}' is malformed ({type(error).__name__}: {error}); give "
+            "polygons [[x, y, ...], ...] or a run-length encoding {size, counts}"
+        ) from error
+    if mask.shape != (height, width):
+        raise VideoError(
+            f"a mask in '{source}' is {mask.shape[1]}x{mask.shape[0]} px, but its frame is "
+            f"{width}x{height} px; a mask must have the size of its frame"
+        )
+    return mask
+
+
+def _runs_mask(encoded: Mapping[str, Any]) -> Mask:
+    counts = encoded["counts"]
+    if isinstance(counts, str):
+        return np.asarray(rle.decode(encoded), bool)
+    is_object = np.arange(len(counts)) % 2 == 1
+    return np.repeat(is_object, counts).reshape(encoded["size"], order="F")
+
+
+def _polygon_mask(corners_xy: NDArray[np.float64], height: int, width: int) -> Mask:
+    """Return the pixels whose centre is inside, by the even-odd rule.
+
+    An edge toggles, in every row whose centre line it crosses, all pixels right of the crossing.
+    """
+    toggles = np.zeros((height, width + 1), bool)
+    for (x0, y0), (x1, y1) in zip(corners_xy, np.roll(corners_xy, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        top, bottom = np.clip(np.ceil(np.sort([y0, y1]) - 0.5), 0, height).astype(int)
+        rows = np.arange(top, bottom)
+        x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+        toggles[rows, np.clip(np.ceil(x - 0.5), 0, width).astype(int)] ^= True
+    return np.asarray(np.logical_xor.accumulate(toggles, axis=1)[:, :width], bool)
