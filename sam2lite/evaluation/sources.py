@@ -1,0 +1,99 @@
+"""Where clips come from: a frozen set, the generator, or a data set's folder.
+
+A source is a list of references, which are small and can be sent to other processes; the frames are
+made or read there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sam2lite.data.clips import ClipConfig, generate_clip
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.evaluation.clip import EvaluationClip
+
+DEFAULT_SET = "eval-v1"
+FRESH_SEED_SPACE = 20_000  # of `fresh_clips`; neither training nor a frozen set draws from it
+
+
+class ClipReference(Protocol):
+    """A clip that is not loaded yet."""
+
+    @property
+    def name(self) -> str:
+        """What its scores are listed under."""
+
+    def load(self) -> EvaluationClip:
+        """Return the clip with all its frames."""
+
+
+@dataclass(frozen=True)
+class GeneratedClip:
+    """A clip of the generator."""
+
+    seed: int
+    config: ClipConfig
+
+    @property
+    def name(self) -> str:
+        """See `ClipReference`."""
+        return f"seed_{self.seed:05d}"
+
+    def load(self) -> EvaluationClip:
+        """See `ClipReference`."""
+        return EvaluationClip.of(generate_clip(self.seed, self.config), self.name)
+
+
+@dataclass(frozen=True)
+class FolderClip:
+    """A clip of a data set on disk."""
+
+    root: Path
+    name: str
+
+    def load(self) -> EvaluationClip:
+        """See `ClipReference`."""
+        from sam2lite.data.datasets import open_dataset
+
+        return EvaluationClip.of(open_dataset(self.root).open_clip(self.name), self.name)
+
+
+def set_clips(name: str) -> Sequence[ClipReference]:
+    """Return the clips of a frozen set.
+
+    Raises:
+        UnknownNameError: there is no such set.
+    """
+    from sam2lite.data.eval_sets import EVAL_SETS
+
+    if name not in EVAL_SETS:
+        raise UnknownNameError("evaluation set", name, EVAL_SETS)
+    return [GeneratedClip(seed, EVAL_SETS[name].config) for seed in EVAL_SETS[name].seeds]
+
+
+def fresh_clips(count: int, seed: int) -> Sequence[ClipReference]:
+    """Return clips like those of `eval-v1` which are in no set, with the seeds from `seed` on.
+
+    Raises:
+        ArgumentError: the count is not positive or the seed is negative.
+    """
+    from sam2lite.data.eval_sets import EVAL_SETS
+
+    if count < 1 or seed < 0:
+        raise ArgumentError(
+            f"{count} clips from seed {seed}: choose 1 clip or more and a seed >= 0"
+        )
+    config = replace(EVAL_SETS[DEFAULT_SET].config, seed_space=FRESH_SEED_SPACE)
+    return [GeneratedClip(each, config) for each in range(seed, seed + count)]
+
+
+def folder_clips(root: Path) -> Sequence[ClipReference]:
+    """Return the clips of a folder in a layout that `open_dataset` knows, DAVIS above all.
+
+    Raises:
+        VideoError: nothing is there, or it has another layout.
+    """
+    from sam2lite.data.datasets import open_dataset
+
+    return [FolderClip(root, name) for name in open_dataset(root).names]

@@ -1,0 +1,132 @@
+"""Evaluation in several processes, each with one thread: two of them beat one with two threads."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import cv2
+
+from sam2lite.errors import Sam2LiteError
+from sam2lite.evaluation.evaluate import ByName, Settings, score_baselines, score_tracker
+from sam2lite.evaluation.object_score import ObjectScore
+from sam2lite.evaluation.sources import ClipReference
+from sam2lite.evaluation.trackers import BundleTracker, TorchTracker, Tracker
+
+
+@dataclass(frozen=True)
+class TrackerRecipe:
+    """How a process makes its tracker: from a model or from a bundle, by name or path.
+
+    Attributes:
+        kind: `model` or `bundle`.
+        source: a model's name or folder, or a bundle's folder.
+    """
+
+    kind: str
+    source: str
+
+    def make(self, rung: int, threads: int | None = None) -> Tracker:
+        """Return a new tracker.
+
+        Args:
+            rung: input side, px; one that the model or the bundle has.
+            threads: for the process; the backend's default if not given.
+        """
+        if self.kind == "bundle":
+            return BundleTracker(self.source, rung, threads)
+        import torch
+
+        from sam2lite.models.checkpoint import resolve_model
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        return TorchTracker(resolve_model(self.source).model, rung)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is done with every clip: one tracker per rung, under the same settings."""
+
+    recipe: TrackerRecipe
+    rungs: Sequence[int]
+    settings: Settings
+
+
+class ClipResult(NamedTuple):
+    """The scores of one clip: by rung, and by baseline."""
+
+    frames: int
+    by_rung: dict[int, list[ObjectScore]]
+    by_baseline: ByName
+
+
+class Worker:
+    """Scores clips one after the other with trackers that are made once."""
+
+    def __init__(self, task: Task, threads: int | None = None) -> None:
+        """Make the trackers; see `TrackerRecipe.make`."""
+        self._settings = task.settings
+        self._trackers = {rung: task.recipe.make(rung, threads) for rung in task.rungs}
+
+    def score(self, reference: ClipReference) -> ClipResult:
+        """Load a clip, once for all trackers, and score it."""
+        clip = reference.load()
+        return ClipResult(
+            len(clip.frames_rgb_thwc),
+            {
+                rung: score_tracker(tracker, clip, self._settings)
+                for rung, tracker in self._trackers.items()
+            },
+            score_baselines(clip, self._settings) if self._settings.baselines else {},
+        )
+
+
+def score_clips(
+    references: Sequence[ClipReference], task: Task, workers: int = 1
+) -> Iterator[ClipResult]:
+    """Yield the scores of every clip, in order.
+
+    Args:
+        references: of the clips.
+        task: what to do with each.
+        workers: processes; 1 is this one, with all its threads.
+
+    Raises:
+        Sam2LiteError: a process was killed, or a clip cannot be evaluated.
+    """
+    workers = min(workers, len(references))
+    if workers == 1:
+        worker = Worker(task)
+        for reference in references:
+            yield worker.score(reference)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (task,))
+    try:
+        yield from pool.map(_score, references)
+    except BrokenProcessPool:
+        raise Sam2LiteError(
+            f"one of {workers} evaluation processes ended early, perhaps for want of memory; "
+            "use fewer of them with --workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: Worker | None = None  # of this process, if it is one of the pool's
+
+
+def _start(task: Task) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
+    cv2.setNumThreads(1)
+    _worker = Worker(task, threads=1)
+
+
+def _score(reference: ClipReference) -> ClipResult:
+    if _worker is None:
+        raise RuntimeError("_score runs in the pool's processes alone, after _start")
+    return _worker.score(reference)
