@@ -1,19 +1,37 @@
 """The `sam2lite` command."""
 
 from sam2lite.cli.app import make_app, run_app
+from sam2lite.cli.budget import budget
 from sam2lite.cli.clips import clips
 from sam2lite.cli.compare import compare
 from sam2lite.cli.demo import demo
+from sam2lite.cli.distill import distill
 from sam2lite.cli.doctor import doctor
+from sam2lite.cli.eval import eval as evaluate
 from sam2lite.cli.inspect import inspect
 from sam2lite.cli.models import models
 from sam2lite.cli.targets import targets
 from sam2lite.cli.track import track
+from sam2lite.cli.train import train
 from sam2lite.cli.verify import verify
 
 app = make_app(
     "Promptable video segmentation on edge devices: track, check and compare bundles.",
-    [track, inspect, verify, compare, models, targets, doctor, clips, demo],
+    [
+        track,
+        evaluate,
+        inspect,
+        verify,
+        compare,
+        models,
+        targets,
+        doctor,
+        clips,
+        train,
+        distill,
+        budget,
+        demo,
+    ],
 )
 
 

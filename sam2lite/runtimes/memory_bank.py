@@ -1,10 +1,11 @@
 """The memory bank of one object: B slots outside the graphs, and the bookkeeping of each slot."""
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
 from sam2lite.contracts import loop
+from sam2lite.runtimes.pruning import Pruning
 
 _AGES = np.arange(loop.AGE_HORIZON_FRAMES + 1)
 _NORMALISED_AGES = (np.log1p(_AGES) / np.log1p(loop.AGE_HORIZON_FRAMES)).astype(np.float32)
@@ -23,31 +24,33 @@ class MemoryBank:
         key: [1, B, 256] float32, NumPy or a backend's handle.
         value: the same.
         stored: frames stored so far.
+        pruning: what is kept when the bank overflows.
         columns: one array [B] per kind of bookkeeping; see `_empty_columns`.
     """
 
-    def __init__(self, budget: int) -> None:
-        self.budget = budget
-        self.key: Any = np.zeros((1, budget, loop.MEMORY_CHANNELS), np.float32)
-        self.value: Any = np.zeros((1, budget, loop.MEMORY_CHANNELS), np.float32)
+    def __init__(self, slots: int, pruning: Optional[Pruning] = None) -> None:
+        self.key: Any = np.zeros((1, slots, loop.MEMORY_CHANNELS), np.float32)
+        self.value: Any = np.zeros((1, slots, loop.MEMORY_CHANNELS), np.float32)
         self.stored = 0
-        self.columns = _columns(budget)
+        self.pruning = pruning or Pruning(slots)
+        self.columns = _columns(slots)
 
     def tick(self) -> None:
         """Let one frame pass."""
         self.columns["age"] += 1
 
-    def view(self, window: int) -> Tuple[np.ndarray, np.ndarray]:
+    def view(self, window: Optional[int]) -> Tuple[np.ndarray, np.ndarray]:
         """Return what the decoder needs beside keys and values.
 
         Args:
-            window: stored frames that may be seen, beside the anchors.
+            window: stored frames that may be seen, beside the anchors; None for no limit.
 
         Returns:
             `memory_age_bn` float32 [1, B] and `memory_bias_b11n` float32 [1, 1, 1, B].
         """
         columns = self.columns
-        recent = columns["anchor"] | (columns["ordinal"] >= self.stored - window)
+        oldest_seen = 0 if window is None else self.stored - window
+        recent = columns["anchor"] | (columns["ordinal"] >= oldest_seen)
         bias = np.where(columns["valid"] & recent, 0.0, loop.MASKED_BIAS).astype(np.float32)
         return normalised_age(columns["age"])[np.newaxis], bias.reshape(1, 1, 1, -1)
 
@@ -65,11 +68,13 @@ class MemoryBank:
         self._retire(anchor)
         new = _columns(uncertainty_bn.shape[1])
         new["ordinal"][:] = self.stored
+        new["token"][:] = np.arange(len(new["token"]))
         new["motion"][:] = motion
         new["uncertainty"][:] = uncertainty_bn[0]
         new["anchor"][:] = anchor
         new["valid"][:] = True
         self._joined = {name: np.concatenate([self.columns[name], new[name]]) for name in new}
+        self._joined["valid"] = self.pruning.survivors(self._joined, self.stored)
         meta = np.empty((1, len(self._joined["age"]), loop.META_COLUMNS), np.float32)
         meta[0, :, loop.META_AGE] = normalised_age(self._joined["age"])
         meta[0, :, loop.META_MOTION] = self._joined["motion"]
@@ -79,9 +84,10 @@ class MemoryBank:
         return meta
 
     def commit(self, key: Any, value: Any, kept_index_bn: np.ndarray) -> None:
-        """Take what memory_select kept of the candidates."""
+        """Take what memory_select kept of the candidates; the index is in the order of rank."""
         self.key, self.value = key, value
         self.columns = {name: column[kept_index_bn[0]] for name, column in self._joined.items()}
+        self.columns["valid"][self.pruning.budget :] = False
         self.stored += 1
 
     def forget_last(self) -> None:
@@ -91,13 +97,14 @@ class MemoryBank:
 
     def _retire(self, anchor: bool) -> None:
         columns = self.columns
-        oldest_seen = self.stored + 1 - loop.WINDOW_MAX
-        columns["valid"] &= columns["anchor"] | (columns["ordinal"] >= oldest_seen)
+        if self.pruning.window is not None:
+            oldest_kept = self.stored + 1 - self.pruning.window
+            columns["valid"] &= columns["anchor"] | (columns["ordinal"] >= oldest_kept)
         if not anchor:
             return
         anchors = np.unique(columns["ordinal"][columns["valid"] & columns["anchor"]])
-        # Half of the bank: with more, a much corrected object would have no room to be tracked in.
-        if len(anchors) >= self.budget // loop.TOKENS_PER_FRAME // 2:
+        # Half of the budget: with more, a much corrected object would have no room to be tracked.
+        if len(anchors) >= self.pruning.budget // loop.TOKENS_PER_FRAME // 2:
             columns["valid"] &= ~np.isin(columns["ordinal"], anchors[1:2])  # the first one stays
 
     def state(self) -> Dict[str, np.ndarray]:
@@ -114,6 +121,7 @@ def _columns(count: int) -> Dict[str, np.ndarray]:
     return {
         "age": np.zeros(count, np.int64),  # frames since the token's frame
         "ordinal": np.full(count, -1, np.int64),  # which stored frame of the object it belongs to
+        "token": np.zeros(count, np.int64),  # which token of its frame
         "motion": np.zeros(count, np.float32),
         "uncertainty": np.zeros(count, np.float32),
         "anchor": np.zeros(count, bool),

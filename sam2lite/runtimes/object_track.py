@@ -75,9 +75,9 @@ class Decision(NamedTuple):
 class ObjectTrack:
     """The memory of one object and the steps that use it; rules in docs/architecture.md."""
 
-    def __init__(self, object_id: int, budget: int) -> None:
+    def __init__(self, object_id: int, bank: MemoryBank) -> None:
         self.object_id = object_id
-        self.bank = MemoryBank(budget)
+        self.bank = bank
         self._no_prompt = empty_slots()
 
     def process(
@@ -85,7 +85,7 @@ class ObjectTrack:
         frame: CurrentFrame,
         loader: RungLoader,
         motion: MotionSignal,
-        window: int,
+        window: Optional[int],
         prompt: Optional[Prompt] = None,
     ) -> Decision:
         """Decode the object on a frame and store it if it is present.
@@ -131,7 +131,7 @@ class ObjectTrack:
     def _decode(
         self,
         frame: CurrentFrame,
-        window: int,
+        window: Optional[int],
         slots: PromptSlots,
         mask_b1hw: Optional[np.ndarray],
     ) -> Dict[str, Any]:

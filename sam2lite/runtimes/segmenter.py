@@ -10,9 +10,11 @@ from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
 from sam2lite.runtimes.geometry import Scratch, check_frame, source_mask
+from sam2lite.runtimes.memory_bank import MemoryBank
 from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.object_track import CurrentFrame, Decision, ObjectTrack
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.pruning import LEARNED, Pruning
 from sam2lite.runtimes.results import FrameResult, ObjectResult
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 
@@ -37,6 +39,9 @@ class VideoSegmenter:
         rung: Optional[int] = None,
         threads: Optional[int] = None,
         provider: Optional[str] = None,
+        policy: str = LEARNED,
+        budget: Optional[int] = None,
+        window: Optional[int] = WINDOW_MAX,
     ) -> None:
         """Open the graphs of one rung.
 
@@ -47,17 +52,23 @@ class VideoSegmenter:
             rung: input side to start with, px; the largest if not given.
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
+            policy: which tokens leave a full memory bank: `learned`, `fifo`, `anchor-fifo`,
+                `random` or `uncertainty`.
+            budget: tokens of an object's memory bank, at most the bundle's; all if not given.
+            window: stored frames that are kept beside the prompted ones, 2 to 8; None for no
+                limit but the budget.
 
         Raises:
             BundleError: the bundle is damaged or missing.
-            UnknownNameError: the rung or the preset does not exist.
-            ArgumentError: the budget is not positive.
+            UnknownNameError: the rung, the preset or the policy does not exist.
+            ArgumentError: a budget is not positive or too large, or the window is out of range.
             SessionError: the backend cannot run the bundle as asked.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
         self.bundle.check_rung(start)
+        self._pruning = Pruning(manifest.memory.budget, policy, budget, window)
         self._controller = (
             FrameController(
                 budget_ms,
@@ -164,7 +175,7 @@ class VideoSegmenter:
         current = self._current(frame, joins_tracked=True)
         track = self._objects.get(object_id)
         if track is None:
-            track = ObjectTrack(object_id, self.bundle.manifest.memory.budget)
+            track = ObjectTrack(object_id, self._new_bank())
         with current.clock.whole():
             decision = self._process(track, current, prompt)
             self._objects[object_id] = track
@@ -254,13 +265,15 @@ class VideoSegmenter:
         """
         from sam2lite.runtimes import state
 
-        loaded = state.load(path, self.bundle.sha256, self.bundle.manifest.memory.budget)
+        loaded = state.load(path, self.bundle.sha256, self._new_bank)
         self.reset()
         self._next_index = loaded.next_index
         self._motion.grey = loaded.grey
         for object_id, bank in loaded.banks.items():
-            self._objects[object_id] = ObjectTrack(object_id, bank.budget)
-            self._objects[object_id].bank = bank
+            self._objects[object_id] = ObjectTrack(object_id, bank)
+
+    def _new_bank(self) -> MemoryBank:
+        return MemoryBank(self.bundle.manifest.memory.budget, self._pruning)
 
     def _host(self, handle: Any) -> np.ndarray:
         if isinstance(handle, np.ndarray):
@@ -299,7 +312,9 @@ class VideoSegmenter:
     def _process(
         self, track: ObjectTrack, frame: CurrentFrame, prompt: Optional[Prompt] = None
     ) -> Decision:
-        window = WINDOW_MAX if self._controller is None else self._controller.window
+        window = self._pruning.window
+        if self._controller is not None and window is not None:
+            window = min(window, self._controller.window)
         return track.process(frame, self._loader, self._motion, window, prompt)
 
     def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:

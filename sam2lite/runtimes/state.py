@@ -73,8 +73,13 @@ def save(
         raise OutputError("cannot write the state to {}: {}".format(path, error.strerror))
 
 
-def load(path: str, bundle_sha256: str, budget: int) -> LoadedState:
+def load(path: str, bundle_sha256: str, new_bank: Callable[[], MemoryBank]) -> LoadedState:
     """Read a state file.
+
+    Args:
+        path: of the file.
+        bundle_sha256: of the bundle that goes on with it.
+        new_bank: makes an empty bank; its pruning policy is the one to go on with.
 
     Raises:
         BundleError: the file is missing, is no state file, or belongs to another bundle.
@@ -89,7 +94,7 @@ def load(path: str, bundle_sha256: str, budget: int) -> LoadedState:
                 )
             banks = {}
             for object_id in data["object_ids"].tolist():
-                bank = MemoryBank(budget)
+                bank = new_bank()
                 prefix = "{}/".format(object_id)
                 columns = {
                     name[len(prefix) :]: data[name]

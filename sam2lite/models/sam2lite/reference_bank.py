@@ -15,9 +15,11 @@ from sam2lite.contracts.loop import (
     AGE_HORIZON_FRAMES,
     MEMORY_CHANNELS,
     TOKENS_PER_FRAME,
-    WINDOW_MAX,
 )
 from sam2lite.models.sam2lite.memory_select import MemorySelect
+from sam2lite.models.sam2lite.pruning import Pruning
+
+_DEFAULT = Pruning()
 
 
 class Bank(NamedTuple):
@@ -31,13 +33,15 @@ class Bank(NamedTuple):
     uncertainty_n: Tensor  # float32 [n], bits
     anchor_n: Tensor  # bool [n], from a prompted frame
     valid_n: Tensor  # bool [n]
+    token_n: Tensor  # int64 [n], which token of its frame
 
     @classmethod
     def empty(cls, budget: int, device: torch.device) -> Bank:
         """Return a bank of `budget` invalid slots, all zero."""
         zero_nc = torch.zeros(budget, MEMORY_CHANNELS, device=device)
         zero_n, index_n = zero_nc[:, 0], zero_nc[:, 0].long()
-        return cls(zero_nc, zero_nc, index_n, index_n, zero_n, zero_n, zero_n > 0, zero_n > 0)
+        flag_n = zero_n > 0
+        return cls(zero_nc, zero_nc, index_n, index_n, zero_n, zero_n, flag_n, flag_n, index_n)
 
     @classmethod
     def of_frame(
@@ -63,6 +67,7 @@ class Bank(NamedTuple):
             uncertainty_n=uncertainty_n,
             anchor_n=flag_n & anchor,
             valid_n=flag_n,
+            token_n=index_n + torch.arange(len(index_n), device=index_n.device),
         )
 
     def normalised_age(self) -> Tensor:
@@ -74,8 +79,13 @@ class Bank(NamedTuple):
         """Return the bank one frame later."""
         return self._replace(age_n=self.age_n + 1)
 
-    def seen(self, stored: int, window: int) -> Tensor:
-        """Return which slots the decoder may read. Shape: bool `[n]`."""
+    def seen(self, stored: int, window: int | None) -> Tensor:
+        """Return which slots the decoder may read, all valid ones without a window.
+
+        Shape: bool `[n]`.
+        """
+        if window is None:
+            return self.valid_n
         return self.valid_n & (self.anchor_n | (self.ordinal_n >= stored - window))
 
     def without(self, slot_n: Tensor) -> Bank:
@@ -88,21 +98,27 @@ class Bank(NamedTuple):
         age_n = self.normalised_age()
         return torch.stack([age_n, *(column.to(age_n.dtype) for column in columns)], dim=-1)[None]
 
-    def stored_with(self, new: Bank, stored: int, select: MemorySelect) -> Bank:
-        """Return the bank after `store`, steps 2 to 5.
+    def stored_with(
+        self, new: Bank, stored: int, select: MemorySelect, pruning: Pruning = _DEFAULT
+    ) -> Bank:
+        """Return the bank after `store`, steps 2 to 7.
 
         Args:
             new: the tokens of the frame, with `stored` as ordinal.
             stored: frames of this object stored before.
             select: the network's own.
+            pruning: what is kept.
         """
-        bank = self.without(~self.anchor_n & (self.ordinal_n < stored + 1 - WINDOW_MAX))
+        bank, budget = self, pruning.budget or len(self.valid_n)
+        if pruning.window is not None:
+            bank = self.without(~self.anchor_n & (self.ordinal_n < stored + 1 - pruning.window))
         anchors = torch.unique(bank.ordinal_n[bank.anchor_n & bank.valid_n])  # ascending
-        room = len(self.valid_n) // TOKENS_PER_FRAME // 2
+        room = budget // TOKENS_PER_FRAME // 2
         if new.anchor_n.any() and len(anchors) >= room:
             bank = bank.without(bank.anchor_n & torch.isin(bank.ordinal_n, anchors[1:2]))
 
         candidates = Bank(*(torch.cat(pair) for pair in zip(bank, new, strict=True)))
+        candidates = candidates._replace(valid_n=pruning.survivors(candidates, stored, budget))
         key_bnc, value_bnc, index_bn, _ = select(
             bank.key_nc[None],
             bank.value_nc[None],
@@ -111,4 +127,7 @@ class Bank(NamedTuple):
             candidates.meta(),
         )
         kept = Bank(*(column[index_bn[0].long()] for column in candidates))
-        return kept._replace(key_nc=key_bnc[0], value_nc=value_bnc[0])
+        within_n = torch.arange(len(self.valid_n), device=self.valid_n.device) < budget
+        return kept._replace(
+            key_nc=key_bnc[0], value_nc=value_bnc[0], valid_n=kept.valid_n & within_n
+        )

@@ -18,6 +18,7 @@ from sam2lite.contracts.graphs import MASK_DECODER
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS, WINDOW_MAX
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
 from sam2lite.models.sam2lite.network import Sam2Lite
+from sam2lite.models.sam2lite.pruning import LEARNED, Pruning
 from sam2lite.models.sam2lite.reference_bank import Bank
 
 Array = Tensor | np.ndarray
@@ -62,7 +63,9 @@ class ReferenceLoop:
     """Track objects from frame to frame with a network in evaluation mode, batch 1.
 
     Attributes:
-        window: stored frames that the decoder sees beside the anchors; may change at any time.
+        window: stored frames that the decoder sees beside the anchors, None for no limit; it may be
+            lowered at any time, and raised again to what it was at first.
+        pruning: what the banks keep.
         objects: state by object id.
     """
 
@@ -71,7 +74,9 @@ class ReferenceLoop:
         model: Sam2Lite,
         motion: Motion | None = None,
         *,
-        window: int = WINDOW_MAX,
+        window: int | None = WINDOW_MAX,
+        policy: str = LEARNED,
+        budget: int | None = None,
         differentiable: bool = False,
     ) -> None:
         """Start without objects.
@@ -81,11 +86,18 @@ class ReferenceLoop:
             motion: gives the motion of an object, 0..1, from its id and its logits `[H4, H4]` on
                 the current frame; 0 without it.
             window: see the attribute.
+            policy: which tokens leave a full bank; one of `pruning.POLICIES`.
+            budget: tokens of an object's bank, at most the network's; all if not given.
             differentiable: record gradients; banks then hold on to the graphs of all their frames
                 until the caller detaches them.
+
+        Raises:
+            UnknownNameError: there is no such policy.
+            ArgumentError: the budget is less than a frame's tokens or more than the network's.
         """
         self.model = model.eval()
         self.window = window
+        self.pruning = Pruning.checked(policy, budget, window, model.config.budget)
         self.objects: dict[int, TrackedObject] = {}
         self._motion: Motion = motion or (lambda object_id, logits_hw: 0.0)
         self._differentiable = differentiable
@@ -250,7 +262,9 @@ class ReferenceLoop:
             return False
         motion = self._motion(object_id, logits_hw)
         new = Bank.of_frame(*tokens, ordinal=state.stored, motion=motion, anchor=anchor)
-        state.bank = state.bank.stored_with(new, state.stored, self.model.memory_select)
+        state.bank = state.bank.stored_with(
+            new, state.stored, self.model.memory_select, self.pruning
+        )
         state.stored += 1
         return True
 
