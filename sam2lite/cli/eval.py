@@ -12,12 +12,15 @@ import typer
 from sam2lite.cli.eval_tables import print_tables
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.runtimes.pruning import LEARNED, POLICIES, Pruning
 from sam2lite.staging import staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.evaluation.report import RunScores
     from sam2lite.evaluation.sources import ClipReference
+    from sam2lite.evaluation.trackers import Memory
     from sam2lite.evaluation.workers import Task, TrackerRecipe
 
 WORST_CASES = 6
@@ -52,6 +55,16 @@ def eval(  # noqa: A001 - commands are named like their functions
     davis: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder in the layout of DAVIS.")
     ] = None,
+    policy: Annotated[
+        str, typer.Option(help=f"Of memory pruning: {', '.join(POLICIES)}.")
+    ] = LEARNED,
+    tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Memory budget of an object.", show_default="the network's"),
+    ] = None,
+    window: Annotated[
+        int, typer.Option(help="Stored frames kept beside the prompted one; 0 for no limit.")
+    ] = WINDOW_MAX,
     skip_last: Annotated[
         bool, typer.Option("--skip-last", help="Leave out the last frame, as DAVIS's toolkit does.")
     ] = False,
@@ -81,10 +94,12 @@ def eval(  # noqa: A001 - commands are named like their functions
     from sam2lite.evaluation.evaluate import Settings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
     from sam2lite.evaluation.report import SCHEMA_VERSION, gather
+    from sam2lite.evaluation.trackers import Memory
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
-    recipe, known_rungs, trained = _tracker(model, bundle)
+    memory = Memory(policy, tokens, window or None)
+    recipe, known_rungs, trained = _tracker(model, bundle, memory)
     chosen_rungs = _rungs(known_rungs, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis)
     if not trained:
@@ -100,6 +115,7 @@ def eval(  # noqa: A001 - commands are named like their functions
             "source": source,
             "prompt": prompt,
             "seed": (seed or 0) if clips is not None else None,
+            "memory": memory._asdict(),
             "skip_last": skip_last,
             **scores.to_json(),
         }
@@ -119,8 +135,14 @@ def eval(  # noqa: A001 - commands are named like their functions
         typer.echo(f"written: {output}")
 
 
-def _tracker(model: str | None, bundle: Path | None) -> tuple["TrackerRecipe", Sequence[int], bool]:
-    """Return what to evaluate, its rungs in ascending order, and whether it was trained."""
+def _tracker(
+    model: str | None, bundle: Path | None, memory: "Memory"
+) -> tuple["TrackerRecipe", Sequence[int], bool]:
+    """Return what to evaluate, its rungs in ascending order, and whether it was trained.
+
+    Raises:
+        ArgumentError: not one of model and bundle is given, or the memory options do not fit it.
+    """
     from sam2lite.evaluation.workers import TrackerRecipe
     from sam2lite.runtimes.bundle import open_bundle
 
@@ -131,11 +153,14 @@ def _tracker(model: str | None, bundle: Path | None) -> tuple["TrackerRecipe", S
         )
     if bundle is not None:
         manifest = open_bundle(str(bundle)).manifest
-        return TrackerRecipe("bundle", str(bundle)), manifest.rungs, manifest.model.trained
+        Pruning(manifest.memory.budget, *memory)
+        recipe = TrackerRecipe("bundle", str(bundle), memory)
+        return recipe, manifest.rungs, manifest.model.trained
     from sam2lite.models.checkpoint import resolve_model
 
     loaded = resolve_model(str(model))
-    return TrackerRecipe("model", str(model)), loaded.config.rungs, loaded.trained
+    Pruning(loaded.config.budget, *memory)
+    return TrackerRecipe("model", str(model), memory), loaded.config.rungs, loaded.trained
 
 
 def _rungs(known: Sequence[int], rung: int | None, every: bool) -> Sequence[int]:

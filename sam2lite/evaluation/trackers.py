@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import UnknownNameError
 from sam2lite.evaluation.metrics import Mask
 from sam2lite.runtimes.bundle import Bundle
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 Frame = NDArray[np.uint8]
 Masks = dict[int, Mask]
+
+
+class Memory(NamedTuple):
+    """How a tracker prunes its memory; see `VideoSegmenter` for the meaning and the errors."""
+
+    policy: str = "learned"
+    budget: int | None = None
+    window: int | None = WINDOW_MAX
+
+
+USUAL_MEMORY = Memory()
 
 
 class Tracker(Protocol):
@@ -45,10 +57,14 @@ class BundleTracker:
     """The frame loop that users run."""
 
     def __init__(
-        self, bundle: Bundle | str, rung: int | None = None, threads: int | None = None
+        self,
+        bundle: Bundle | str,
+        rung: int | None = None,
+        threads: int | None = None,
+        memory: Memory = USUAL_MEMORY,
     ) -> None:
         """Open a bundle; arguments and errors are those of `VideoSegmenter`."""
-        self._segmenter = VideoSegmenter(bundle, rung=rung, threads=threads)
+        self._segmenter = VideoSegmenter(bundle, rung=rung, threads=threads, **memory._asdict())
 
     def start(self, frame_bgr: Frame, prompts: Mapping[int, Prompt]) -> Masks:
         """See `Tracker`."""
@@ -70,15 +86,19 @@ class BundleTracker:
 class TorchTracker:
     """The PyTorch reference loop, on frames prepared and masks enlarged as users' are."""
 
-    def __init__(self, model: Sam2Lite, rung: int | None = None) -> None:
+    def __init__(
+        self, model: Sam2Lite, rung: int | None = None, memory: Memory = USUAL_MEMORY
+    ) -> None:
         """Make a copy of the network for inference; the network itself stays as it is.
 
         Args:
             model: not fused, on any device.
             rung: input side, px; the largest if not given.
+            memory: how it is pruned.
 
         Raises:
-            UnknownNameError: the network does not have the rung.
+            UnknownNameError: the network does not have the rung, or there is no such policy.
+            ArgumentError: the budget or the window is out of its range.
         """
         from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
 
@@ -88,7 +108,9 @@ class TorchTracker:
             raise UnknownNameError("rung", rung, rungs)
         self._motion = MotionSignal()
         self._loop = ReferenceLoop(
-            model.fused(), lambda _, logits: self._motion.inside(logits.cpu().numpy())
+            model.fused(),
+            lambda _, logits: self._motion.inside(logits.cpu().numpy()),
+            **memory._asdict(),
         )
 
     def start(self, frame_bgr: Frame, prompts: Mapping[int, Prompt]) -> Masks:

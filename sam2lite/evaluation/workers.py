@@ -14,7 +14,13 @@ from sam2lite.errors import Sam2LiteError
 from sam2lite.evaluation.evaluate import ByName, Settings, score_baselines, score_tracker
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.sources import ClipReference
-from sam2lite.evaluation.trackers import BundleTracker, TorchTracker, Tracker
+from sam2lite.evaluation.trackers import (
+    USUAL_MEMORY,
+    BundleTracker,
+    Memory,
+    TorchTracker,
+    Tracker,
+)
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,12 @@ class TrackerRecipe:
     Attributes:
         kind: `model` or `bundle`.
         source: a model's name or folder, or a bundle's folder.
+        memory: how it is pruned.
     """
 
     kind: str
     source: str
+    memory: Memory = USUAL_MEMORY
 
     def make(self, rung: int, threads: int | None = None) -> Tracker:
         """Return a new tracker.
@@ -37,14 +45,14 @@ class TrackerRecipe:
             threads: for the process; the backend's default if not given.
         """
         if self.kind == "bundle":
-            return BundleTracker(self.source, rung, threads)
+            return BundleTracker(self.source, rung, threads, self.memory)
         import torch
 
         from sam2lite.models.checkpoint import resolve_model
 
         if threads is not None:
             torch.set_num_threads(threads)
-        return TorchTracker(resolve_model(self.source).model, rung)
+        return TorchTracker(resolve_model(self.source).model, rung, self.memory)
 
 
 @dataclass(frozen=True)
