@@ -35,7 +35,8 @@ class MotionSignal:
             # Scharr's weights sum to 32 for a unit slope.
             dx = cv2.Scharr(grey, cv2.CV_32F, 1, 0, scale=1.0 / 32)
             dy = cv2.Scharr(grey, cv2.CV_32F, 0, 1, scale=1.0 / 32)
-            self._gradient = np.maximum(cv2.magnitude(dx, dy), _FLAT_GRADIENT)
+            # cv2.magnitude rounds differently with the alignment of its memory.
+            self._gradient = np.maximum(np.sqrt(dx * dx + dy * dy), _FLAT_GRADIENT)
         self.grey = grey
 
     def maps(self) -> Tuple[np.ndarray, np.ndarray]:

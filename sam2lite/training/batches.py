@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS
-from sam2lite.data.clips import generate_clip
-from sam2lite.data.clips.presets import training_config
 from sam2lite.training.samples import Sample, draw_sample
+from sam2lite.training.sources import dataset_clip, generated_clip
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,8 @@ class Batch:
 
     Shapes: `image_ctchw` uint8 [C, T, 3, R, R]; `clip_n` int64 [N], which clip a target is in;
     `target_nthw` float32 [N, T, R/4, R/4] in 0..1; `xy_norm_npc` float32 [N, P, 2]; `label_np`
-    int32 [N, P]; `masked_n` bool [N]; `change_ctg`, `gradient_ctg` float32 [C, T, G].
+    int32 [N, P]; `masked_n` bool [N]; `change_ctg`, `gradient_ctg` float32 [C, T, G];
+    `known_ct` bool [C, T], which masks are known.
     """
 
     image_ctchw: Tensor
@@ -49,6 +49,7 @@ class Batch:
     masked_n: Tensor
     change_ctg: Tensor
     gradient_ctg: Tensor
+    known_ct: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on another device."""
@@ -64,19 +65,32 @@ def prompt_bias(label_np: Tensor) -> Tensor:
     return torch.where(label_np == LABEL_PAD, MASKED_BIAS, 0.0)[:, None, None]
 
 
-def make_batch(seed: tuple[int, ...], shape: BatchShape, prompt_kind: int | None = None) -> Batch:
-    """Generate a batch; the same seed and shape give the same batch.
+def make_batch(
+    seed: tuple[int, ...],
+    shape: BatchShape,
+    prompt_kind: int | None = None,
+    data: str | None = None,
+) -> Batch:
+    """Make a batch; the same seed and shape give the same batch.
 
     Args:
         seed: of the batch.
         shape: of the batch.
         prompt_kind: one of `prompts`; drawn for each target if not given.
+        data: path of a data set; clips are generated if not given.
+
+    Raises:
+        TrainingError: the data set has no clips that are long enough.
+        VideoError: the data set cannot be read.
     """
     rng = np.random.default_rng(seed)
-    config = training_config(shape.side, shape.frames)
     samples: list[Sample] = []
     while len(samples) < shape.clips:
-        clip = generate_clip(int(rng.integers(2**62)), config)
+        clip = (
+            dataset_clip(rng, data, shape.side, shape.frames)
+            if data
+            else generated_clip(rng, shape.side, shape.frames)
+        )
         sample = draw_sample(rng, clip, shape.targets, prompt_kind)
         if sample is not None:
             samples.append(sample)
@@ -102,4 +116,5 @@ def collate(samples: list[Sample]) -> Batch:
         joined("masked_n"),
         stacked("change_tg"),
         stacked("gradient_tg"),
+        stacked("known_t"),
     )

@@ -19,6 +19,7 @@ class CsvLog:
         self._writer = csv.DictWriter(self._file, columns, restval="", extrasaction="ignore")
         self._writer.writeheader()
         self._writer.writerows(kept)
+        self._file.flush()
 
     def write(self, row: dict[str, object]) -> None:
         """Append a row; columns without a value stay empty."""

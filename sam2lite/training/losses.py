@@ -149,7 +149,8 @@ def decoding_loss(decoded: Decoded, weights: LossWeights) -> dict[str, Tensor]:
     """Return the weighted terms of one decoding, as scalars by name."""
     target_nhw = decoded.target_nhw
     target_nmhw = target_nhw[:, None].expand_as(decoded.logits_nmhw)
-    present_n = (target_nhw.flatten(1).amax(dim=1) > PRESENT_CELLS).float()
+    known_n = decoded.known_n.float()
+    present_n = (target_nhw.flatten(1).amax(dim=1) > PRESENT_CELLS).float() * known_n
     parts = {
         name: getattr(weights, name) * term(decoded.logits_nmhw, target_nmhw)
         for name, term in MASK_TERMS.items()
@@ -167,8 +168,11 @@ def decoding_loss(decoded: Decoded, weights: LossWeights) -> dict[str, Tensor]:
     true_iou_nm = mask_iou(decoded.logits_nmhw.detach(), target_nhw)
     error_n = (decoded.iou_nm - true_iou_nm).square().mean(dim=1)
     terms["iou_score"] = weights.iou_score * (error_n * present_n).sum() / count
-    terms["object_score"] = weights.object_score * F.binary_cross_entropy_with_logits(
-        decoded.score_n1[:, 0], present_n
+    cross_n = F.binary_cross_entropy_with_logits(
+        decoded.score_n1[:, 0], present_n, reduction="none"
+    )
+    terms["object_score"] = (
+        weights.object_score * (cross_n * known_n).sum() / known_n.sum().clamp(min=1.0)
     )
     return terms
 

@@ -49,7 +49,7 @@ class Decoded:
     """One decoding of all objects on one frame.
 
     Shapes: `logits_nmhw` [N, 4, R/4, R/4], `iou_nm` [N, 4], `score_n1` [N, 1], `pointer_nmc`
-    [N, 4, 256], `target_nhw` [N, R/4, R/4].
+    [N, 4, 256], `target_nhw` [N, R/4, R/4], `known_n` bool [N], whether the target is known.
     """
 
     frame: int
@@ -58,6 +58,7 @@ class Decoded:
     score_n1: Tensor
     pointer_nmc: Tensor
     target_nhw: Tensor
+    known_n: Tensor
 
 
 @dataclass
@@ -132,7 +133,7 @@ class _Loop:
         )
         decoded = self._decode(frame, xy_npc, label_np, None, None)
         share = self.simulation.late_correction / max(1, self.frames - 1)
-        corrected = bool(torch.rand(()) < share)
+        corrected = bool(torch.rand(()) < share) and bool(self.batch.known_ct[:, frame].all())
         if corrected:
             logits_nhw, _ = _choose(decoded)
             xy_npc, label_np = self._clicked(xy_npc, label_np, logits_nhw, decoded.target_nhw)
@@ -175,7 +176,8 @@ class _Loop:
             flag_n[:, None, None, None],
         )
         logits, iou, score, pointer = (output.float() for output in outputs)
-        decoded = Decoded(frame, logits, iou, score, pointer, target_nhw)
+        known_n = self.batch.known_ct[self.batch.clip_n, frame]
+        decoded = Decoded(frame, logits, iou, score, pointer, target_nhw, known_n)
         self.output.decoded.append(decoded)
         return decoded
 
@@ -203,6 +205,7 @@ class _Loop:
         """Write the frame to the banks of the objects that are present."""
         target_nhw = self.batch.target_nthw[:, frame]
         taught_n = torch.rand(self.objects, device=self.device) < self.simulation.true_memory
+        taught_n = taught_n & self.batch.known_ct[self.batch.clip_n, frame]
         logits_nhw = torch.where(
             taught_n[:, None, None], LOGIT_SPAN * (target_nhw - 0.5), logits_nhw
         )

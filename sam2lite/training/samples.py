@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.data.clips import Clip
 from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.training.prompts import Slots, draw_prompt
+from sam2lite.training.sources import TrainingClip
 
 MASK_STRIDE = 4
 LEAST_AREA = 0.0015  # of the frame, for an object to be pointed at
@@ -24,7 +24,7 @@ class Sample(NamedTuple):
     Shapes: `image_tchw` uint8 [T, 3, R, R]; `mask_nthw` uint8 [N, T, R/4, R/4], the covered share
     of each cell in 255ths; `xy_norm_npc` float32 [N, P, 2]; `label_np` int32 [N, P]; `masked_n`
     bool [N], the mask of the first frame is given; `change_tg` and `gradient_tg` float32 [T, G],
-    the two maps of `runtimes.motion`.
+    the two maps of `runtimes.motion`; `known_t` bool [T], which masks are known.
     """
 
     image_tchw: NDArray[np.uint8]
@@ -34,44 +34,39 @@ class Sample(NamedTuple):
     masked_n: NDArray[np.bool_]
     change_tg: NDArray[np.float32]
     gradient_tg: NDArray[np.float32]
+    known_t: NDArray[np.bool_]
 
 
 def draw_sample(
-    rng: np.random.Generator, clip: Clip, targets: int, prompt_kind: int | None = None
+    rng: np.random.Generator, clip: TrainingClip, targets: int, prompt_kind: int | None = None
 ) -> Sample | None:
-    """Choose targets in a square clip and prompt them.
-
-    Half of the clips are played backwards, half are mirrored.
+    """Choose targets in a clip and prompt them.
 
     Args:
         rng: of this sample.
-        clip: frames at the training resolution.
+        clip: whose first frame is labelled.
         targets: how many at most.
         prompt_kind: one of `prompts`; drawn if not given.
 
     Returns:
         None if the clip shows no object in its first frame.
     """
-    frames, labels, parts = clip.frames_rgb_thwc, clip.labels_thw, clip.parts_thw
-    if rng.random() < 0.5:
-        frames, labels, parts = frames[::-1], labels[::-1], parts[::-1]
-    if rng.random() < 0.5:
-        frames, labels, parts = frames[:, :, ::-1], labels[:, :, ::-1], parts[:, :, ::-1]
-    masks = _choose_targets(rng, labels, parts, targets)
+    masks = _choose_targets(rng, clip.labels_thw, clip.parts_thw, targets)
     if not masks:
         return None
     prompts: list[tuple[Slots, bool]] = [
         draw_prompt(rng, mask_thw[0], prompt_kind) for mask_thw in masks
     ]
-    change_tg, gradient_tg = _motion_maps(frames)
+    change_tg, gradient_tg = _motion_maps(clip.frames_rgb_thwc)
     return Sample(
-        np.ascontiguousarray(frames.transpose(0, 3, 1, 2)),
+        np.ascontiguousarray(clip.frames_rgb_thwc.transpose(0, 3, 1, 2)),
         np.stack([_shares(mask_thw) for mask_thw in masks]),
         np.stack([slots.xy_norm_pc for slots, _ in prompts]),
         np.stack([slots.label_p for slots, _ in prompts]),
         np.array([masked for _, masked in prompts]),
         change_tg,
         gradient_tg,
+        clip.known_t,
     )
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -41,6 +42,7 @@ def decoded(logits_nmhw: torch.Tensor, score: float = 0.0) -> Decoded:
         torch.full((count, 1), score),
         torch.zeros(count, 4, 256),
         TARGET[:, 0].expand(count, -1, -1),
+        torch.ones(count, dtype=torch.bool),
     )
 
 
@@ -52,12 +54,23 @@ def test_the_best_candidate_counts_most() -> None:
 
 
 def test_absent_objects_have_no_mask_loss() -> None:
-    absent = Decoded(0, LOGITS, torch.rand(1, 1), torch.ones(1, 1), torch.zeros(1, 1, 256),
-                     torch.zeros(1, 2, 2))  # fmt: skip
-    terms = decoding_loss(absent, LossWeights(bce=1.0, iou_score=1.0, object_score=1.0))
+    seen = decoded(LOGITS, score=1.0)
+    weights = LossWeights(bce=1.0, iou_score=1.0, object_score=1.0)
+    terms = decoding_loss(dataclasses.replace(seen, target_nhw=torch.zeros(1, 2, 2)), weights)
     assert terms["bce"] == 0
     assert terms["iou_score"] == 0
     assert terms["object_score"].item() == pytest.approx(math.log(1 + math.e))
+
+
+def test_frames_without_labels_count_for_nothing() -> None:
+    both = torch.cat([LOGITS, LOGITS + 2.0])
+    half = dataclasses.replace(decoded(both), known_n=torch.tensor([True, False]))
+    weights = losses.PRESETS["sam2lite"]
+    expected = decoding_loss(decoded(LOGITS), weights)
+    for name, term in decoding_loss(half, weights).items():
+        assert term.item() == pytest.approx(expected[name].item()), name
+    none = dataclasses.replace(half, known_n=torch.tensor([False, False]))
+    assert not any(term.any() for term in decoding_loss(none, weights).values())
 
 
 def test_the_budget_has_a_gradient_and_a_bound() -> None:

@@ -10,11 +10,10 @@ from sam2lite.contracts.loop import (
     LABEL_POSITIVE,
     MASKED_BIAS,
 )
-from sam2lite.data.clips import generate_clip
-from sam2lite.data.clips.presets import training_config
 from sam2lite.training import prompts
 from sam2lite.training.batches import Batch, BatchShape, make_batch, prompt_bias
 from sam2lite.training.samples import draw_sample
+from sam2lite.training.sources import generated_clip
 
 
 def disk(side: int = 64, radius: int = 12, x: int = 40, y: int = 20) -> np.ndarray:
@@ -71,8 +70,7 @@ def test_targets_are_seen_in_the_first_frame() -> None:
     rng = np.random.default_rng(1)
     sample = None
     while sample is None:
-        seed = int(rng.integers(1000))
-        sample = draw_sample(rng, generate_clip(seed, training_config(96, 4)), 3)
+        sample = draw_sample(rng, generated_clip(rng, 96, 4), 3)
     assert sample.image_tchw.shape == (4, 3, 96, 96)
     assert 1 <= len(sample.mask_nthw) <= 3
     assert sample.mask_nthw.shape[1:] == (4, 24, 24)
@@ -80,7 +78,7 @@ def test_targets_are_seen_in_the_first_frame() -> None:
 
 
 def test_a_clip_without_objects_gives_no_sample() -> None:
-    clip = generate_clip(0, training_config(96, 2))
+    clip = generated_clip(np.random.default_rng(0), 96, 2)
     clip.labels_thw[:] = 0
     assert draw_sample(np.random.default_rng(0), clip, 2) is None
 

@@ -1,0 +1,100 @@
+"""Score the weights that come with the package, and write it where it is quoted: `make scores`.
+
+Runs `sam2lite eval` on eval-v1 with every prompt at every rung, keeps the JSON under
+benchmarks/results/, and fills the marked blocks of README.md, docs/training.md and the model card.
+With --keep it only fills the blocks from recorded results.
+
+    .venv/bin/python benchmarks/scores.py
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from figures import ROOT, capture, fill, load, paragraph, table
+
+PROMPTS = ("click", "box", "mask")
+SMOKE_TEST_JF = 57.0  # with a click; weights below it are good for smoke tests, and called so
+COLUMNS = {
+    "first_frame_j": "first frame J",
+    "j": "J",
+    "f": "F",
+    "jf": "J&F",
+    "j_last4": "J, last 4 frames",
+}
+BASELINES = {
+    "copied_mask": "first mask, copied",
+    "dis": "first mask, warped by optical flow (DIS)",
+    "flood_dis": "flood fill + flow",
+    "grabcut_dis": "GrabCut + flow",
+}
+
+
+def measure() -> None:
+    """Score every prompt at every rung."""
+    for prompt in PROMPTS:
+        capture(
+            f"scores_{prompt}",
+            "sam2lite",
+            *("eval", "--model", "tiny", "--prompt", prompt, "--rungs", "--json"),
+        )
+
+
+def numbers(scores: dict[str, Any]) -> list[object]:
+    """Return the columns of one row."""
+    return [f"{scores[name]:.1f}" for name in COLUMNS]
+
+
+def scores_block() -> str:
+    """Return the tables of scores."""
+    results = {prompt: load(f"scores_{prompt}") for prompt in PROMPTS}
+    rows: list[list[object]] = [
+        [f"**Tiny, {prompt}**", *numbers(result)] for prompt, result in results.items()
+    ]
+    for family, scores in results["mask"]["baselines"].items():
+        rows.append([f"{BASELINES[family]}, from a {scores['prompt']}", *numbers(scores)])
+    rungs = results["click"]["rungs"]
+    best = max(rungs.values(), key=lambda scores: scores["j"])
+    by_rung = [
+        [rung, *(f"{results[prompt]['rungs'][rung]['first_frame_j']:.1f}" for prompt in PROMPTS),
+         *(f"{results[prompt]['rungs'][rung]['jf']:.1f}" for prompt in PROMPTS)]
+        for rung in rungs
+    ]  # fmt: skip
+    click = results["click"]
+    return "\n\n".join(
+        [
+            paragraph(
+                f"""eval-v1: {click["clips"]} generated clips of 16 frames that no training has
+                seen, {click["objects"]} objects, prompted once on the first frame; input side
+                {click["rung"]} px, FP32 arithmetic. Standard error of J&F over clips:
+                {click["jf_stderr"]:.1f}. `make scores`."""
+            ),
+            table(["", *COLUMNS.values()], rows),
+            paragraph(
+                f"""By rung (input side): the largest loses
+                {best["j"] - rungs[max(rungs, key=int)]["j"]:.1f} points of J with a click against
+                the best one."""
+            ),
+            table(
+                ["rung", *(f"first frame J, {prompt}" for prompt in PROMPTS),
+                 *(f"J&F, {prompt}" for prompt in PROMPTS)],
+                by_rung,
+            ),
+        ]
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Measure unless told not to, then fill every block."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="use recorded results")
+    if not parser.parse_args().keep:
+        measure()
+    block = scores_block()
+    for path in ("README.md", "docs/training.md", "sam2lite/weights/tiny/README.md"):
+        fill(ROOT / path, "scores", block)
+
+
+if __name__ == "__main__":
+    main()
