@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A folder may import from itself and from the folders before its own group.
 LAYERS = (
     {"errors", "__init__"},
-    {"contracts", "staging"},
+    {"contracts", "staging", "weights"},
     {"targets"},
     {"models", "runtimes"},
     {"data"},

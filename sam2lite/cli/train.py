@@ -16,6 +16,21 @@ Output = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="DIR", help="Folder of the run: state, logs, weights."),
 ]
+Model = Annotated[str, typer.Option(metavar="NAME", help="tiny, small or base.")]
+Start = Annotated[
+    str | None, typer.Option("--from", metavar="DIR", help="Checkpoint to start from.")
+]
+Stages = Annotated[
+    str, typer.Option(metavar="N,N", help="1 plain, 2 with pruning, 3 with INT8 simulated.")
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, SA-V, COCO, SA-1B).",
+        show_default="generated clips",
+    ),
+]
 Minutes = Annotated[float, typer.Option(help="Time to train, all stages together.")]
 Steps = Annotated[
     int | None, typer.Option(help="Train so many steps instead; repeatable bit for bit.")
@@ -38,13 +53,10 @@ Force = Annotated[bool, typer.Option("--force", help="Start anew where a run is 
 
 def train(
     output: Output = Path("runs/train"),
-    model: Annotated[str, typer.Option(metavar="NAME", help="tiny, small or base.")] = "tiny",
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="DIR", help="Checkpoint to start from.")
-    ] = None,
-    stages: Annotated[
-        str, typer.Option(metavar="N,N", help="1 plain, 2 with pruning, 3 with INT8 simulated.")
-    ] = "1,2,3",
+    model: Model = "tiny",
+    start: Start = None,
+    stages: Stages = "1,2,3",
+    data: Data = None,
     minutes: Minutes = 60.0,
     steps: Steps = None,
     learning_rate: LearningRate = 1e-3,
@@ -55,7 +67,7 @@ def train(
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Train a network on procedural clips, and write a checkpoint.
+    """Train a network, on clips generated meanwhile or on a data set, and write a checkpoint.
 
     The run can be stopped at any time (Ctrl-C saves) and goes on with --resume. Under torchrun the
     same command trains on several GPUs.
@@ -64,6 +76,7 @@ def train(
         model=model,
         start=start,
         stages=parse_stages(stages),
+        data=data,
         minutes=minutes,
         steps=steps,
         learning_rate=learning_rate,

@@ -1,4 +1,9 @@
-"""Checkpoints: a folder with `config.json` and `model.safetensors`, written whole or not at all."""
+"""Checkpoints: a folder with `config.json` and `model.safetensors`, written whole or not at all.
+
+A network that was trained with INT8 simulated has `ranges.json` as well: a schema version, and the
+least and greatest input of every quantized module by its path in the network.
+`sam2lite.training.quantization` says what a range means.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from sam2lite.errors import DependencyError, ModelError, OutputError, UnknownNameError
 from sam2lite.models.sam2lite.config import SIZES, Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.staging import staged_folder
+from sam2lite.weights import SHIPPED
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+RANGES_FILE = "ranges.json"
+RANGES_SCHEMA_VERSION = 1
+LARGEST = float(np.finfo(np.float32).max)  # of a range
 LISTED_KEYS = 10  # of those that do not fit, in an error message
 _LAYOUT = f"a checkpoint is a folder with {CONFIG_FILE} and {WEIGHTS_FILE}"
 
@@ -32,6 +43,7 @@ class LoadedModel:
         licence: SPDX identifier of the weights' licence.
         trained: False for random weights.
         sha256: of the safetensors file, or of the state dict where there is no file.
+        activation_ranges: least and greatest input by module path; None if it has none.
     """
 
     model: Sam2Lite
@@ -39,6 +51,7 @@ class LoadedModel:
     licence: str
     trained: bool
     sha256: str
+    activation_ranges: dict[str, tuple[float, float]] | None = None
 
 
 def save_checkpoint(
@@ -48,10 +61,12 @@ def save_checkpoint(
     licence: str = "Apache-2.0",
     trained: bool = False,
     force: bool = False,
+    half: bool = False,
+    activation_ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
     """Write a network as a checkpoint.
 
-    Both files appear together or not at all.
+    All its files appear together or not at all.
 
     Args:
         model: the network, not fused.
@@ -59,6 +74,8 @@ def save_checkpoint(
         licence: SPDX identifier of the weights' licence.
         trained: False for random weights.
         force: replace a checkpoint that is there already; nothing else is ever replaced.
+        half: store matrices and kernels as FP16, which halves the file; the rest stays FP32.
+        activation_ranges: least and greatest input by module path; no file is written for none.
 
     Raises:
         OutputError: `folder` exists, or cannot be written.
@@ -68,10 +85,17 @@ def save_checkpoint(
     folder = Path(folder).resolve()
     _check_replaceable(folder, force)
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    if half:
+        # Buffers stay: a running variance may not fit, and Fourier frequencies would be others.
+        wide = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
+        state = {name: t.half() if name in wide else t for name, t in state.items()}
     config = {**model.config.to_json(), "licence": licence, "trained": trained}
     with staged_folder(folder, force) as staging:
         (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
         (staging / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        if activation_ranges:
+            ranges = {"schema_version": RANGES_SCHEMA_VERSION, **activation_ranges}
+            (staging / RANGES_FILE).write_text(json.dumps(ranges, indent=1), encoding="utf-8")
 
 
 def load_checkpoint(folder: str | Path) -> LoadedModel:
@@ -79,7 +103,8 @@ def load_checkpoint(folder: str | Path) -> LoadedModel:
 
     Raises:
         ModelError: a file is missing or damaged, the configuration is not one of a SAM2-Lite
-            network, or the weights do not fit it; the message lists them by name and shape.
+            network, or the weights do not fit it; the message lists them by name and shape. Or the
+            ranges are none, or of other modules.
         DependencyError: safetensors is not installed.
     """
     folder = Path(folder)
@@ -100,25 +125,29 @@ def load_checkpoint(folder: str | Path) -> LoadedModel:
         ) from error
     _check_fit(folder, model.state_dict(), state)
     model.load_state_dict(state)
-    return LoadedModel(model, config, licence, trained, hashlib.sha256(data).hexdigest())
+    ranges = _read_ranges(folder / RANGES_FILE, model)
+    return LoadedModel(model, config, licence, trained, hashlib.sha256(data).hexdigest(), ranges)
 
 
-def resolve_model(name_or_path: str | Path, seed: int = 0) -> LoadedModel:
+def resolve_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel:
     """Return what a user calls a model: a published size, or the folder of a checkpoint.
 
-    A size name (`tiny`) gives an untrained network; a folder of that name is `./tiny`.
+    A size name (`tiny`) gives the weights that come with the package, or an untrained network where
+    there are none; a folder of that name is `./tiny`.
 
     Args:
         name_or_path: a size name or a folder.
-        seed: of the random weights of an untrained network.
+        seed: ask for random weights, of this seed, even where there are trained ones.
 
     Raises:
         UnknownNameError: it is neither.
         ModelError: it is a path, and no checkpoint can be loaded from it.
     """
     name = str(name_or_path)
+    if name in SHIPPED and seed is None:
+        return load_checkpoint(SHIPPED[name])
     if name in SIZES:
-        model = build(SIZES[name], seed)
+        model = build(SIZES[name], seed or 0)
         digest = state_sha256(model.state_dict())
         return LoadedModel(model, model.config, "Apache-2.0", False, digest)
     path = Path(name_or_path)
@@ -151,7 +180,8 @@ def _check_replaceable(folder: Path, force: bool) -> None:
         return
     if not force:
         raise OutputError(f"{folder} exists; choose another folder, or replace it with --force")
-    if not folder.is_dir() or {p.name for p in folder.iterdir()} - {CONFIG_FILE, WEIGHTS_FILE}:
+    known = {CONFIG_FILE, WEIGHTS_FILE, RANGES_FILE}
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - known:
         raise OutputError(f"{folder} holds more than a checkpoint; --force does not replace it")
 
 
@@ -162,13 +192,48 @@ def _read_file(path: Path) -> bytes:
         raise ModelError(f"cannot read {path}: {error.strerror}; {_LAYOUT}") from None
 
 
-def _read_config(path: Path) -> tuple[Sam2LiteConfig, str, bool]:
+def _read_object(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(_read_file(path))
     except ValueError as error:
         raise ModelError(f"{path} is not JSON: {error}") from None
     if not isinstance(values, dict):
         raise ModelError(f"{path} holds a {type(values).__name__}; it must hold a JSON object")
+    return values
+
+
+def _read_ranges(path: Path, model: Sam2Lite) -> dict[str, tuple[float, float]] | None:
+    if not path.exists():
+        return None
+    values = _read_object(path)
+    version = values.pop("schema_version", None)
+    if version != RANGES_SCHEMA_VERSION:
+        raise ModelError(
+            f"{path} has schema version {version!r}, this release reads {RANGES_SCHEMA_VERSION}; "
+            "train again, or delete the file to do without ranges"
+        )
+    modules = dict(model.named_modules())
+    for name, value in values.items():
+        if name not in modules:
+            raise ModelError(f"{path} names {name!r}, which is no module of the {CONFIG_FILE}")
+        if not _is_range(value):
+            raise ModelError(
+                f"{path} has {value!r} for {name}; it must be [min, max], finite and in order"
+            )
+    return {name: (float(least), float(greatest)) for name, (least, greatest) in values.items()}
+
+
+def _is_range(values: object) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == 2
+        and all(type(value) in (int, float) and abs(value) <= LARGEST for value in values)
+        and values[0] <= values[1]
+    )
+
+
+def _read_config(path: Path) -> tuple[Sam2LiteConfig, str, bool]:
+    values = _read_object(path)
     licence, trained = values.pop("licence", None), values.pop("trained", None)
     config = Sam2LiteConfig.from_json(values)
     if not isinstance(licence, str) or not isinstance(trained, bool):

@@ -19,7 +19,13 @@ class Feed:
     """Hands out the batches of steps in order; each is a pure function of seed, rank and step."""
 
     def __init__(
-        self, seed: int, rank: int, first_step: int, shape_of: Callable[[int], BatchShape]
+        self,
+        seed: int,
+        rank: int,
+        first_step: int,
+        shape_of: Callable[[int], BatchShape],
+        period: int | None = None,
+        data: str | None = None,
     ) -> None:
         """Start making batches.
 
@@ -28,8 +34,11 @@ class Feed:
             rank: of this process.
             first_step: whose batch is handed out first.
             shape_of: gives the shape of a step's batch, some steps before it is due.
+            period: steps after which the seeds of batches repeat; None for never.
+            data: path of a data set; clips are generated if not given.
         """
         self._seed, self._rank, self._step, self._shape_of = seed, rank, first_step, shape_of
+        self._period, self._data = period, data
         self._executor = ProcessPoolExecutor(
             1, torch.multiprocessing.get_context("spawn"), initializer=_one_thread
         )
@@ -49,9 +58,10 @@ class Feed:
     def next(self) -> Batch:
         """Return the next step's batch and start on a further one."""
         while len(self._flying) < AHEAD:
-            seed = (self._seed, self._rank, self._step)
+            index = self._step % self._period if self._period else self._step
+            seed = (self._seed, self._rank, index)
             shape = self._shape_of(self._step)
-            self._flying.append(self._executor.submit(make_batch, seed, shape))
+            self._flying.append(self._executor.submit(make_batch, seed, shape, None, self._data))
             self._step += 1
         return self._flying.popleft().result()
 

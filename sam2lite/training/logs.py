@@ -9,12 +9,12 @@ from pathlib import Path
 class CsvLog:
     """Appends rows with fixed columns, the first of which is `step`."""
 
-    def __init__(self, path: Path, columns: list[str], first_step: int) -> None:
-        """Open a log; rows of `first_step` and later, from a run that was cut off, are dropped."""
+    def __init__(self, path: Path, columns: list[str], steps: int) -> None:
+        """Open a log; rows beyond so many steps, of a run that was cut off later, are dropped."""
         kept: list[dict[str, str]] = []
-        if first_step and path.is_file():
+        if steps and path.is_file():
             with path.open(newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) < first_step]
+                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= steps]
         self._file = path.open("w", newline="")
         self._writer = csv.DictWriter(self._file, columns, restval="", extrasaction="ignore")
         self._writer.writeheader()

@@ -34,12 +34,17 @@ class Phase:
     images: int = 0
     budget: int = 0
 
+    @property
+    def quantized(self) -> bool:
+        """Whether INT8 is simulated."""
+        return self.stage == 3
+
 
 # Most of the time goes to short clips at 160 px; docs/training.md has the figures behind it.
 PLAN = (
     Phase("images", 1, 0.22, BatchShape(160, 1, 16, 4)),
-    Phase("clips of 4", 1, 0.28, BatchShape(160, 4, 5, 4), images=5),
-    Phase("clips of 8", 1, 0.24, BatchShape(160, 8, 3, 4), images=6),
+    Phase("clips of 4", 1, 0.28, BatchShape(160, 4, 3, 4), images=5),
+    Phase("clips of 8", 1, 0.24, BatchShape(160, 8, 2, 4), images=6),
     Phase("clips at 240", 1, 0.12, BatchShape(240, 6, 2, 3), images=6),
     Phase("pruning", 2, 0.08, BatchShape(160, 16, 1, 4), images=6, budget=96),
     Phase("quantization", 3, 0.06, BatchShape(240, 4, 2, 4), images=6),

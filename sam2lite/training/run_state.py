@@ -39,17 +39,20 @@ def save_state(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: Mapping[str, Tensor],
+    ranges: Mapping[str, Tensor],
     progress: Progress,
 ) -> None:
     """Write everything that resuming needs; an older file survives any failure.
 
-    There is no random state in it: every step seeds its own.
+    There is no random state in it: every step seeds its own. `ranges` is what the simulation of
+    INT8 has observed.
 
     Raises:
         TrainingError: the file cannot be written.
     """
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
+    tensors |= {f"range/{path}": tensor for path, tensor in ranges.items() if tensor.any()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{name}": values[name] for name in _MOMENTS}
     metadata = {
@@ -98,6 +101,7 @@ def load_state(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     average: Mapping[str, Tensor],
+    ranges: Mapping[str, Tensor],
 ) -> Progress:
     """Put everything back in place.
 
@@ -110,16 +114,31 @@ def load_state(
         model.load_state_dict({name: tensors[f"model/{name}"] for name in model.state_dict()})
         for name, tensor in average.items():
             tensor.copy_(tensors[f"average/{name}"])
+        for path, tensor in ranges.items():
+            if f"range/{path}" in tensors:  # only of layers that stage 3 has run
+                tensor.copy_(tensors[f"range/{path}"])
     except (KeyError, RuntimeError) as error:
         raise TrainingError(
             f"{folder / STATE_FILE} is of another network ({error}); start anew with --force"
         ) from None
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state = optimiser.state_dict()
-    indices = [index for group in state["param_groups"] for index in group["params"]]
     state["state"] = {
-        index: {name: tensors[f"optimiser/{index}/{name}"] for name in _MOMENTS}
-        for index in indices
+        index: {
+            name: _laid_out(tensors[f"optimiser/{index}/{name}"], parameter) for name in _MOMENTS
+        }
+        for index, parameter in enumerate(parameters)
         if f"optimiser/{index}/step" in tensors
     }
     optimiser.load_state_dict(state)
     return progress
+
+
+def _laid_out(moment: Tensor, parameter: Tensor) -> Tensor:
+    """Return a moment in its parameter's memory layout: the fused optimiser pairs them as stored.
+
+    Files hold no layout, and kernels are kept channels-last.
+    """
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter).copy_(moment).detach()

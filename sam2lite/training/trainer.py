@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,12 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sam2lite.data.datasets import open_dataset
 from sam2lite.errors import ArgumentError, TrainingError
 from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape
+from sam2lite.training.distillation.cache import OutputCache
+from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.feed import Feed
 from sam2lite.training.logs import CsvLog
 from sam2lite.training.losses import WEIGHT_NAMES, loss_weights, rollout_loss
@@ -32,6 +36,7 @@ from sam2lite.training.optimise import (
     make_optimiser,
 )
 from sam2lite.training.plan import Moment, learning_rate, schedule_of
+from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
 from sam2lite.training.run_state import Progress, load_state, save_state
 from sam2lite.training.validation import Score, validate, validation_batches
@@ -59,6 +64,11 @@ class RunOptions:
         seed: of weights, clips and everything drawn.
         device: `cpu` or `cuda`.
         bf16: autocast to bfloat16.
+        data: path of a data set to train on; None for generated clips.
+        teacher: a size, or folder of a checkpoint to learn from; None to train without.
+        cache: folder for the teacher's outputs; None to run the teacher on every batch.
+        cached_batches: with a cache, how many steps' batches are made, and gone through again and
+            again.
     """
 
     model: str = "tiny"
@@ -71,6 +81,10 @@ class RunOptions:
     seed: int = 0
     device: str = "cpu"
     bf16: bool = True
+    data: str | None = None
+    teacher: str | None = None
+    cache: str | None = None
+    cached_batches: int = 256
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -86,7 +100,9 @@ def check_options(options: RunOptions) -> None:
     """Check everything about a run that can be checked before it starts.
 
     Raises:
-        ArgumentError: a value is out of its range, or a name is unknown.
+        ArgumentError: a value is out of its range, a name is unknown, or the teacher does not fit.
+        ModelError: the teacher cannot be loaded.
+        VideoError: the data set cannot be read.
     """
     schedule_of(options.stages)
     loss_weights(options.losses)
@@ -100,6 +116,12 @@ def check_options(options: RunOptions) -> None:
             raise ArgumentError(f"{name} is {value}; it must be above 0")
     if options.seed < 0:
         raise ArgumentError(f"--seed is {options.seed}; choose 0 or more")
+    if options.cached_batches < 1:
+        raise ArgumentError(f"--cached-batches is {options.cached_batches}; choose 1 or more")
+    if options.data is not None:
+        open_dataset(options.data)
+    if options.teacher is not None:
+        load_teacher(options.teacher, _first_model(options).config)
 
 
 @dataclass(frozen=True)
@@ -164,11 +186,15 @@ class _Run:
         self.model = _first_model(options).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = make_optimiser(self.model)
         self.average = MovingAverage(self.model)
+        self.int8 = SimulatedInt8(self.model)
         self.schedule = schedule_of(options.stages)
         self.weights = loss_weights(options.losses)
+        self.teacher = self._load_teacher()
         self.step, self.elapsed_s = 0, 0.0
         if resume:
-            progress = load_state(folder, self.model, self.optimiser, self.average.state)
+            progress = load_state(
+                folder, self.model, self.optimiser, self.average.state, self.int8.observed
+            )
             self.step, self.elapsed_s = progress.step, progress.elapsed_s
         self.stop_asked = False
         self.frames = 0  # since the last row of the log
@@ -178,21 +204,27 @@ class _Run:
     def go(self) -> Score:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask_to_stop)
-        if self.rank == 0:
-            self.log = CsvLog(self.folder / "log.csv", _LOG_COLUMNS, self.step)
-            self.scores = CsvLog(self.folder / "scores.csv", _SCORE_COLUMNS, self.step)
-            self.held_out = [batch.to(self.device) for batch in validation_batches()]
-        self.started_s = time.perf_counter()
-        with Feed(self.options.seed, self.rank, self.step, self._shape_of) as feed:
+        with ExitStack() as stack:
+            if self.rank == 0:
+                self.log, self.scores = (
+                    stack.enter_context(closing(CsvLog(self.folder / name, columns, self.step)))
+                    for name, columns in (("log.csv", _LOG_COLUMNS), ("scores.csv", _SCORE_COLUMNS))
+                )
+                self.held_out = [batch.to(self.device) for batch in validation_batches()]
+            feed = stack.enter_context(self._feed())
+            self.started_s = time.perf_counter()
             stop = False
             while not stop and self._progress(self.step) < 1.0:
                 stop = self._one_step(feed.next())
-        if self.rank == 0:
-            self._validate()
-            self._save()
-            self.log.close()
-            self.scores.close()
+            if self.rank == 0:
+                self._validate()
+                self._save()
         return self.score or Score(0.0, 0.0, 0.0)
+
+    def _feed(self) -> Feed:
+        options = self.options
+        period = options.cached_batches if options.cache else None
+        return Feed(options.seed, self.rank, self.step, self._shape_of, period, options.data)
 
     def _progress(self, step: int) -> float:
         if self.options.steps is not None:
@@ -210,9 +242,8 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         # Each step has its own random state, so that a resumed run needs none.
-        torch.manual_seed(
-            hash((self.options.seed, self.rank, self.step)) % 2**63
-        )  # of ints: stable
+        # (The hash of a tuple of whole numbers is the same in every process.)
+        torch.manual_seed(hash((self.options.seed, self.rank, self.step)) % 2**63)
         terms = self._forward(batch.to(self.device), moment)
         loss = torch.stack(list(terms.values())).sum()
         if not math.isfinite(float(loss.detach())):
@@ -235,9 +266,15 @@ class _Run:
     def _forward(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         self.model.train()
         gate = Gate(moment.phase.budget, moment.temperature()) if moment.phase.budget else None
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16):
-            output = rollout(self.model, batch, Simulation(), gate)
-        return rollout_loss(output, self.weights, moment.phase.budget or 1)
+        simulation = self.int8 if moment.phase.quantized else nullcontext()
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16)
+        with simulation, autocast:
+            output, matching = (
+                self.teacher.teach(self.model, batch, gate)
+                if self.teacher
+                else (rollout(self.model, batch, Simulation(), gate), {})
+            )
+        return rollout_loss(output, self.weights, moment.phase.budget or 1) | matching
 
     def _agree(self) -> bool:
         """Share gradients, rank 0's clock, and whether anyone was asked to stop.
@@ -250,6 +287,7 @@ class _Run:
             return self.stop_asked
         clock_s = now_s * self.world if self.rank == 0 else 0.0
         self.elapsed_s, asked = average_gradients(self.model, [clock_s, float(self.stop_asked)])
+        self.int8.average()
         return asked > 0.0
 
     def _keep_books(
@@ -279,22 +317,46 @@ class _Run:
         self.report(Report(self.step, moment, self.elapsed_s, loss, speed, self.score))
 
     def _validate(self) -> None:
-        self.score = validate(self._averaged(), self.held_out)
+        phase = self.schedule.at(self._progress(self.step)).phase
+        model = self._averaged()
+        int8 = SimulatedInt8(model)
+        int8.load_ranges(self.int8.ranges())
+        with int8 if phase.quantized else nullcontext():
+            self.score = validate(model, self.held_out)
         self.validated_s = self.elapsed_s
-        phase = self.schedule.at(self._progress(self.step)).phase.name
-        row = {"step": self.step, "minutes": f"{self.elapsed_s / 60.0:.3f}", "phase": phase}
+        row = {"step": self.step, "minutes": f"{self.elapsed_s / 60.0:.3f}", "phase": phase.name}
         self.scores.write({**row, **{name: f"{v:.4f}" for name, v in self.score._asdict().items()}})
 
     def _save(self) -> None:
         progress = Progress(self.step, self.elapsed_s, self.options.to_json())
-        save_state(self.folder, self.model, self.optimiser, self.average.state, progress)
-        save_checkpoint(self._averaged(), self.folder / CHECKPOINT_FOLDER, trained=True, force=True)
+        save_state(
+            self.folder,
+            self.model,
+            self.optimiser,
+            self.average.state,
+            self.int8.observed,
+            progress,
+        )
+        save_checkpoint(
+            self._averaged(),
+            self.folder / CHECKPOINT_FOLDER,
+            trained=True,
+            force=True,
+            activation_ranges=self.int8.ranges(),
+        )
         self.saved_s = self.elapsed_s
 
     def _averaged(self) -> Sam2Lite:
         model = build(self.model.config).to(self.device)
         model.load_state_dict(self.average.state)
         return model.eval()
+
+    def _load_teacher(self) -> Teacher | None:
+        if self.options.teacher is None:
+            return None
+        loaded = load_teacher(self.options.teacher, self.model.config)
+        cache = OutputCache(Path(self.options.cache)) if self.options.cache else None
+        return Teacher(loaded, self.weights, self.device, cache)
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self.stop_asked = True

@@ -1,6 +1,9 @@
 """A network of a hundredth of Tiny's size, so that training tests take seconds."""
 
+from collections.abc import Iterator
+
 import pytest
+import torch
 
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
@@ -34,3 +37,12 @@ def mini() -> Sam2Lite:
 def clip_batch() -> Batch:
     """Two clips of three frames at 96 px."""
     return make_batch((5,), BatchShape(side=96, frames=3, clips=2, targets=2))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small networks gain nothing from threads, and lose much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
