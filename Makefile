@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow lint parity figures bench clean
+.PHONY: setup demo test test-slow lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,10 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Scores of the shipped weights on eval-v1, written into README, docs and the model card.
+scores: setup
+	$(BIN)/python benchmarks/scores.py
 
 # Every size, rung and opset against PyTorch.
 parity: setup

@@ -122,8 +122,7 @@ def readme_block() -> str:
         paragraph(
             f"""{machine["model"]}, {machine["cores"]} cores, {bench["threads"]} threads, load
             average {before} before and {after} after; onnxruntime
-            {machine["versions"]["onnxruntime"]}. The weights are untrained, which times do not
-            depend on."""
+            {machine["versions"]["onnxruntime"]}."""
         ),
         sizes,
         stages,

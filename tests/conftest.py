@@ -18,6 +18,14 @@ def tiny_model() -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
+def shipped_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A verified FP32 bundle of the weights that come with the package, at 240 px alone."""
+    path = tmp_path_factory.mktemp("bundles") / "shipped"
+    write_ort_bundle(resolve_model("tiny"), host_target(), path, rungs=RUNGS[:1])
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_bundle(tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A verified FP32 bundle of `tiny_model` for this machine."""
     path = tmp_path_factory.mktemp("bundles") / "tiny"

@@ -52,6 +52,7 @@ def test_wheel_holds_the_package_only(wheel: Path) -> None:
     folders = {name.split("/")[0] for name in names}
     assert {name for name in folders if not name.endswith(".dist-info")} == {"sam2lite"}
     assert "sam2lite/py.typed" in names
+    assert "sam2lite/weights/tiny/model.safetensors" in names
 
 
 def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) -> None:
@@ -63,9 +64,9 @@ def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) ->
         cwd=tmp_path,
     )
     failed = json.loads(done.stdout)
-    # Networks are classes of torch; without it their package says how to get it.
-    networks = failed.pop("sam2lite.models")
-    assert "pip install 'sam2lite[export]'" in networks
+    # Networks are classes of torch; without it their packages say how to get it.
+    assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.models")
+    assert "pip install 'sam2lite[train]'" in failed.pop("sam2lite.training")
     assert failed == {}
 
 

@@ -11,6 +11,7 @@ from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.targets.registry import host_target
+from sam2lite.weights import SHIPPED
 
 DEFAULT_MODEL = "tiny"
 
@@ -24,8 +25,9 @@ def bundle_or_default(path: Path | None) -> Bundle:
     if path is not None:
         return open_bundle(str(path))
     target = host_target().id
-    key = hashlib.sha256(f"{__version__}/{DEFAULT_MODEL}/{target}/fp32".encode()).hexdigest()[:12]
-    cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target}-{key}"
+    weights = SHIPPED[DEFAULT_MODEL] / "model.safetensors"
+    key = hashlib.sha256(f"{__version__}/{target}/fp32/".encode() + weights.read_bytes())
+    cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target}-{key.hexdigest()[:12]}"
     try:
         return open_bundle(str(cached))
     except BundleError:

@@ -22,7 +22,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="NAME|PATH",
-        help="tiny, small or base (untrained, seeded), or a folder with config.json and "
+        help="tiny (trained), small or base (untrained), or a folder with config.json and "
         "model.safetensors.",
     ),
 ]

@@ -21,8 +21,15 @@ def test_ort_prints_where_how_long_how_large_how_far(tmp_path: Path) -> None:
     last = result.stdout.splitlines()[-1]
     assert last.startswith(f"{tmp_path / 'b'}: ")
     assert " MB, worst relative error " in last
-    assert "untrained" in result.stderr
-    assert open_bundle(str(tmp_path / "b")).manifest.rungs == (240,)
+    assert "untrained" not in result.stderr
+    manifest = open_bundle(str(tmp_path / "b")).manifest
+    assert manifest.rungs == (240,)
+    assert manifest.model.trained
+
+
+def test_untrained_networks_are_called_so(tmp_path: Path) -> None:
+    arguments = ["ort", "--model", "small", "-o", str(tmp_path / "b"), "--dry-run"]
+    assert "small is untrained" in runner.invoke(app, arguments).stderr
 
 
 def test_onnx_as_json(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sam2lite.models.checkpoint import (
 )
 from sam2lite.models.sam2lite.config import TINY, Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
+from sam2lite.weights import SHIPPED
 
 State = dict[str, torch.Tensor]
 
@@ -202,13 +203,34 @@ def test_long_list_of_misfits_is_cut(folder: Path) -> None:
     assert lines[-1].strip() == "and 4 more"
 
 
-def test_size_name_gives_untrained_seeded_network(tiny: Sam2Lite) -> None:
-    loaded = resolve_model("tiny")
+def test_size_name_with_a_seed_gives_an_untrained_network(tiny: Sam2Lite) -> None:
+    loaded = resolve_model("tiny", seed=0)
     assert loaded.config == TINY
     assert not loaded.trained
     assert not loaded.model.training
     assert loaded.sha256 == state_sha256(tiny.state_dict())
     assert resolve_model("tiny", seed=1).sha256 != loaded.sha256
+
+
+def test_tiny_comes_with_trained_weights_and_the_others_do_not() -> None:
+    loaded = resolve_model("tiny")
+    assert loaded.trained
+    assert loaded.config == TINY
+    assert all(torch.isfinite(tensor).all() for tensor in loaded.model.state_dict().values())
+    assert sum(path.stat().st_size for path in SHIPPED["tiny"].iterdir()) <= 11_000_000
+    assert not resolve_model("small").trained
+
+
+def test_half_precision_halves_the_file(tiny: Sam2Lite, tmp_path: Path) -> None:
+    sizes = {}
+    for half in (False, True):
+        save_checkpoint(tiny, tmp_path / str(half), half=half)
+        sizes[half] = (tmp_path / str(half) / "model.safetensors").stat().st_size
+    assert sizes[True] < 0.52 * sizes[False]
+    loaded = load_checkpoint(tmp_path / "True").model.state_dict()
+    for name, tensor in tiny.state_dict().items():
+        assert loaded[name].dtype == tensor.dtype
+        assert torch.allclose(loaded[name], tensor, rtol=1e-3, atol=1e-6), name
 
 
 def test_state_hash_does_not_depend_on_order_but_on_names_shapes_and_values() -> None:
