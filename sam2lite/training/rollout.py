@@ -35,12 +35,14 @@ class Simulation:
         correction_shares: of no, one, two corrective rounds on the first frame.
         late_correction: of one corrective click on a later frame.
         true_memory: of the true mask going to memory, for each object and frame.
+        previous_mask: of an object's last mask being the hint on every later frame.
         window: stored frames that the decoder sees, beside the anchors.
     """
 
     correction_shares: tuple[float, ...] = (0.5, 0.35, 0.15)
     late_correction: float = 0.15
     true_memory: float = 0.2
+    previous_mask: float = 0.5
     window: int = WINDOW_MAX
 
 
@@ -97,6 +99,9 @@ class _Loop:
         self.device = batch.image_ctchw.device
         self.banks = Banks.empty(self.objects, self.device)
         self.stored_n = torch.zeros(self.objects, dtype=torch.int64, device=self.device)
+        self.follows_n = torch.rand(self.objects, device=self.device) < simulation.previous_mask
+        self.hint_nhw = torch.zeros_like(batch.target_nthw[:, 0])
+        self.hinted_n = torch.zeros_like(self.follows_n)
         self.output = Rollout()
 
     def run(self) -> Rollout:
@@ -131,7 +136,7 @@ class _Loop:
         label_np = torch.full(
             (self.objects, PROMPT_SLOTS), LABEL_PAD, dtype=torch.int32, device=self.device
         )
-        decoded = self._decode(frame, xy_npc, label_np, None, None)
+        decoded = self._decode(frame, xy_npc, label_np, self.hint_nhw, self.hinted_n)
         share = self.simulation.late_correction / max(1, self.frames - 1)
         corrected = bool(torch.rand(()) < share) and bool(self.batch.known_ct[:, frame].all())
         if corrected:
@@ -213,6 +218,7 @@ class _Loop:
         present_n = torch.where(taught_n, there_n, score_n1[:, 0] > 0.0)
         if anchor:
             present_n = torch.ones_like(present_n)
+        self.hint_nhw, self.hinted_n = logits_nhw.detach(), present_n & self.follows_n
         key, value, uncertainty = self.model.memory_encoder(
             self._features(frame)[0], logits_nhw[:, None], pointer_nc
         )

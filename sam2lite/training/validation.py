@@ -20,7 +20,9 @@ SHAPE = BatchShape(side=240, frames=12, clips=1, targets=4)
 CLIPS = 10
 SEED = 2**31
 LAST_FRAMES = 4
-UNAIDED = Simulation(correction_shares=(1.0,), late_correction=0.0, true_memory=0.0)
+UNAIDED = Simulation(
+    correction_shares=(1.0,), late_correction=0.0, true_memory=0.0, previous_mask=0.0
+)
 
 
 class Score(NamedTuple):
