@@ -48,13 +48,14 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One decoding of all objects on one frame.
+    """One decoding of all objects on one frame, with a prompt of the user or without.
 
     Shapes: `logits_nmhw` [N, 4, R/4, R/4], `iou_nm` [N, 4], `score_n1` [N, 1], `pointer_nmc`
     [N, 4, 256], `target_nhw` [N, R/4, R/4], `known_n` bool [N], whether the target is known.
     """
 
     frame: int
+    prompted: bool
     logits_nmhw: Tensor
     iou_nm: Tensor
     score_n1: Tensor
@@ -120,12 +121,12 @@ class _Loop:
         given_nhw = LOGIT_SPAN * (batch.target_nthw[:, 0] - 0.5)
         hint_nhw = torch.where(batch.masked_n[:, None, None], given_nhw, 0.0)
         xy_npc, label_np = batch.xy_norm_npc, batch.label_np
-        decoded = self._decode(0, xy_npc, label_np, hint_nhw, batch.masked_n)
+        decoded = self._decode(0, xy_npc, label_np, hint_nhw, batch.masked_n, True)
         shares = torch.tensor(self.simulation.correction_shares)
         for _ in range(int(torch.multinomial(shares, 1))):
             logits_nhw, _ = _choose(decoded)
             xy_npc, label_np = self._clicked(xy_npc, label_np, logits_nhw, decoded.target_nhw)
-            decoded = self._decode(0, xy_npc, label_np, logits_nhw.detach(), None)
+            decoded = self._decode(0, xy_npc, label_np, logits_nhw.detach(), None, True)
         logits_nhw, pointer_nc = _choose(decoded)
         # The user's own mask stays what it is (step 4 of `decode`).
         logits_nhw = torch.where(batch.masked_n[:, None, None], given_nhw, logits_nhw)
@@ -136,13 +137,13 @@ class _Loop:
         label_np = torch.full(
             (self.objects, PROMPT_SLOTS), LABEL_PAD, dtype=torch.int32, device=self.device
         )
-        decoded = self._decode(frame, xy_npc, label_np, self.hint_nhw, self.hinted_n)
+        decoded = self._decode(frame, xy_npc, label_np, self.hint_nhw, self.hinted_n, False)
         share = self.simulation.late_correction / max(1, self.frames - 1)
         corrected = bool(torch.rand(()) < share) and bool(self.batch.known_ct[:, frame].all())
         if corrected:
             logits_nhw, _ = _choose(decoded)
             xy_npc, label_np = self._clicked(xy_npc, label_np, logits_nhw, decoded.target_nhw)
-            decoded = self._decode(frame, xy_npc, label_np, logits_nhw.detach(), None)
+            decoded = self._decode(frame, xy_npc, label_np, logits_nhw.detach(), None, True)
         return (*_choose(decoded), decoded.score_n1), corrected
 
     def _features(self, frame: int) -> list[Tensor]:
@@ -156,6 +157,7 @@ class _Loop:
         label_np: Tensor,
         hint_nhw: Tensor | None,
         hinted_n: Tensor | None,
+        prompted: bool,
     ) -> Decoded:
         """Decode all objects; a hint without `hinted_n` is one for every object."""
         target_nhw = self.batch.target_nthw[:, frame]
@@ -182,7 +184,7 @@ class _Loop:
         )
         logits, iou, score, pointer = (output.float() for output in outputs)
         known_n = self.batch.known_ct[self.batch.clip_n, frame]
-        decoded = Decoded(frame, logits, iou, score, pointer, target_nhw, known_n)
+        decoded = Decoded(frame, prompted, logits, iou, score, pointer, target_nhw, known_n)
         self.output.decoded.append(decoded)
         return decoded
 

@@ -33,10 +33,11 @@ def test_terms_vanish_at_the_target(name: str) -> None:
     assert losses.MASK_TERMS[name](logits, TARGET).item() == pytest.approx(0.0, abs=1e-6)
 
 
-def decoded(logits_nmhw: torch.Tensor, score: float = 0.0) -> Decoded:
+def decoded(logits_nmhw: torch.Tensor, score: float = 0.0, prompted: bool = True) -> Decoded:
     count = len(logits_nmhw)
     return Decoded(
         0,
+        prompted,
         logits_nmhw,
         torch.full(logits_nmhw.shape[:2], 0.5),
         torch.full((count, 1), score),
@@ -46,11 +47,15 @@ def decoded(logits_nmhw: torch.Tensor, score: float = 0.0) -> Decoded:
     )
 
 
-def test_the_best_candidate_counts_most() -> None:
+def test_the_best_candidate_counts_more_after_a_prompt() -> None:
     good, bad = (TARGET - 0.5) * 8, (0.5 - TARGET) * 8
-    both = decoding_loss(decoded(torch.cat([bad, good], dim=1)), LossWeights(bce=1.0))["bce"]
+    both = torch.cat([bad, good], dim=1)
+    weights = LossWeights(bce=1.0)
     best, worst = losses.bce(good, TARGET).item(), losses.bce(bad, TARGET).item()
-    assert both.item() == pytest.approx(0.8 * best + 0.2 * (best + worst) / 2)
+    prompted = decoding_loss(decoded(both), weights)["bce"].item()
+    assert prompted == pytest.approx(0.4 * best + 0.6 * (best + worst) / 2)
+    tracked = decoding_loss(decoded(both, prompted=False), weights)["bce"].item()
+    assert tracked == pytest.approx((best + worst) / 2)
 
 
 def test_absent_objects_have_no_mask_loss() -> None:
@@ -88,3 +93,17 @@ def test_presets() -> None:
     assert losses.loss_weights("methodology").budget == 0.0
     with pytest.raises(UnknownNameError, match="sam2lite"):
         losses.loss_weights("papper")
+
+
+def test_a_preset_less_some_terms() -> None:
+    preset = losses.PRESETS["sam2lite"]
+    less = losses.loss_weights("sam2lite-edge-attention")
+    assert less == dataclasses.replace(preset, edge=0.0, attention=0.0)
+    with pytest.raises(UnknownNameError, match=r"loss term 'edges'; known: bce, .*teacher_mask"):
+        losses.loss_weights("sam2lite-edges")
+
+
+def test_without_mask_terms_nothing_of_the_truth_is_learned() -> None:
+    weights = losses.loss_weights("sam2lite-bce-dice-edge-iou_score-object_score")
+    terms = decoding_loss(decoded(LOGITS, score=1.0), weights)
+    assert not any(term.any() for term in terms.values())
