@@ -34,8 +34,8 @@ GENERATED_SEED = 7
 OBJECTS = 3
 # Clicks in source pixels, chosen by looking at the first frame.
 VIDEOS = {
-    "bedroom.mp4": {1: (415, 280), 2: (630, 340)},
-    "cups.mp4": {1: (640, 470)},
+    "bedroom.mp4": {1: (400, 230), 2: (610, 350)},
+    "cups.mp4": {1: (653, 430), 2: (400, 465)},
 }
 
 

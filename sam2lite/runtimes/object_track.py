@@ -3,6 +3,7 @@
 import math
 from typing import Any, Dict, NamedTuple, Optional
 
+import cv2
 import numpy as np
 
 from sam2lite.runtimes.geometry import Scratch, network_input
@@ -73,11 +74,19 @@ class Decision(NamedTuple):
 
 
 class ObjectTrack:
-    """The memory of one object and the steps that use it; rules in docs/architecture.md."""
+    """The memory of one object and the steps that use it; rules in docs/architecture.md.
 
-    def __init__(self, object_id: int, bank: MemoryBank) -> None:
+    Attributes:
+        object_id: of the object.
+        bank: its tokens.
+        hint: float32 [h, w], its logits on the last frame it was decided on, None where it was not
+            visible there.
+    """
+
+    def __init__(self, object_id: int, bank: MemoryBank, hint: Optional[np.ndarray] = None) -> None:
         self.object_id = object_id
         self.bank = bank
+        self.hint = hint
         self._no_prompt = empty_slots()
 
     def process(
@@ -92,6 +101,7 @@ class ObjectTrack:
 
         Where the object was decided on this frame before, this is a correction: that decision's
         tokens are forgotten, and its logits are the mask prompt unless the prompt has a mask.
+        Where there is no prompt, the mask prompt is the object's last mask.
         """
         before = frame.decisions.get(self.object_id)
         slots = self._no_prompt if prompt is None else prompt.slots(frame.width, frame.height)
@@ -102,6 +112,8 @@ class ObjectTrack:
             mask_b1hw = mask_logits(prompt.mask_hw, frame.graphs.rung)
         elif before is not None and not before.lost:
             mask_b1hw = before.logits[np.newaxis, np.newaxis]
+        elif before is None and prompt is None and self.hint is not None:
+            mask_b1hw = _resized(self.hint, frame.graphs.rung // 4)
         outputs = self._decode(frame, window, slots, mask_b1hw)
 
         iou_m = loader.numpy(outputs["iou_bm"])[0]
@@ -126,6 +138,7 @@ class ObjectTrack:
             stored=stored,
         )
         frame.decisions[self.object_id] = decision
+        self.hint = logits if decision.visible else None
         return decision
 
     def _decode(
@@ -191,6 +204,13 @@ class ObjectTrack:
             kept["kept_key_bnc"], kept["kept_value_bnc"], loader.numpy(kept["kept_index_bn"])
         )
         return True
+
+
+def _resized(logits_hw: np.ndarray, side: int) -> np.ndarray:
+    """Bring logits of another rung to [1, 1, side, side]."""
+    if logits_hw.shape != (side, side):
+        logits_hw = cv2.resize(logits_hw, (side, side), interpolation=cv2.INTER_LINEAR)
+    return logits_hw[np.newaxis, np.newaxis]
 
 
 def _finite(array: np.ndarray) -> bool:

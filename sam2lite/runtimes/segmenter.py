@@ -254,8 +254,14 @@ class VideoSegmenter:
         """
         from sam2lite.runtimes import state
 
-        banks = {object_id: track.bank for object_id, track in self._objects.items()}
-        state.save(path, self.bundle.sha256, self._next_index, self._motion.grey, banks, self._host)
+        state.save(
+            path,
+            self.bundle.sha256,
+            self._next_index,
+            self._motion.grey,
+            self._objects,
+            self._host,
+        )
 
     def load_state(self, path: str) -> None:
         """Go on from a state that the same bundle saved; what was followed before is forgotten.
@@ -269,8 +275,7 @@ class VideoSegmenter:
         self.reset()
         self._next_index = loaded.next_index
         self._motion.grey = loaded.grey
-        for object_id, bank in loaded.banks.items():
-            self._objects[object_id] = ObjectTrack(object_id, bank)
+        self._objects.update(loaded.tracks)
 
     def _new_bank(self) -> MemoryBank:
         return MemoryBank(self.bundle.manifest.memory.budget, self._pruning)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sam2lite.errors import BundleError, OutputError
 from sam2lite.runtimes.memory_bank import MemoryBank
+from sam2lite.runtimes.object_track import ObjectTrack
 
 # What np.load and its archive raise for files that are missing, cut short or something else.
 _UNREADABLE = (
@@ -28,7 +29,7 @@ class LoadedState(NamedTuple):
 
     next_index: int
     grey: Optional[np.ndarray]
-    banks: Dict[int, MemoryBank]
+    tracks: Dict[int, ObjectTrack]
 
 
 def save(
@@ -36,7 +37,7 @@ def save(
     bundle_sha256: str,
     next_index: int,
     grey: Optional[np.ndarray],
-    banks: Dict[int, MemoryBank],
+    tracks: Dict[int, ObjectTrack],
     host: Host,
 ) -> None:
     """Write a state file, replacing an old one only when the new one is complete.
@@ -46,7 +47,7 @@ def save(
         bundle_sha256: of the bundle that the tokens belong to.
         next_index: of the next frame.
         grey: the motion signal's last grid.
-        banks: by object id.
+        tracks: by object id.
         host: brings a backend's handle to NumPy.
 
     Raises:
@@ -55,12 +56,15 @@ def save(
     arrays: Dict[str, Any] = {
         "bundle_sha256": np.array(bundle_sha256),
         "next_index": np.array(next_index),
-        "object_ids": np.array(sorted(banks), np.int64),
+        "object_ids": np.array(sorted(tracks), np.int64),
     }
     if grey is not None:
         arrays["grey"] = grey
-    for object_id, bank in banks.items():
+    for object_id, track in tracks.items():
+        bank = track.bank
         columns = dict(bank.state(), key=host(bank.key), value=host(bank.value))
+        if track.hint is not None:
+            columns["hint"] = track.hint
         arrays.update({"{}/{}".format(object_id, name): column for name, column in columns.items()})
     temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
@@ -92,7 +96,7 @@ def load(path: str, bundle_sha256: str, new_bank: Callable[[], MemoryBank]) -> L
                     "{} was saved with another bundle ({}..., this one is {}...); memory of one "
                     "network means nothing to another".format(path, owner[:12], bundle_sha256[:12])
                 )
-            banks = {}
+            tracks = {}
             for object_id in data["object_ids"].tolist():
                 bank = new_bank()
                 prefix = "{}/".format(object_id)
@@ -101,10 +105,11 @@ def load(path: str, bundle_sha256: str, new_bank: Callable[[], MemoryBank]) -> L
                     for name in data.files
                     if name.startswith(prefix)
                 }
+                hint = columns.pop("hint", None)
                 bank.restore(columns.pop("key"), columns.pop("value"), columns)
-                banks[object_id] = bank
+                tracks[object_id] = ObjectTrack(object_id, bank, hint)
             grey = data["grey"] if "grey" in data.files else None
-            return LoadedState(int(data["next_index"]), grey, banks)
+            return LoadedState(int(data["next_index"]), grey, tracks)
     except _UNREADABLE as error:
         raise BundleError(
             "{} is not a readable state file ({}); save it again with save_state".format(

@@ -2,9 +2,9 @@
 
 Terms on masks are computed for every candidate. After a prompt the best one counts more, so that
 candidates can mean different things (a part, the whole; SAM, Kirillov et al. 2023, sec. 3). On
-tracked frames, where nothing is ambiguous, all count alike: with the best one favoured there too, the
-candidates drifted apart for no reason, and the one that the network chose was 7 points of J below the
-best and 1 below always taking the same.
+tracked frames, where nothing is ambiguous, all count alike: with the best one favoured there too,
+the candidates drifted apart for no reason, and the one that the network chose was 7 points of J
+below the best and 1 below always taking the same.
 """
 
 from __future__ import annotations

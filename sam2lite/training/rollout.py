@@ -35,14 +35,15 @@ class Simulation:
         correction_shares: of no, one, two corrective rounds on the first frame.
         late_correction: of one corrective click on a later frame.
         true_memory: of the true mask going to memory, for each object and frame.
-        previous_mask: of an object's last mask being the hint on every later frame.
+        previous_mask: of an object's last mask being the hint on every later frame, as it is in the
+            loop. The others learn to do with memory alone.
         window: stored frames that the decoder sees, beside the anchors.
     """
 
     correction_shares: tuple[float, ...] = (0.5, 0.35, 0.15)
     late_correction: float = 0.15
     true_memory: float = 0.2
-    previous_mask: float = 0.5
+    previous_mask: float = 0.8
     window: int = WINDOW_MAX
 
 

@@ -21,7 +21,7 @@ CLIPS = 10
 SEED = 2**31
 LAST_FRAMES = 4
 UNAIDED = Simulation(
-    correction_shares=(1.0,), late_correction=0.0, true_memory=0.0, previous_mask=0.0
+    correction_shares=(1.0,), late_correction=0.0, true_memory=0.0, previous_mask=1.0
 )
 
 
@@ -39,11 +39,11 @@ def validation_batches() -> list[Batch]:
 
 
 @torch.no_grad()
-def validate(model: Sam2Lite, batches: list[Batch]) -> Score:
+def validate(model: Sam2Lite, batches: list[Batch], simulation: Simulation = UNAIDED) -> Score:
     """Track every target of every clip from one click."""
     by_frame: list[list[float]] = [[] for _ in range(SHAPE.frames)]
     for batch in batches:
-        for decoded in rollout(model.eval(), batch, UNAIDED).decoded:
+        for decoded in rollout(model.eval(), batch, simulation).decoded:
             best_n1 = decoded.iou_nm.argmax(dim=1, keepdim=True)
             iou_n = mask_iou(decoded.logits_nmhw, decoded.target_nhw).gather(1, best_n1)[:, 0]
             if decoded.frame:

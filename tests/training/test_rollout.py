@@ -13,7 +13,7 @@ from sam2lite.training.prompts import CENTRE_CLICK, MASK
 from sam2lite.training.rollout import LOGIT_SPAN, Simulation, rollout
 
 UNAIDED = Simulation(
-    correction_shares=(1.0,), late_correction=0.0, true_memory=0.0, previous_mask=0.0
+    correction_shares=(1.0,), late_correction=0.0, true_memory=0.0, previous_mask=1.0
 )
 MEDDLED = Simulation(correction_shares=(0.0, 0.0, 1.0), late_correction=1.0, true_memory=0.5)
 

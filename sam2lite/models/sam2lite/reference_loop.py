@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from sam2lite.contracts.graphs import MASK_DECODER
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS, WINDOW_MAX
@@ -51,12 +52,14 @@ class TrackedObject:
         stored: frames stored so far.
         output: of the current frame, None until the object was processed on it.
         stored_now: the current frame is in the bank.
+        hint_hw: logits on the last frame the object was processed on, None if not present there.
     """
 
     bank: Bank
     stored: int = 0
     output: ObjectOutput | None = None
     stored_now: bool = False
+    hint_hw: Tensor | None = None
 
 
 class ReferenceLoop:
@@ -187,7 +190,11 @@ class ReferenceLoop:
             zero_bp.int() + LABEL_PAD,
             zero_bp[:, None, None] + MASKED_BIAS,
         ]
-        return self._decode(object_id, hidden, None, None, prompted=False)
+        hint_hw = self._known(object_id).hint_hw
+        if hint_hw is not None:
+            side = self._current_frame()[1] // 4
+            hint_hw = F.interpolate(hint_hw[None, None], (side, side), mode="bilinear")[0, 0]
+        return self._decode(object_id, hidden, hint_hw, None, prompted=False)
 
     def track_all(self) -> dict[int, ObjectOutput]:
         """Track every object; return the outputs by id."""
@@ -251,6 +258,7 @@ class ReferenceLoop:
             iou_bm[0],
             pointer_bmc[0],
         )
+        state.hint_hw = logits_hw.detach() if state.output.present else None
         return state.output
 
     def _store(self, object_id: int, logits_hw: Tensor, pointer_bc: Tensor, anchor: bool) -> bool:
