@@ -39,6 +39,25 @@ def measure() -> None:
             "sam2lite",
             *("eval", "--model", "tiny", "--prompt", prompt, "--rungs", "--json"),
         )
+    capture("last_mask", "python", str(ROOT / "benchmarks" / "last_mask.py"))
+
+
+def last_mask_table() -> str:
+    """Return ADR 0006's table."""
+    result = load("last_mask")
+    rows = [
+        [name, row["first"], row["tracked"], row["last"]]
+        for name, row in result.items()
+        if isinstance(row, dict)
+    ]
+    return "\n\n".join(
+        [
+            table(["", "clicked frame", "tracked frames", "last 4 of them"], rows),
+            paragraph(
+                f"""{result["clips"]} clips of {result["frames"]} frames, {result["side"]} px."""
+            ),
+        ]
+    )
 
 
 def numbers(scores: dict[str, Any]) -> list[object]:
@@ -94,6 +113,7 @@ def main() -> None:
     block = scores_block()
     for path in ("README.md", "docs/training.md", "sam2lite/weights/tiny/README.md"):
         fill(ROOT / path, "scores", block)
+    fill(ROOT / "docs/adr/0006-last-mask.md", "table: last_mask", last_mask_table())
 
 
 if __name__ == "__main__":
