@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from figures import ROOT, capture, fill, load, paragraph, table
+from figures import RESULTS, ROOT, capture, fill, load, paragraph, table
+
+from sam2lite.benchmarks.ablation_table import markdown
 
 PROMPTS = ("click", "box", "mask")
 SMOKE_TEST_JF = 57.0  # with a click; weights below it are good for smoke tests, and called so
@@ -113,6 +115,8 @@ def main() -> None:
     block = scores_block()
     for path in ("README.md", "docs/training.md", "sam2lite/weights/tiny/README.md"):
         fill(ROOT / path, "scores", block)
+    if (RESULTS / "ablation.json").exists():  # copied from the study's results.json
+        fill(ROOT / "docs/training.md", "ablations", markdown(load("ablation")))
     fill(ROOT / "docs/adr/0006-last-mask.md", "table: last_mask", last_mask_table())
 
 

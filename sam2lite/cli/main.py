@@ -1,5 +1,6 @@
 """The `sam2lite` command."""
 
+from sam2lite.cli.ablate import ablate
 from sam2lite.cli.app import make_app, run_app
 from sam2lite.cli.budget import budget
 from sam2lite.cli.clips import clips
@@ -16,7 +17,7 @@ from sam2lite.cli.train import train
 from sam2lite.cli.verify import verify
 
 app = make_app(
-    "Promptable video segmentation on edge devices: track, check and compare bundles.",
+    "Promptable video segmentation on edge devices: track, check, compare, train and score.",
     [
         track,
         evaluate,
@@ -29,6 +30,7 @@ app = make_app(
         clips,
         train,
         distill,
+        ablate,
         budget,
         demo,
     ],

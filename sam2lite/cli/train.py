@@ -37,7 +37,12 @@ Steps = Annotated[
 ]
 LearningRate = Annotated[float, typer.Option(help="Peak of the schedule.")]
 Losses = Annotated[
-    str, typer.Option(metavar="PRESET", help="Weights of the losses: sam2lite, paper, methodology.")
+    str,
+    typer.Option(
+        metavar="PRESET",
+        help="Weights of the losses: sam2lite, paper, methodology; less terms, as in "
+        "sam2lite-edge-attention.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Of weights, clips and all random decisions.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
@@ -134,12 +139,12 @@ def run(
     if count < 1:
         raise ArgumentError(f"--processes is {count}; choose 1 or more")
     started = time.perf_counter()
-    launch(options, output, resume=resume, processes=count, report=_tell)
+    launch(options, output, resume=resume, processes=count, report=tell)
     minutes = (time.perf_counter() - started) / 60.0
     typer.echo(f"{output / CHECKPOINT_FOLDER}: {minutes:.1f} min; sam2lite eval --model it")
 
 
-def _tell(report: "Report") -> None:
+def tell(report: "Report") -> None:
     """Print one line on stderr, from whatever process trains."""
     progress = min(1.0, report.moment.overall)
     left_min = report.elapsed_s / 60.0 * (1.0 - progress) / max(progress, 1e-9)

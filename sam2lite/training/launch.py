@@ -85,7 +85,7 @@ def _train_one(
     resume: bool,
     report: Callable[[Report], None],
 ) -> None:
-    if options.device == "cpu":
+    if options.device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // world))
     cv2.setNumThreads(1)
     if world > 1:

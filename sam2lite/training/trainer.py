@@ -202,9 +202,9 @@ class _Run:
         self.score: Score | None = None
 
     def go(self) -> Score:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._ask_to_stop)
         with ExitStack() as stack:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                stack.callback(signal.signal, number, signal.signal(number, self._ask_to_stop))
             if self.rank == 0:
                 self.log, self.scores = (
                     stack.enter_context(closing(CsvLog(self.folder / name, columns, self.step)))
