@@ -181,16 +181,7 @@ def _observe(observed: Tensor, x: Tensor) -> None:
 
 def _weights(layer: Layer) -> tuple[Tensor, Tensor | None]:
     """Return weight and bias of a layer as an export has them, with gradients."""
-    if not isinstance(layer, ConvBn):
-        return layer.weight, layer.bias
-    conv, bn = layer.conv, layer.bn
-    assert bn.running_var is not None and bn.running_mean is not None
-    scale_c = bn.weight / torch.sqrt(bn.running_var + bn.eps)
-    weight = conv.weight * scale_c[:, None, None, None]
-    if layer.residual:
-        centre = conv.kernel_size[0] // 2
-        weight[:, 0, centre, centre] += 1.0
-    return weight, bn.bias - bn.running_mean * scale_c
+    return layer.folded() if isinstance(layer, ConvBn) else (layer.weight, layer.bias)
 
 
 def _apply(layer: Layer, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -42,10 +42,23 @@ class ConvBn(nn.Module):
         y_bchw: Tensor = self.bn(self.conv(x_bchw))
         return x_bchw + y_bchw if self.residual else y_bchw
 
-    def fused(self) -> nn.Conv2d:
-        """Return one convolution that equals this module in evaluation mode."""
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the one convolution, with gradients to what they are made of.
+
+        Shape: `[c_out, c_in / groups, kernel, kernel]` and `[c_out]`.
+        """
         conv, bn = self.conv, self.bn
         assert bn.running_var is not None and bn.running_mean is not None
+        scale_c = bn.weight / torch.sqrt(bn.running_var + bn.eps)
+        weight = conv.weight * scale_c[:, None, None, None]
+        if self.residual:
+            centre = conv.kernel_size[0] // 2
+            weight[:, 0, centre, centre] += 1.0
+        return weight, bn.bias - bn.running_mean * scale_c
+
+    def fused(self) -> nn.Conv2d:
+        """Return one convolution that equals this module in evaluation mode."""
+        conv = self.conv
         fused = nn.Conv2d(
             conv.in_channels,
             conv.out_channels,
@@ -57,13 +70,10 @@ class ConvBn(nn.Module):
             dtype=conv.weight.dtype,
         )
         assert fused.bias is not None
-        scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
         with torch.no_grad():
-            fused.weight.copy_(conv.weight * scale[:, None, None, None])
-            fused.bias.copy_(bn.bias - bn.running_mean * scale)
-            if self.residual:
-                centre = conv.kernel_size[0] // 2
-                fused.weight[:, 0, centre, centre] += 1.0
+            weight, bias = self.folded()
+            fused.weight.copy_(weight)
+            fused.bias.copy_(bias)
         return fused
 
 
