@@ -1,8 +1,8 @@
 """Score the weights that come with the package, and write it where it is quoted: `make scores`.
 
-Runs `sam2lite eval` on eval-v1 with every prompt at every rung, keeps the JSON under
-benchmarks/results/, and fills the marked blocks of README.md, docs/training.md and the model card.
-With --keep it only fills the blocks from recorded results.
+Runs `sam2lite eval` on eval-v1 with every prompt, and with a click at every rung, keeps the JSON
+under benchmarks/results/, and fills the marked blocks of README.md, docs/training.md and the model
+card. With --keep it only fills the blocks from recorded results.
 
     .venv/bin/python benchmarks/scores.py
 """
@@ -34,13 +34,11 @@ BASELINES = {
 
 
 def measure() -> None:
-    """Score every prompt at every rung."""
+    """Score every prompt; a click at every rung and beside the baselines, which are all scored."""
     for prompt in PROMPTS:
-        capture(
-            f"scores_{prompt}",
-            "sam2lite",
-            *("eval", "--model", "tiny", "--prompt", prompt, "--rungs", "--json"),
-        )
+        more = ["--rungs"] if prompt == "click" else ["--no-baselines"]
+        arguments = ["--model", "tiny", "--prompt", prompt, "--json", *more]
+        capture(f"scores_{prompt}", "sam2lite", "eval", *arguments)
     capture("last_mask", "python", str(ROOT / "benchmarks" / "last_mask.py"))
 
 
@@ -73,15 +71,11 @@ def scores_block() -> str:
     rows: list[list[object]] = [
         [f"**Tiny, {prompt}**", *numbers(result)] for prompt, result in results.items()
     ]
-    for family, scores in results["mask"]["baselines"].items():
+    for family, scores in results["click"]["baselines"].items():
         rows.append([f"{BASELINES[family]}, from a {scores['prompt']}", *numbers(scores)])
     rungs = results["click"]["rungs"]
     best = max(rungs.values(), key=lambda scores: scores["j"])
-    by_rung = [
-        [rung, *(f"{results[prompt]['rungs'][rung]['first_frame_j']:.1f}" for prompt in PROMPTS),
-         *(f"{results[prompt]['rungs'][rung]['jf']:.1f}" for prompt in PROMPTS)]
-        for rung in rungs
-    ]  # fmt: skip
+    by_rung = [[rung, *numbers(scores)] for rung, scores in rungs.items()]
     click = results["click"]
     return "\n\n".join(
         [
@@ -97,11 +91,7 @@ def scores_block() -> str:
                 {best["j"] - rungs[max(rungs, key=int)]["j"]:.1f} points of J with a click against
                 the best one."""
             ),
-            table(
-                ["rung", *(f"first frame J, {prompt}" for prompt in PROMPTS),
-                 *(f"J&F, {prompt}" for prompt in PROMPTS)],
-                by_rung,
-            ),
+            table(["rung, click", *COLUMNS.values()], by_rung),
         ]
     )  # fmt: skip
 

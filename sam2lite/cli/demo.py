@@ -65,8 +65,8 @@ def demo(
     for name, description in RESULTS.items():
         typer.echo(f"{output / name}: {description}")
     typer.echo(
-        f"{DEFAULT_MODEL} has demo weights, trained on procedural video alone: they follow clips "
-        "like this one better than real ones."
+        f"{DEFAULT_MODEL} has smoke-test weights, trained on procedural video alone: they follow "
+        "clips like this one better than real ones."
     )
 
 
