@@ -16,7 +16,7 @@ from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.staging import staged_folder
 
-CLIP_SEED = 11
+CLIP_SEED = 14
 FRAMES = 96
 FPS = 24.0
 SHEET_FRAMES = 12
