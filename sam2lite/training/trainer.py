@@ -42,7 +42,7 @@ from sam2lite.training.run_state import Progress, load_state, save_state
 from sam2lite.training.validation import Score, validate, validation_batches
 
 CHECKPOINT_FOLDER = "checkpoint"
-SAVE_EVERY_S = 180.0
+SAVE_EVERY_S = 60.0
 VALIDATE_EVERY_S = 300.0
 LOG_EVERY_STEPS = 20
 _LOG_COLUMNS = ["step", "minutes", "phase", "lr", "frames_per_s", "loss", *WEIGHT_NAMES]
@@ -211,6 +211,7 @@ class _Run:
                     for name, columns in (("log.csv", _LOG_COLUMNS), ("scores.csv", _SCORE_COLUMNS))
                 )
                 self.held_out = [batch.to(self.device) for batch in validation_batches()]
+                self._save()  # so that a run can be resumed however early it is killed
             feed = stack.enter_context(self._feed())
             self.started_s = time.perf_counter()
             stop = False
