@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.evaluation.first_prompts import deepest_point, exact_box
+from sam2lite.data.clips import deepest_point
+from sam2lite.evaluation.first_prompts import exact_box
 from sam2lite.evaluation.metrics import Mask
 from sam2lite.evaluation.trackers import Frame, Masks
 

@@ -5,22 +5,10 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
+from sam2lite.data.clips import deepest_point
 from sam2lite.errors import UnknownNameError
 from sam2lite.evaluation.metrics import Mask
 from sam2lite.runtimes.prompts import Prompt
-
-
-def deepest_point(mask_hw: Mask) -> tuple[int, int]:
-    """Return the pixel (x, y) of a mask that is farthest from its edge and the frame's.
-
-    Args:
-        mask_hw: bool [height, width], not empty.
-    """
-    depth = cv2.distanceTransform(
-        np.pad(mask_hw.astype(np.uint8), 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return int(x) - 1, int(y) - 1
 
 
 def exact_box(mask_hw: Mask) -> tuple[int, int, int, int]:

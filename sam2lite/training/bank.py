@@ -81,8 +81,7 @@ class Banks(NamedTuple):
             The banks, and the importance of every valid candidate, 0..1, flat.
         """
         meta_nmc = torch.stack([self.normalised_age(), self.motion_nm, self.uncertainty_nm], dim=-1)
-        inputs_nmc = torch.cat([self.key_nmc, self.value_nmc, meta_nmc], dim=-1)
-        logit_nm = select.importance(inputs_nmc)[..., 0].float()
+        logit_nm = select.importance_logits(self.key_nmc, self.value_nmc, meta_nmc).float()
         importance = torch.sigmoid(logit_nm)[self.valid_nm]
         if self.key_nmc.shape[1] <= gate.budget:
             return self, importance

@@ -21,7 +21,6 @@ from sam2lite.training.rollout import Decoded, Rollout
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
 ALL_CANDIDATES = 0.6  # their share of the mask loss where a prompt may mean several things
-PRESENT_CELLS = 0.5  # a target is present if one cell is covered by this much
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def decoding_loss(decoded: Decoded, weights: LossWeights) -> dict[str, Tensor]:
     target_nhw = decoded.target_nhw
     target_nmhw = target_nhw[:, None].expand_as(decoded.logits_nmhw)
     known_n = decoded.known_n.float()
-    present_n = (target_nhw.flatten(1).amax(dim=1) > PRESENT_CELLS).float() * known_n
+    present_n = decoded.present_n.float() * known_n
     parts = {
         name: getattr(weights, name) * term(decoded.logits_nmhw, target_nmhw)
         for name, term in MASK_TERMS.items()

@@ -16,6 +16,7 @@ from sam2lite.contracts.loop import (
     LABEL_POSITIVE,
     PROMPT_SLOTS,
 )
+from sam2lite.data.clips import deepest_point
 
 # How often each kind is drawn. A click is what most users give, and the hardest.
 CENTRE_CLICK, RANDOM_CLICK, SEVERAL_CLICKS, BOX, MASK = range(5)
@@ -83,10 +84,7 @@ def _put(slots: Slots, xy_norm: NDArray[np.float64], labels: list[int]) -> None:
 
 def _centre(mask_hw: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the point deepest inside a mask, as a share of the frame."""
-    padded = np.pad(mask_hw.astype(np.uint8), 1)
-    depth_hw = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    y, x = np.unravel_index(int(depth_hw.argmax()), depth_hw.shape)
-    return (np.array([x, y]) - 0.5) / mask_hw.shape[::-1]
+    return (np.array(deepest_point(mask_hw)) + 0.5) / mask_hw.shape[::-1]
 
 
 def _inside(rng: np.random.Generator, mask_hw: NDArray[np.bool_]) -> NDArray[np.float64]:

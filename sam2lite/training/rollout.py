@@ -24,6 +24,7 @@ from sam2lite.runtimes.motion import FULL_SPEED_CELLS, GRID
 from sam2lite.training.bank import Banks, Gate
 from sam2lite.training.batches import Batch, prompt_bias
 
+PRESENT_CELLS = 0.5  # a target is present if one cell is covered by this much
 LOGIT_SPAN = 20.0  # a given mask becomes logits of -10 to 10, as in `runtimes.prompts`
 
 
@@ -63,6 +64,22 @@ class Decoded:
     pointer_nmc: Tensor
     target_nhw: Tensor
     known_n: Tensor
+
+    @property
+    def present_n(self) -> Tensor:
+        """Whether each target is in view. Shape: bool `[N]`."""
+        return in_view(self.target_nhw)
+
+    def chosen(self) -> tuple[Tensor, Tensor]:
+        """Return logits [N, h, w] and pointer [N, 256] of the best candidate by predicted IoU."""
+        row_n = torch.arange(len(self.iou_nm), device=self.iou_nm.device)
+        best_n = self.iou_nm.argmax(dim=1)
+        return self.logits_nmhw[row_n, best_n], self.pointer_nmc[row_n, best_n]
+
+
+def in_view(target_nhw: Tensor) -> Tensor:
+    """Return which targets cover a cell by enough to be seen. Shape: `[N, h, w]` -> bool `[N]`."""
+    return target_nhw.flatten(1).amax(dim=1) > PRESENT_CELLS
 
 
 @dataclass
@@ -125,10 +142,10 @@ class _Loop:
         decoded = self._decode(0, xy_npc, label_np, hint_nhw, batch.masked_n, True)
         shares = torch.tensor(self.simulation.correction_shares)
         for _ in range(int(torch.multinomial(shares, 1))):
-            logits_nhw, _ = _choose(decoded)
+            logits_nhw, _ = decoded.chosen()
             xy_npc, label_np = self._clicked(xy_npc, label_np, logits_nhw, decoded.target_nhw)
             decoded = self._decode(0, xy_npc, label_np, logits_nhw.detach(), None, True)
-        logits_nhw, pointer_nc = _choose(decoded)
+        logits_nhw, pointer_nc = decoded.chosen()
         # The user's own mask stays what it is (step 4 of `decode`).
         logits_nhw = torch.where(batch.masked_n[:, None, None], given_nhw, logits_nhw)
         return logits_nhw, pointer_nc, decoded.score_n1
@@ -142,10 +159,10 @@ class _Loop:
         share = self.simulation.late_correction / max(1, self.frames - 1)
         corrected = bool(torch.rand(()) < share) and bool(self.batch.known_ct[:, frame].all())
         if corrected:
-            logits_nhw, _ = _choose(decoded)
+            logits_nhw, _ = decoded.chosen()
             xy_npc, label_np = self._clicked(xy_npc, label_np, logits_nhw, decoded.target_nhw)
             decoded = self._decode(frame, xy_npc, label_np, logits_nhw.detach(), None, True)
-        return (*_choose(decoded), decoded.score_n1), corrected
+        return (*decoded.chosen(), decoded.score_n1), corrected
 
     def _features(self, frame: int) -> list[Tensor]:
         index_n = self.batch.clip_n * self.frames + frame
@@ -217,7 +234,7 @@ class _Loop:
         logits_nhw = torch.where(
             taught_n[:, None, None], LOGIT_SPAN * (target_nhw - 0.5), logits_nhw
         )
-        there_n = target_nhw.flatten(1).amax(dim=1) > 0.5
+        there_n = in_view(target_nhw)
         present_n = torch.where(taught_n, there_n, score_n1[:, 0] > 0.0)
         if anchor:
             present_n = torch.ones_like(present_n)
@@ -251,10 +268,3 @@ class _Loop:
         gradient_n = (inside_ng * self.batch.gradient_ctg[self.batch.clip_n, frame]).sum(dim=1)
         speed_n = change_n / gradient_n.clamp(min=1e-6) / FULL_SPEED_CELLS
         return speed_n.clamp(max=1.0) * (gradient_n > 0.0)
-
-
-def _choose(decoded: Decoded) -> tuple[Tensor, Tensor]:
-    """Return logits [N, h, w] and pointer [N, 256] of the candidate with the best predicted IoU."""
-    row_n = torch.arange(len(decoded.iou_nm), device=decoded.iou_nm.device)
-    best_n = decoded.iou_nm.argmax(dim=1)
-    return decoded.logits_nmhw[row_n, best_n], decoded.pointer_nmc[row_n, best_n]

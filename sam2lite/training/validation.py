@@ -49,7 +49,7 @@ def validate(model: Sam2Lite, batches: list[Batch], simulation: Simulation = UNA
             if decoded.frame:
                 # An absent object has the empty mask, as in the frame loop.
                 empty_n = decoded.score_n1[:, 0] <= 0.0
-                gone_n = decoded.target_nhw.flatten(1).amax(dim=1) <= 0.5
+                gone_n = ~decoded.present_n
                 iou_n = torch.where(empty_n, gone_n.float(), iou_n)
             by_frame[decoded.frame] += iou_n.tolist()
     mean = [sum(values) / len(values) for values in by_frame]

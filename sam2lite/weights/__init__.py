@@ -4,6 +4,4 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_FOLDERS = {"tiny": Path(__file__).parent / "tiny"}
-
-SHIPPED = {name: folder for name, folder in _FOLDERS.items() if folder.is_dir()}
+SHIPPED = {"tiny": Path(__file__).parent / "tiny"}

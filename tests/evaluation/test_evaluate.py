@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sam2lite.data.clips import deepest_point
 from sam2lite.errors import UnknownNameError, VideoError
 from sam2lite.evaluation import BundleTracker, EvaluationClip, TorchTracker, Tracker, evaluate
 from sam2lite.evaluation.evaluate import follow
-from sam2lite.evaluation.first_prompts import PROMPTS, deepest_point, exact_box
+from sam2lite.evaluation.first_prompts import PROMPTS, exact_box
 from sam2lite.evaluation.trackers import Frame, Masks
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.runtimes.prompts import Prompt

@@ -5,7 +5,7 @@ camera. The same seed and configuration give the same bytes on one machine and o
 versions, in whatever process and order the clips are made.
 """
 
-from sam2lite.data.clips.clip import Clip, first_click
+from sam2lite.data.clips.clip import Clip, deepest_point, first_click
 from sam2lite.data.clips.config import ClipConfig, Effect
 from sam2lite.data.clips.generate import generate_clip
 from sam2lite.data.clips.presets import training_config
@@ -15,6 +15,7 @@ __all__ = [
     "Clip",
     "ClipConfig",
     "Effect",
+    "deepest_point",
     "first_click",
     "generate_clip",
     "training_config",

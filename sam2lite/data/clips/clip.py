@@ -39,6 +39,18 @@ class Clip:
         return [int(frame) for frame in np.flatnonzero(area_t)]
 
 
+def deepest_point(mask_hw: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the pixel (x, y) of a mask that is farthest from its edge and the frame's.
+
+    Args:
+        mask_hw: bool [height, width], not empty.
+    """
+    padded = np.pad(mask_hw.astype(np.uint8), 1)
+    depth_hw = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    y, x = np.unravel_index(int(depth_hw.argmax()), depth_hw.shape)
+    return int(x) - 1, int(y) - 1
+
+
 def first_click(clip: Clip, object_id: int) -> tuple[int, int]:
     """Return the pixel (x, y) deepest inside the object, in the first frame that shows it.
 
@@ -48,7 +60,4 @@ def first_click(clip: Clip, object_id: int) -> tuple[int, int]:
         UnknownNameError: the clip does not show the object at all.
     """
     labels_hw = clip.labels_thw[clip.visible_frames(object_id)[0]]
-    mask_hw = np.pad((labels_hw == object_id).astype(np.uint8), 1)
-    depth_hw = cv2.distanceTransform(mask_hw, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    y, x = np.unravel_index(int(depth_hw.argmax()), depth_hw.shape)
-    return int(x) - 1, int(y) - 1
+    return deepest_point(labels_hw == object_id)

@@ -25,14 +25,19 @@ class MemorySelect(nn.Module):
         super().__init__()
         self.importance = Mlp(2 * MEMORY_CHANNELS + SCORED_META, 128, 64, 1)
 
+    def importance_logits(self, key_bnc: Tensor, value_bnc: Tensor, meta_bnc: Tensor) -> Tensor:
+        """Return the learned importance before its sigmoid; shapes as for `scores`."""
+        inputs = torch.cat([key_bnc, value_bnc, meta_bnc[..., :SCORED_META]], dim=-1)
+        logit_bn: Tensor = self.importance(inputs)[..., 0]
+        return logit_bn
+
     def scores(self, key_bnc: Tensor, value_bnc: Tensor, meta_bnc: Tensor) -> Tensor:
         """Rank tokens. Shape: `[b, n, 256]` twice and `[b, n, 5]` -> `[b, n]`.
 
         A sigmoid bounds the learned part, so that an anchor always outranks a tracked token and
         any token outranks an empty slot.
         """
-        inputs = torch.cat([key_bnc, value_bnc, meta_bnc[..., :SCORED_META]], dim=-1)
-        learned_bn = torch.sigmoid(self.importance(inputs)[..., 0])
+        learned_bn = torch.sigmoid(self.importance_logits(key_bnc, value_bnc, meta_bnc))
         anchor_bn, valid_bn = meta_bnc[..., META_ANCHOR], meta_bnc[..., META_VALID]
         return learned_bn + ANCHOR_BONUS * anchor_bn + INVALID_PENALTY * (1.0 - valid_bn)
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from sam2lite.training.distillation.reading import MemoryReading
 from sam2lite.training.distillation.teacher_output import TeacherOutput
-from sam2lite.training.losses import PRESENT_CELLS, LossWeights, bce
+from sam2lite.training.losses import LossWeights, bce
 from sam2lite.training.rollout import Rollout
 
 LEAST_SHARE = 1e-6  # below it a share has no logarithm worth matching, nor digits in a cache
@@ -104,8 +104,7 @@ def matching_loss(
                 decoded.logits_nmhw,
                 taught.logits_tnhw[decoded.frame],
                 # A lost teacher has no mask to show, and the mask of an absent object is not shown.
-                taught.shown_tn[decoded.frame]
-                & (decoded.target_nhw.flatten(1).amax(dim=1) > PRESENT_CELLS),
+                taught.shown_tn[decoded.frame] & decoded.present_n,
             )
             for decoded in output.decoded
         ]

@@ -48,8 +48,7 @@ def collect(output: Rollout, readings: list[MemoryReading], weights: LossWeights
     bins = len(output.decoded)
     chosen, shown = [], []
     for decoded in output.decoded:
-        row_n = torch.arange(len(decoded.iou_nm), device=decoded.iou_nm.device)
-        chosen.append(decoded.logits_nmhw[row_n, decoded.iou_nm.argmax(dim=1)])
+        chosen.append(decoded.chosen()[0])
         # The object is there on the frame where the user pointed at it.
         shown.append((decoded.score_n1[:, 0] > 0.0) | (decoded.frame == 0))
     attention, readout = weights.attention and readings, weights.readout and readings
