@@ -16,22 +16,20 @@ STAGES = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training with batches of one shape.
+    """A stretch of training.
 
     Attributes:
         name: for logs.
         stage: 1 without gating, 2 with pruning, 3 with quantization simulated.
         share: of the time of the whole plan.
-        batch: of one process.
-        images: every so many steps, a batch of single frames instead; 0 for never.
+        batches: of one process, taken in turn.
         budget: tokens kept in stage 2; small, so that much has to be pruned in a short clip.
     """
 
     name: str
     stage: int
     share: float
-    batch: BatchShape
-    images: int = 0
+    batches: tuple[BatchShape, ...]
     budget: int = 0
 
     @property
@@ -40,16 +38,27 @@ class Phase:
         return self.stage == 3
 
 
-# Most of the time goes to short clips at 160 px; docs/training.md has the figures behind it.
+def _images(side: int, count: int) -> BatchShape:
+    return BatchShape(side, 1, count, 4)
+
+
+# Most of the time goes to small pictures, the last of it to the rungs that users run. Single frames
+# among the clips teach the first prompt at a fraction of a clip's cost.
+_CLIPS_OF_4 = BatchShape(160, 4, 3, 4)
+_CLIPS_OF_8 = BatchShape(160, 8, 2, 4)
+_CLIPS_OF_16 = BatchShape(160, 16, 1, 4)
+_CLIPS_AT_240 = BatchShape(240, 6, 2, 3)
+_CLIPS_AT_336 = BatchShape(336, 4, 1, 4)
+_CLIPS_AT_480 = BatchShape(480, 3, 1, 3)
 PLAN = (
-    Phase("images", 1, 0.22, BatchShape(160, 1, 16, 4)),
-    Phase("clips of 4", 1, 0.28, BatchShape(160, 4, 3, 4), images=5),
-    Phase("clips of 8", 1, 0.24, BatchShape(160, 8, 2, 4), images=6),
-    Phase("clips at 240", 1, 0.12, BatchShape(240, 6, 2, 3), images=6),
-    Phase("pruning", 2, 0.08, BatchShape(160, 16, 1, 4), images=6, budget=96),
-    Phase("quantization", 3, 0.06, BatchShape(240, 4, 2, 4), images=6),
+    Phase("images", 1, 0.16, (_images(160, 16),)),
+    Phase("clips of 4", 1, 0.24, (_CLIPS_OF_4, _CLIPS_OF_4, _images(160, 10))),
+    Phase("clips of 8", 1, 0.16, (_CLIPS_OF_8, _CLIPS_OF_8, _CLIPS_OF_8, _images(160, 10))),
+    Phase("clips at 240", 1, 0.16, (_CLIPS_AT_240, _CLIPS_AT_240, _images(240, 6))),
+    Phase("rungs", 1, 0.14, (_CLIPS_AT_240, _CLIPS_AT_336, _CLIPS_AT_480, _images(336, 4))),
+    Phase("pruning", 2, 0.07, (_CLIPS_OF_16, _CLIPS_AT_240), budget=96),
+    Phase("quantization", 3, 0.07, (_CLIPS_AT_240, _CLIPS_AT_336, _images(480, 2))),
 )
-IMAGES_PER_CLIP_FRAME = 0.6  # a batch of single frames is this much smaller than one of clips
 
 
 @dataclass(frozen=True)
@@ -62,11 +71,7 @@ class Moment:
 
     def batch(self, step: int) -> BatchShape:
         """Return the shape of the batch of a step."""
-        shape = self.phase.batch
-        if not self.phase.images or step % self.phase.images:
-            return shape
-        clips = max(1, round(shape.clips * shape.frames * IMAGES_PER_CLIP_FRAME))
-        return BatchShape(shape.side, 1, clips, shape.targets)
+        return self.phase.batches[step % len(self.phase.batches)]
 
     def temperature(self) -> float:
         """Return the temperature of the gate, falling geometrically within its phase."""

@@ -35,7 +35,7 @@ RUNS = [FULL, *FEW]
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One thread, small batches, small validation, small clips."""
-    phases = (Phase("clips", 1, 1.0, BatchShape(96, 3, 1, 2)),)
+    phases = (Phase("clips", 1, 1.0, (BatchShape(96, 3, 1, 2),)),)
     monkeypatch.setattr(plan.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))

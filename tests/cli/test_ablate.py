@@ -44,7 +44,7 @@ def ablate(*arguments: str) -> Result:
 def test_a_study_is_printed_as_json_and_as_a_table(
     teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phases = (Phase("clips", 1, 1.0, BatchShape(96, 2, 1, 1)),)
+    phases = (Phase("clips", 1, 1.0, (BatchShape(96, 2, 1, 1),)),)
     monkeypatch.setattr(plan.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))
     monkeypatch.setattr(validation, "CLIPS", 1)

@@ -282,7 +282,7 @@ def test_the_command_needs_a_teacher(tmp_path: Path) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    phases = (Phase("clips", 1, 1.0, BatchShape(96, 3, 1, 2)),)
+    phases = (Phase("clips", 1, 1.0, (BatchShape(96, 3, 1, 2),)),)
     monkeypatch.setattr(plan.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))

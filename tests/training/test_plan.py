@@ -12,11 +12,12 @@ from sam2lite.training.plan import (
     schedule_of,
 )
 
-SHAPE = BatchShape(96, 4, 5, 2)
+CLIPS = BatchShape(96, 4, 5, 2)
+IMAGES = BatchShape(96, 1, 12, 2)
 SHORT = (
-    Phase("a", 1, 0.2, SHAPE),
-    Phase("b", 1, 0.6, SHAPE, images=3),
-    Phase("c", 2, 0.2, SHAPE, budget=64),
+    Phase("a", 1, 0.2, (CLIPS,)),
+    Phase("b", 1, 0.6, (CLIPS, CLIPS, IMAGES)),
+    Phase("c", 2, 0.2, (CLIPS,), budget=64),
 )
 
 
@@ -34,11 +35,10 @@ def test_stages_are_checked() -> None:
             schedule_of(stages)
 
 
-def test_images_are_mixed_in() -> None:
+def test_a_phase_takes_its_batches_in_turn() -> None:
     moment = schedule_of((1,), SHORT).at(0.9)
-    assert [moment.batch(step).frames for step in range(4)] == [1, 4, 4, 1]
-    assert moment.batch(0).clips == 12
-    assert schedule_of((1,), SHORT).at(0.0).batch(0) == SHAPE
+    assert [moment.batch(step) for step in range(4)] == [CLIPS, CLIPS, IMAGES, CLIPS]
+    assert schedule_of((1,), SHORT).at(0.0).batch(2) == CLIPS
 
 
 def test_the_gate_cools_down() -> None:
@@ -59,4 +59,4 @@ def test_the_plan_is_whole() -> None:
     assert {phase.stage for phase in PLAN} == {1, 2, 3}
     assert all(bool(phase.budget) == (phase.stage == 2) for phase in PLAN)
     # Stride 16 must divide the side: an odd grid at stride 32 is the encoder's own business.
-    assert all(phase.batch.side % 16 == 0 for phase in PLAN)
+    assert all(batch.side % 16 == 0 for phase in PLAN for batch in phase.batches)

@@ -311,7 +311,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     plan = tuple(
         dataclasses.replace(
             phase,
-            batch=BatchShape(64, min(3, phase.batch.frames), 1, 2),
+            batches=(BatchShape(64, min(3, phase.batches[0].frames), 1, 2),),
             share=1.0,
             budget=min(8, phase.budget),
         )

@@ -18,9 +18,9 @@ from sam2lite.training.run_state import STATE_FILE, read_progress
 from sam2lite.training.trainer import Report, RunOptions, train
 
 SHORT = (
-    Phase("images", 1, 0.5, BatchShape(96, 1, 2, 2)),
-    Phase("clips", 1, 0.25, BatchShape(96, 3, 1, 2), images=2),
-    Phase("pruning", 2, 0.25, BatchShape(96, 4, 1, 2), budget=40),
+    Phase("images", 1, 0.5, (BatchShape(96, 1, 2, 2),)),
+    Phase("clips", 1, 0.25, (BatchShape(96, 1, 2, 2), BatchShape(96, 3, 1, 2))),
+    Phase("pruning", 2, 0.25, (BatchShape(96, 4, 1, 2),), budget=40),
 )
 
 
