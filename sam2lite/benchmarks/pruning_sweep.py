@@ -1,6 +1,7 @@
 """What pruning policies and memory budgets are worth, on clips where memory is asked for."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count, islice, product
@@ -14,10 +15,9 @@ from sam2lite.contracts.loop import MEMORY_CHANNELS
 from sam2lite.data.clips import ClipConfig, generate_clip, training_config
 from sam2lite.evaluation import EvaluationClip, Scores, evaluate
 from sam2lite.evaluation.object_score import ObjectScore
-from sam2lite.evaluation.trackers import Frame, Masks
+from sam2lite.evaluation.trackers import BundleTracker, Frame, Masks, Memory
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.segmenter import VideoSegmenter
 
 HIDDEN_FRAMES = 8  # in a row, at least
 MIN_FRAMES = 36  # of which the middle fifth is `HIDDEN_FRAMES`
@@ -59,39 +59,30 @@ class Row:
         return {name: _rounded(value) for name, value in asdict(self).items()}
 
 
-class TimedTracker:
-    """The frame loop under one pruning policy; see `evaluation.Tracker`.
+class TimedTracker(BundleTracker):
+    """The frame loop on a bundle, timed.
 
     Attributes:
         latencies_ms: of every frame after the first of its clip.
     """
 
-    def __init__(
-        self, bundle: Bundle, policy: str, budget: int, window: int | None, rung: int | None
-    ) -> None:
-        """Open the bundle; arguments and errors are those of `VideoSegmenter`."""
+    def __init__(self, bundle: Bundle, rung: int | None, memory: Memory) -> None:
+        """Open the bundle; arguments and errors are those of `BundleTracker`."""
+        super().__init__(bundle, rung, memory=memory)
         self.latencies_ms: list[float] = []
-        self._segmenter = VideoSegmenter(
-            bundle, rung=rung, policy=policy, budget=budget, window=window
-        )
 
     def start(self, frame_bgr: Frame, prompts: Mapping[int, Prompt]) -> Masks:
-        """Forget the clip before, and return the masks of the first frame of the next one."""
-        self._segmenter.reset()
-        return {
-            object_id: self._segmenter.give(frame_bgr, object_id, prompt).mask
-            for object_id, prompt in prompts.items()
-        }
+        """See `Tracker`."""
+        masks = super().start(frame_bgr, prompts)
+        self.latencies_ms.pop()
+        return masks
 
     def track(self, frame_bgr: Frame) -> Masks:
-        """Return the masks of the next frame."""
-        result = self._segmenter.track(frame_bgr)
-        self.latencies_ms.append(result.stage_ms["total"])
-        return {object_id: found.mask for object_id, found in result.objects.items()}
-
-    def close(self) -> None:
-        """Free the sessions."""
-        self._segmenter.close()
+        """See `Tracker`."""
+        started_s = time.perf_counter()
+        masks = super().track(frame_bgr)
+        self.latencies_ms.append(1e3 * (time.perf_counter() - started_s))
+        return masks
 
 
 def ordinary_clips(clips: int, seed: int, frames: int) -> list[EvaluationClip]:
@@ -145,7 +136,8 @@ def sweep(
     """
     rows = []
     for policy, budget in product(policies, budgets):
-        tracker, other = (TimedTracker(bundle, policy, budget, window, rung) for _ in clips)
+        memory = Memory(policy, budget, window)
+        tracker, other = (TimedTracker(bundle, rung, memory) for _ in clips)
         ordinary, hidden = _score(tracker, clips[0], prompt), _score(other, clips[1], prompt)
         rows.append(
             Row(

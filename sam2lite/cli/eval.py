@@ -1,7 +1,6 @@
 """`sam2lite eval`: how well a model or a bundle follows objects, beside the baselines."""
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,6 +15,7 @@ from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.runtimes.pruning import LEARNED, POLICIES, Pruning
 from sam2lite.staging import staged_folder
+from sam2lite.targets.machine import allowed_cpus
 
 if TYPE_CHECKING:
     from sam2lite.evaluation.report import RunScores
@@ -107,7 +107,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     task = Task(recipe, chosen_rungs, Settings(prompt, skip_last, not no_baselines))
     with nullcontext() if output is None else staged_folder(output, force) as folder:
         with progress_bar() as bar:
-            scored = score_clips(references, task, workers or _cores())
+            scored = score_clips(references, task, workers or allowed_cpus())
             scores = gather(list(bar.track(scored, len(references), description="clips")))
         report = {
             "schema_version": SCHEMA_VERSION,
@@ -190,10 +190,6 @@ def _clips(
     if count is not None:
         return fresh_clips(count, seed or 0), f"{count} generated clips from seed {seed or 0}"
     return set_clips(set_name or DEFAULT_SET), set_name or DEFAULT_SET
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _write_folder(

@@ -17,7 +17,7 @@ from sam2lite.contracts.loop import (
 from sam2lite.errors import PromptError
 
 _PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
-_LOGIT_SPAN = 20.0  # a mask prompt's pixels become logits of -10 to 10, as in SAM 2
+LOGIT_SPAN = 20.0  # a mask prompt's pixels become logits of -10 to 10, as in SAM 2
 
 
 class PromptSlots(NamedTuple):
@@ -143,7 +143,7 @@ def mask_logits(mask_hw: np.ndarray, rung: int) -> np.ndarray:
         (side, side),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
-    logits_hw: np.ndarray = _LOGIT_SPAN * coverage - _LOGIT_SPAN / 2
+    logits_hw: np.ndarray = LOGIT_SPAN * coverage - LOGIT_SPAN / 2
     return logits_hw[np.newaxis, np.newaxis]
 
 

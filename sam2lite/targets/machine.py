@@ -31,7 +31,7 @@ def read_machine() -> Machine:
     return Machine(
         architecture=platform.machine().lower(),
         model=cpuinfo.model or " ".join(board) or platform.processor() or "unknown processor",
-        cores=min(cpuinfo.cores or _allowed_cpus(), _allowed_cpus()),
+        cores=min(cpuinfo.cores or allowed_cpus(), allowed_cpus()),
         cpu_flags=cpuinfo.flags,
         compatible=_device_tree("compatible"),
     )
@@ -66,7 +66,8 @@ def parse_cpuinfo(text: str) -> CpuInfo:
     return CpuInfo(model, len(cores), flags)
 
 
-def _allowed_cpus() -> int:
+def allowed_cpus() -> int:
+    """Return how many processors this process may use, hyper-threads counted."""
     if hasattr(os, "sched_getaffinity"):  # Linux; taskset and containers narrow it
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

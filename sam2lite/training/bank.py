@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,13 +9,13 @@ import torch
 from torch import Tensor
 
 from sam2lite.contracts.loop import (
-    AGE_HORIZON_FRAMES,
     ANCHOR_BONUS,
     INVALID_PENALTY,
     MASKED_BIAS,
     MEMORY_CHANNELS,
 )
 from sam2lite.models.sam2lite.memory_select import MemorySelect
+from sam2lite.models.sam2lite.reference_bank import normalised_age
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ class Banks(NamedTuple):
 
     def normalised_age(self) -> Tensor:
         """Return the age on a logarithmic scale, 0..1. Shape: `[N, M]`."""
-        capped_nm = self.age_nm.clamp(max=AGE_HORIZON_FRAMES)
-        return torch.log1p(capped_nm) / math.log(1 + AGE_HORIZON_FRAMES)
+        return normalised_age(self.age_nm)
 
     def bias(self, stored_n: Tensor, window: int) -> Tensor:
         """Return `memory_bias_b11n` of what the decoder may read. Shape: `[N, 1, 1, M]`."""

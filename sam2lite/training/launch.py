@@ -16,6 +16,7 @@ import torch
 from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 
 from sam2lite.errors import ArgumentError, TrainingError
+from sam2lite.targets.machine import allowed_cpus
 from sam2lite.training.trainer import Report, RunOptions, train
 
 
@@ -33,7 +34,7 @@ def check_device(device: str) -> None:
 
 def default_processes(device: str) -> int:
     """Return one process per core that this process may use, or one for a GPU."""
-    return len(os.sched_getaffinity(0)) if device == "cpu" else 1
+    return allowed_cpus() if device == "cpu" else 1
 
 
 def launch(
@@ -86,7 +87,7 @@ def _train_one(
     report: Callable[[Report], None],
 ) -> None:
     if options.device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // world))
+        torch.set_num_threads(max(1, allowed_cpus() // world))
     cv2.setNumThreads(1)
     if world > 1:
         backend = "gloo" if options.device == "cpu" else "nccl"

@@ -21,11 +21,11 @@ from sam2lite.contracts.loop import (
 )
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.runtimes.motion import FULL_SPEED_CELLS, GRID
+from sam2lite.runtimes.prompts import LOGIT_SPAN
 from sam2lite.training.bank import Banks, Gate
 from sam2lite.training.batches import Batch, prompt_bias
 
 PRESENT_CELLS = 0.5  # a target is present if one cell is covered by this much
-LOGIT_SPAN = 20.0  # a given mask becomes logits of -10 to 10, as in `runtimes.prompts`
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sam2lite.errors import TrainingError
+from sam2lite.training.tensor_file import replace_tensors
 
 STATE_FILE = "state.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
@@ -61,16 +62,10 @@ def save_state(
         )
     }
     path = folder / STATE_FILE
-    staged = path.with_suffix(".partial")
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        safetensors.torch.save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            staged,
-            metadata=metadata,
-        )
-        staged.replace(path)
+        replace_tensors(path, stored, metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        staged.unlink(missing_ok=True)
         raise TrainingError(
             f"cannot write {path} at step {progress.step}: {error}; the state before it is kept: "
             "make room, then go on with --resume"

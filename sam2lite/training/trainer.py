@@ -211,7 +211,8 @@ class _Run:
                     for name, columns in (("log.csv", _LOG_COLUMNS), ("scores.csv", _SCORE_COLUMNS))
                 )
                 self.held_out = [batch.to(self.device) for batch in validation_batches()]
-                self._save()  # so that a run can be resumed however early it is killed
+                if not self.step:
+                    self._save()  # so that a run can be resumed however early it is killed
             feed = stack.enter_context(self._feed())
             self.started_s = time.perf_counter()
             stop = False

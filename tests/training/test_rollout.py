@@ -6,11 +6,12 @@ import torch
 from sam2lite.contracts.loop import LABEL_PAD
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.runtimes.prompts import LOGIT_SPAN
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape, make_batch, prompt_bias
 from sam2lite.training.losses import PRESETS, rollout_loss
 from sam2lite.training.prompts import CENTRE_CLICK, MASK
-from sam2lite.training.rollout import LOGIT_SPAN, Simulation, rollout
+from sam2lite.training.rollout import Simulation, rollout
 
 UNAIDED = Simulation(
     correction_shares=(1.0,), late_correction=0.0, true_memory=0.0, previous_mask=1.0

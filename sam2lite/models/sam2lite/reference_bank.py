@@ -22,6 +22,11 @@ from sam2lite.models.sam2lite.pruning import Pruning
 _DEFAULT = Pruning()
 
 
+def normalised_age(age_frames: Tensor) -> Tensor:
+    """Return ages on a logarithmic scale, 0..1, of any shape."""
+    return torch.log1p(age_frames.clamp(max=AGE_HORIZON_FRAMES)) / math.log(1 + AGE_HORIZON_FRAMES)
+
+
 class Bank(NamedTuple):
     """Memory tokens of one object, a row each: the bank itself, or the new tokens of a frame."""
 
@@ -72,8 +77,7 @@ class Bank(NamedTuple):
 
     def normalised_age(self) -> Tensor:
         """Return the age on a logarithmic scale, 0..1. Shape: `[n]`."""
-        capped_n = self.age_n.clamp(max=AGE_HORIZON_FRAMES).to(self.key_nc.dtype)
-        return torch.log1p(capped_n) / math.log(1 + AGE_HORIZON_FRAMES)
+        return normalised_age(self.age_n.to(self.key_nc.dtype))
 
     def aged(self) -> Bank:
         """Return the bank one frame later."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from sam2lite.errors import TrainingError
 from sam2lite.training.distillation.teacher_output import TeacherOutput
+from sam2lite.training.tensor_file import replace_tensors
 
 
 class OutputCache:
@@ -49,13 +49,9 @@ class OutputCache:
         return stored.map(_restored)
 
     def _store(self, path: Path, output: TeacherOutput) -> None:
-        """Write beside, then rename: another process never reads half a file."""
-        staged = path.with_suffix(f".partial{os.getpid()}")
         try:
-            safetensors.torch.save_file(output.tensors(), staged)
-            staged.replace(path)
+            replace_tensors(path, output.tensors())
         except (OSError, safetensors.SafetensorError) as error:
-            staged.unlink(missing_ok=True)
             raise TrainingError(
                 f"cannot write {path}: {error}; make room, lower --cached-batches, or train "
                 "without --cache"
