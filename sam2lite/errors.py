@@ -11,6 +11,7 @@
     |-- OutputError               1: an output that exists or cannot be written
     |-- SessionError              1: a backend that cannot run what it was given
     |-- ExportError               1: a graph that cannot be traced or lowered
+    |-- CalibrationError          1: ranges that cannot be made, read or used
     |-- TrainingError             1: a run that cannot start, go on or be resumed
     |-- VerificationError         3: a result that misses its parity or accuracy bound
     `-- BudgetMissedError         4: a frame budget that was not held (--fail-over-budget)
@@ -79,6 +80,10 @@ class SessionError(Sam2LiteError):
 
 class ExportError(Sam2LiteError):
     """A graph that cannot be traced, lowered or simplified."""
+
+
+class CalibrationError(Sam2LiteError):
+    """Activation ranges that cannot be made, read, or used for a network."""
 
 
 class TrainingError(Sam2LiteError):

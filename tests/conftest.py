@@ -1,4 +1,4 @@
-"""Bundles that many tests need, exported once per session."""
+"""Networks and bundles that many tests need; bundles are exported once per session."""
 
 from pathlib import Path
 
@@ -6,9 +6,29 @@ import pytest
 
 from sam2lite.exporter.bundle_writer import write_ort_bundle
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
+from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.targets.registry import host_target
 
 RUNGS = (240, 336, 480)
+# A hundredth of Tiny, so that tests which train it, or watch it, take seconds.
+MINI = Sam2LiteConfig(
+    name="mini",
+    stages=(
+        StageConfig(8, "c"),
+        StageConfig(16, "c"),
+        StageConfig(24, "c"),
+        StageConfig(32, "a", mlp_ratio=1),
+    ),
+    embed_dim=32,
+    skip_dims=(8, 8),
+    attention_dim=16,
+    mix_dim=16,
+    query_mlp_dim=32,
+    memory_dim=16,
+    memory_blocks=1,
+    budget=64,
+)
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +51,9 @@ def tiny_bundle(tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     write_ort_bundle(tiny_model, host_target(), path, rungs=RUNGS)
     return path
+
+
+@pytest.fixture
+def mini() -> Sam2Lite:
+    """A network of `MINI` with random weights, of the test's own."""
+    return build(MINI, seed=3)

@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from sam2lite.cli import export_options as options
+from sam2lite.cli import quantize_options as quantize
+from sam2lite.cli.export_int8 import Int8Options, export_int8
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.errors import ArgumentError
 from sam2lite.targets.precision import check_precision
 from sam2lite.targets.registry import get_target
 
@@ -20,6 +23,32 @@ def ort(
         typer.Option(metavar="ID", help="Device; `host` is this machine. See `sam2lite targets`."),
     ] = "host",
     rungs: options.Rungs = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="fp32 or int8.", show_default="fp32"),
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")] = False,
+    calib: quantize.Source = None,
+    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
+    calib_seed: quantize.Seed = 0,
+    observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
+    ranges: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Ranges of `sam2lite calibrate`, instead of --calib."),
+    ] = None,
+    keep_float: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Layers to keep in float, as in 'mask_decoder.iou.*'; may be repeated.",
+        ),
+    ] = None,
+    max_drop: Annotated[
+        float, typer.Option(help="Points of J&F that INT8 may lose against FP32.")
+    ] = 1.0,
+    accept_drop: Annotated[
+        bool, typer.Option("--accept-drop", help="Keep a bundle that loses more.")
+    ] = False,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -28,33 +57,44 @@ def ort(
 
     Every graph is compared with PyTorch, and so is the whole frame loop over a clip; both results
     stand in the bundle's manifest. Exit code 3 if a bound is missed.
+
+    With --int8, tensors are observed while the float loop tracks, layers are put back into float
+    until the bundle is as accurate as asked for, and what it lost is printed.
     """
     started = time.perf_counter()
     profile = get_target(target)
-    check_precision(profile, "fp32")
+    chosen_precision = _precision(precision, int8)
+    check_precision(profile, chosen_precision)
+    checkpoint = options.load_model(model)
+    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
     if dry_run:
-        checkpoint = options.load_model(model)
-        chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
         from sam2lite.exporter.bundle_writer import ExportJob
 
         plan = {
             "model": model,
             "target": profile.id,
             "opset": profile.opset,
-            "precision": "fp32",
+            "precision": chosen_precision,
             "output": str(output),
             "graphs": list(ExportJob.plan(checkpoint, chosen).keys),
         }
         options.print_plan(plan, as_json)
         return
-    manifest = export_bundle(model, profile.id, output, rungs=rungs, force=force)
+    if chosen_precision == "fp32":
+        manifest = export_bundle(model, profile.id, output, rungs=rungs, force=force)
+        options.print_result(output, manifest, started, as_json)
+        return
+    wanted = Int8Options(
+        calib, calib_frames, calib_seed, observer, ranges, keep_float or (), max_drop, accept_drop
+    )
+    manifest = export_int8(checkpoint, profile, output, chosen, wanted, force=force)
     options.print_result(output, manifest, started, as_json)
 
 
 def export_bundle(
     model: str, target: str, output: Path, *, rungs: str | None = None, force: bool = False
 ) -> Manifest:
-    """Export a bundle behind a progress bar; see `write_ort_bundle` for what it raises."""
+    """Export a bundle in FP32 behind a progress bar; raises what `write_ort_bundle` does."""
     checkpoint = options.load_model(model)
     chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
     from sam2lite.exporter.bundle_writer import ExportJob, write_ort_bundle
@@ -64,3 +104,14 @@ def export_bundle(
         return write_ort_bundle(
             checkpoint, get_target(target), output, rungs=chosen, force=force, report=report
         )
+
+
+def _precision(name: str | None, int8: bool) -> str:
+    """Return the precision that `--precision` and the short form ask for.
+
+    Raises:
+        ArgumentError: they contradict each other.
+    """
+    if int8 and name not in (None, "int8"):
+        raise ArgumentError(f"--int8 contradicts --precision {name}; give one of them")
+    return "int8" if int8 else name or "fp32"

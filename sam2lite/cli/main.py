@@ -3,6 +3,7 @@
 from sam2lite.cli.ablate import ablate
 from sam2lite.cli.app import make_app, run_app
 from sam2lite.cli.budget import budget
+from sam2lite.cli.calibrate import calibrate
 from sam2lite.cli.clips import clips
 from sam2lite.cli.compare import compare
 from sam2lite.cli.demo import demo
@@ -28,6 +29,7 @@ app = make_app(
         targets,
         doctor,
         clips,
+        calibrate,
         train,
         distill,
         ablate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,7 @@ from sam2lite.contracts.manifest import (
 )
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import UnknownNameError
+from sam2lite.exporter.lowering import Float32, Lowering
 from sam2lite.runtimes.bundle import file_sha256, open_bundle
 from sam2lite.staging import staged_folder
 from sam2lite.targets.profile import TargetProfile
@@ -83,7 +84,12 @@ class ExportJob:
 
 
 def export_graphs(
-    checkpoint: LoadedModel, job: ExportJob, opset: int, folder: Path, report: Report
+    checkpoint: LoadedModel,
+    job: ExportJob,
+    opset: int,
+    folder: Path,
+    report: Report,
+    lowering: Lowering,
 ) -> tuple[dict[str, GraphEntry], dict[str, Any]]:
     """Export and verify every graph of a job into a folder, weights shared in one file.
 
@@ -93,6 +99,7 @@ def export_graphs(
         opset: of ONNX.
         folder: an existing one; files go to `graphs/` below it.
         report: told the key of each graph when it is done.
+        lowering: to the precision of the bundle.
 
     Returns:
         the manifest's entries and its `verification.graphs`.
@@ -122,11 +129,12 @@ def export_graphs(
                     checkpoint.config.name, checkpoint.sha256, checkpoint.licence, rung
                 ),
             )
-            store.externalise(exported.model)
+            lowered = lowering.lower(exported.model, spec.name, rung)
+            store.externalise(lowered.model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
-            onnx.save(exported.model, folder / file)
-            entries[key] = GraphEntry(file, "fp32", spec)
-            verification[key] = _graph_report(exported)
+            onnx.save(lowered.model, folder / file)
+            entries[key] = GraphEntry(file, lowered.precision, spec)
+            verification[key] = {**_graph_report(exported), **lowered.report}
             report(key)
     return entries, verification
 
@@ -137,6 +145,8 @@ def write_ort_bundle(
     output: Path,
     *,
     rungs: Sequence[int] | None = None,
+    lowering: Lowering | None = None,
+    verification: Mapping[str, Any] | None = None,
     force: bool = False,
     report: Report = lambda _: None,
 ) -> Manifest:
@@ -147,28 +157,41 @@ def write_ort_bundle(
         target: the device it is for.
         output: the directory; it appears whole or not at all.
         rungs: input sides, px; all of the network's if not given.
+        lowering: to the precision of the bundle; FP32 if not given.
+        verification: what is known about the bundle beside what is measured here.
         force: replace what is there.
         report: told the name of each step when it is done.
 
     Raises:
         OutputError: the directory exists or cannot be written.
         ExportError: a graph cannot be exported.
-        VerificationError: a graph, or the loop over a clip, is further from PyTorch than allowed.
+        VerificationError: a graph in float, or the loop of a bundle in FP32 over a clip, is further
+            from PyTorch than allowed.
     """
     from sam2lite.exporter.loop_parity import loop_parity
 
+    lowering = lowering or Float32()
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
-        entries, graphs = export_graphs(checkpoint, job, target.opset, folder, report)
-        manifest = _manifest(checkpoint, target, target.opset, job.rungs, entries)
-        manifest = manifest._replace(files=_files(folder), verification={"graphs": graphs})
-        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+        manifest = _write_graphs(
+            checkpoint, target, job, target.opset, folder, report, lowering, verification or {}
+        )
         loop = loop_parity(open_bundle(str(folder)), checkpoint.model)
         report("loop parity")
         manifest.verification["loop"] = loop.to_json()
-        loop.check()
+        if manifest.precision == "fp32":
+            loop.check()
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
+
+
+def write_trial_bundle(
+    checkpoint: LoadedModel, target: TargetProfile, rung: int, lowering: Lowering, folder: Path
+) -> None:
+    """Write a bundle of one rung into a new folder, without comparing its loop with PyTorch's."""
+    folder.mkdir(parents=True)
+    job = ExportJob.plan(checkpoint, [rung])
+    _write_graphs(checkpoint, target, job, target.opset, folder, lambda _: None, lowering, {})
 
 
 def write_onnx_folder(
@@ -183,10 +206,26 @@ def write_onnx_folder(
     """Write the verified graphs alone, for tools other than ours; see `write_ort_bundle`."""
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
-        entries, graphs = export_graphs(checkpoint, job, opset, folder, report)
-        manifest = _manifest(checkpoint, None, opset, job.rungs, entries)
-        manifest = manifest._replace(files=_files(folder), verification={"graphs": graphs})
-        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+        return _write_graphs(checkpoint, None, job, opset, folder, report, Float32(), {})
+
+
+def _write_graphs(
+    checkpoint: LoadedModel,
+    target: TargetProfile | None,
+    job: ExportJob,
+    opset: int,
+    folder: Path,
+    report: Report,
+    lowering: Lowering,
+    verification: Mapping[str, Any],
+) -> Manifest:
+    entries, graphs = export_graphs(checkpoint, job, opset, folder, report, lowering)
+    manifest = _manifest(checkpoint, target, opset, job.rungs, entries)._replace(
+        files=_files(folder),
+        calibration=lowering.calibration,
+        verification={"graphs": graphs, **verification},
+    )
+    (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
 

@@ -29,8 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.errors import ModelError
-from sam2lite.models.sam2lite.blocks import ConvBn, FewQueriesAttention
-from sam2lite.models.sam2lite.memory_select import MemorySelect
+from sam2lite.models.sam2lite.blocks import ConvBn
+from sam2lite.models.sam2lite.quantizable import Layer, quantized_layers
 
 ACTIVATION_MAX, WEIGHT_MAX = 255, 127
 # A scale of zero, from an input or a channel of zeros, would divide by zero.
@@ -40,25 +40,6 @@ LEAST_SCALE = torch.finfo(torch.float32).eps
 # nothing, such as those of the mask prompt, which few frames have.
 WARM_UP_CALLS = 20
 GROW, SHRINK = 0.1, 0.001
-
-Layer = ConvBn | nn.Conv2d | nn.Linear
-
-
-def quantized_layers(model: nn.Module) -> dict[str, Layer]:
-    """Return the layers that run in INT8, by path; see the module's docstring for the rest."""
-    left_out: set[nn.Module] = set()
-    for module in model.modules():
-        if isinstance(module, ConvBn):
-            left_out.update(module.children())
-        elif isinstance(module, FewQueriesAttention):
-            left_out.add(module.k)
-        elif isinstance(module, MemorySelect):
-            left_out.update(module.modules())
-    return {
-        path: module
-        for path, module in model.named_modules()
-        if isinstance(module, Layer) and module not in left_out
-    }
 
 
 def quantized_weight(weight: Tensor) -> Tensor:

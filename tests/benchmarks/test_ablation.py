@@ -26,7 +26,7 @@ from sam2lite.training.batches import BatchShape
 from sam2lite.training.losses import PRESETS, loss_weights
 from sam2lite.training.plan import Phase
 from sam2lite.training.trainer import Report, RunOptions
-from tests.training.conftest import MINI
+from tests.conftest import MINI
 
 FEW = ["output-only", "fifo", "budget-512"]
 RUNS = [FULL, *FEW]

@@ -19,7 +19,7 @@ from sam2lite.models.sam2lite.network import build
 from sam2lite.training import plan, validation
 from sam2lite.training.batches import BatchShape
 from sam2lite.training.plan import Phase
-from tests.training.conftest import MINI
+from tests.conftest import MINI
 
 
 @pytest.fixture(autouse=True)

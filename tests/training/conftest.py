@@ -1,36 +1,11 @@
-"""A network of a hundredth of Tiny's size, so that training tests take seconds."""
+"""A batch that many training tests need, and one thread for all of them."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
-from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.training.batches import Batch, BatchShape, make_batch
-
-MINI = Sam2LiteConfig(
-    name="mini",
-    stages=(
-        StageConfig(8, "c"),
-        StageConfig(16, "c"),
-        StageConfig(24, "c"),
-        StageConfig(32, "a", mlp_ratio=1),
-    ),
-    embed_dim=32,
-    skip_dims=(8, 8),
-    attention_dim=16,
-    mix_dim=16,
-    query_mlp_dim=32,
-    memory_dim=16,
-    memory_blocks=1,
-    budget=64,
-)
-
-
-@pytest.fixture
-def mini() -> Sam2Lite:
-    return build(MINI, seed=3)
 
 
 @pytest.fixture(scope="session")

@@ -36,12 +36,12 @@ class Sam2Lite(nn.Module):
 
     def fused(self) -> Sam2Lite:
         """Return a copy for inference: batch norms and identities folded into convolutions."""
-        model = copy.deepcopy(self).eval()
+        model = copy.deepcopy(self)
         for module in list(model.modules()):
             for name, child in list(module.named_children()):
                 if isinstance(child, ConvBn):
                     setattr(module, name, child.fused())
-        return model.requires_grad_(False)
+        return model.eval().requires_grad_(False)  # the new convolutions too
 
 
 def build(config: Sam2LiteConfig, seed: int = 0) -> Sam2Lite:

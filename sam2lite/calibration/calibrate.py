@@ -1,0 +1,100 @@
+"""Calibration from end to end: footage, recording, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sam2lite import __version__
+from sam2lite.calibration.footage import CLIP_FRAMES, calibration_clips, content_sha256
+from sam2lite.calibration.observe import observe
+from sam2lite.calibration.observers import OBSERVERS
+from sam2lite.calibration.ranges import ActivationRanges, Provenance
+from sam2lite.calibration.recorder import Recording, record
+from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.errors import CalibrationError, UnknownNameError
+from sam2lite.models.checkpoint import LoadedModel
+
+GENERATED = "generated clips"
+# Percentiles and divergences of a handful of frames are those of noise.
+LEAST_FRAMES = {"percentile": 16, "entropy": 16, "mse": 8}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is calibrated.
+
+    Attributes:
+        source: a video, a folder of pictures or a data set; generated clips if None.
+        frames: in all.
+        seed: of what is drawn.
+        observer: name in `OBSERVERS`.
+    """
+
+    source: str | None = None
+    frames: int = 64
+    seed: int = 0
+    observer: str = "mse"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Ranges, and the calls that they were observed on."""
+
+    ranges: ActivationRanges
+    recording: Recording
+
+
+def steps(settings: Settings) -> int:
+    """Return how often `calibrate` reports at most: once a clip, and once a graph."""
+    return -(-settings.frames // CLIP_FRAMES) + len(GRAPHS)
+
+
+def calibrate(
+    loaded: LoadedModel,
+    rungs: Sequence[int],
+    settings: Settings,
+    cache: Path,
+    report: Callable[[str], None] = lambda name: None,
+) -> Calibration:
+    """Run the float loop over footage and observe every tensor that INT8 will hold.
+
+    Args:
+        loaded: the network.
+        rungs: input sides that the ranges are for, px.
+        settings: what to feed and how to observe.
+        cache: folder for recordings.
+        report: told what was done, step by step.
+
+    Raises:
+        UnknownNameError: there is no such observer.
+        ArgumentError: the number of frames or the seed is out of its range.
+        VideoError: the footage cannot be read, or shows nothing.
+        CalibrationError: the footage is too little for the observer or for the rungs.
+        OutputError: the cache cannot be written.
+    """
+    if settings.observer not in OBSERVERS:
+        raise UnknownNameError("observer", settings.observer, OBSERVERS)
+    clips = calibration_clips(settings.source, settings.frames, settings.seed)
+    # A clip meets two rungs, and the last one needs a frame for each.
+    least = max(LEAST_FRAMES.get(settings.observer, 1), CLIP_FRAMES * (-(-len(rungs) // 2) - 1) + 2)
+    if settings.frames < least:
+        raise CalibrationError(
+            f"{settings.frames} frames are too few for the observer '{settings.observer}' at "
+            f"{len(rungs)} rungs; give --calib-frames {least} or more"
+        )
+    recording = record(loaded, clips, rungs, cache, report)
+    spans = observe(loaded.model, recording, settings.observer, report)
+    provenance = Provenance(
+        model=loaded.config.name,
+        checkpoint_sha256=loaded.sha256,
+        rungs=tuple(sorted(rungs)),
+        observer=settings.observer,
+        source=settings.source or GENERATED,
+        data_sha256=content_sha256(clips),
+        frames=settings.frames,
+        seed=settings.seed,
+        sam2lite_version=__version__,
+    )
+    return Calibration(ActivationRanges(spans, provenance), recording)

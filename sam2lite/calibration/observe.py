@@ -1,0 +1,64 @@
+"""From recorded calls to a range for every tensor that INT8 will hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from sam2lite.calibration.observers import OBSERVERS, Observer, Range
+from sam2lite.calibration.recorder import Recording
+from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.errors import UnknownNameError
+from sam2lite.models.sam2lite.network import Sam2Lite
+from sam2lite.models.sam2lite.quantizable import quantized_layers
+
+
+def observe(
+    model: Sam2Lite,
+    recording: Recording,
+    observer: str,
+    report: Callable[[str], None] = lambda graph: None,
+) -> dict[str, Range]:
+    """Run the graphs on recorded calls and reduce the inputs and outputs of every layer.
+
+    Args:
+        model: the network that was recorded, not fused.
+        recording: of it.
+        observer: name in `OBSERVERS`.
+        report: told the name of each graph when it is done.
+
+    Returns:
+        Ranges by `<module path>:input` and `<module path>:output`, for all rungs together. Tensors
+        that held nothing but zeros have none.
+
+    Raises:
+        UnknownNameError: there is no such observer.
+    """
+    if observer not in OBSERVERS:
+        raise UnknownNameError("observer", observer, OBSERVERS)
+    fused = model.fused()
+    observers: dict[str, Observer] = {}
+    with torch.no_grad(), ExitStack() as stack:
+        for path, layer in quantized_layers(fused).items():
+            for end in ("input", "output"):
+                observers[f"{path}:{end}"] = OBSERVERS[observer]()
+            hook = partial(_see, observers[f"{path}:input"], observers[f"{path}:output"])
+            stack.callback(layer.register_forward_hook(hook).remove)
+        for graph in GRAPHS:
+            for _, inputs in recording.calls(graph.name):
+                getattr(fused, graph.name)(*inputs)
+            report(graph.name)
+    ranges = {key: observer.range() for key, observer in observers.items()}
+    return {key: span for key, span in ranges.items() if span != (0.0, 0.0)}
+
+
+def _see(
+    source: Observer, result: Observer, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+) -> None:
+    for observer, tensor in ((source, inputs[0]), (result, output)):
+        if tensor.numel():
+            observer.observe(tensor)

@@ -1,0 +1,52 @@
+"""Which layers compute in INT8, and why the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from sam2lite.calibration.observers import Range
+from sam2lite.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class PrecisionPlan:
+    """The precision of every layer that may be quantized.
+
+    Attributes:
+        int8: paths of the layers in INT8.
+        kept: why each of the others stays in float, by path.
+    """
+
+    int8: frozenset[str]
+    kept: Mapping[str, str]
+
+    def without(self, paths: Collection[str], reason: str) -> PrecisionPlan:
+        """Return a plan that keeps more layers in float."""
+        more = {path: reason for path in paths if path in self.int8}
+        return PrecisionPlan(self.int8 - more.keys(), {**self.kept, **more})
+
+
+def first_plan(
+    layers: Collection[str], ranges: Mapping[str, Range], keep_float: Sequence[str]
+) -> PrecisionPlan:
+    """Put every layer in INT8 but those that were never run, and those the user wants in float.
+
+    Args:
+        layers: paths of the layers that may be quantized.
+        ranges: by `<path>:input` and `<path>:output`.
+        keep_float: patterns of paths, as for the shell.
+
+    Raises:
+        UnknownNameError: a pattern matches no layer.
+    """
+    plan = PrecisionPlan(frozenset(layers), {})
+    unseen = [path for path in layers if f"{path}:input" not in ranges]
+    plan = plan.without(unseen, "nothing but zeros reached it while calibrating")
+    for pattern in keep_float:
+        chosen = [path for path in layers if fnmatchcase(path, pattern)]
+        if not chosen:
+            raise UnknownNameError("layer, or pattern of layers,", pattern, sorted(layers))
+        plan = plan.without(chosen, f"--keep-float {pattern}")
+    return plan

@@ -1,0 +1,117 @@
+"""Activation ranges and where they come from, as `ranges.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sam2lite.errors import CalibrationError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What ranges were made from.
+
+    Attributes:
+        model: the network's name.
+        checkpoint_sha256: of its weights.
+        rungs: input sides that were observed, px.
+        observer: name in `observers.OBSERVERS`, or `training` for ranges that were learned.
+        source: of the frames, as the user named it.
+        data_sha256: of frames and prompts.
+        frames: how many.
+        seed: of what was drawn.
+        sam2lite_version: that made them.
+    """
+
+    model: str
+    checkpoint_sha256: str
+    rungs: tuple[int, ...]
+    observer: str
+    source: str
+    data_sha256: str
+    frames: int
+    seed: int
+    sam2lite_version: str
+
+
+@dataclass(frozen=True)
+class ActivationRanges:
+    """Least and greatest value by `<module path>:input` or `:output`, the same at every rung."""
+
+    spans: Mapping[str, tuple[float, float]]
+    provenance: Provenance
+
+    def save(self, path: Path) -> None:
+        """Write `ranges.json`."""
+        data = {
+            "schema_version": SCHEMA_VERSION,
+            "provenance": dataclasses.asdict(self.provenance),
+            "ranges": {key: list(span) for key, span in sorted(self.spans.items())},
+        }
+        path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+
+    def check_fits(self, checkpoint_sha256: str, rungs: Collection[int]) -> None:
+        """Check that the ranges are of a network, and were observed at the rungs it gets.
+
+        Raises:
+            CalibrationError: they are of other weights, or of other rungs.
+        """
+        made = self.provenance
+        if made.checkpoint_sha256 != checkpoint_sha256:
+            raise CalibrationError(
+                f"the ranges are of {made.model} with weights {made.checkpoint_sha256[:12]}, but "
+                f"the model has {checkpoint_sha256[:12]}; calibrate this model"
+            )
+        missing = sorted(set(rungs) - set(made.rungs))
+        if missing:
+            raise CalibrationError(
+                f"the ranges were observed at rungs {_listed(made.rungs)}, not at "
+                f"{_listed(missing)}; calibrate with all rungs of the bundle, or export with "
+                f"--rungs {_listed(made.rungs, ',')}"
+            )
+
+
+def load_ranges(path: Path) -> ActivationRanges:
+    """Read `ranges.json`.
+
+    Raises:
+        CalibrationError: the file is missing, damaged, or of another schema version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["schema_version"] != SCHEMA_VERSION:
+            raise CalibrationError(
+                f"{path} has schema version {data['schema_version']!r}, this release reads "
+                f"{SCHEMA_VERSION}; calibrate again"
+            )
+        return ActivationRanges(_spans(data["ranges"]), _provenance(data["provenance"]))
+    except OSError as error:
+        raise CalibrationError(f"cannot read {path}: {error.strerror}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CalibrationError(
+            f"{path} is damaged or holds no ranges ({error!r}); calibrate again"
+        ) from None
+
+
+def _provenance(data: Mapping[str, Any]) -> Provenance:
+    return Provenance(**{**data, "rungs": tuple(int(rung) for rung in data["rungs"])})
+
+
+def _spans(data: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+    spans = {key: (float(least), float(greatest)) for key, (least, greatest) in data.items()}
+    for key, (least, greatest) in spans.items():
+        if not (math.isfinite(least) and math.isfinite(greatest) and least <= 0.0 <= greatest):
+            raise ValueError(f"{key} is {least}..{greatest}, which does not hold zero")
+    return spans
+
+
+def _listed(rungs: Collection[int], separator: str = ", ") -> str:
+    return separator.join(str(rung) for rung in rungs)

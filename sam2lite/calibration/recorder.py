@@ -1,0 +1,141 @@
+"""Record what every graph is fed while the float loop tracks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from sam2lite.calibration.footage import CalibrationClip, content_sha256
+from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.sam2lite.network import Sam2Lite
+from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.runtimes.geometry import network_input
+from sam2lite.runtimes.motion import MotionSignal
+from sam2lite.runtimes.prompts import mask_logits
+from sam2lite.staging import staged_folder
+
+FORMAT = 1  # of a recording; part of its key
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A folder with one file for each call of a graph, named by graph, rung and number.
+
+    Floating-point inputs are stored as FP16: with 11 bits of mantissa, what they feed is seen to a
+    fraction of an INT8 step.
+    """
+
+    folder: Path
+
+    def calls(self, graph: str, rung: int | None = None) -> Iterator[tuple[int, list[Tensor]]]:
+        """Yield rung and inputs of every call of a graph, or of those at one rung, in order."""
+        side = "*" if rung is None else str(rung)
+        inputs = next(spec for spec in GRAPHS if spec.name == graph).input_names
+        for path in sorted(self.folder.glob(f"{graph}@{side}-*{_SUFFIX}")):
+            tensors = safetensors.torch.load_file(path)
+            found = int(path.stem.rpartition("@")[2].partition("-")[0])
+            yield found, [_restored(tensors[name]) for name in inputs]
+
+    def count(self, graph: str) -> int:
+        """Return how many calls of a graph there are."""
+        return sum(1 for _ in self.folder.glob(f"{graph}@*{_SUFFIX}"))
+
+
+def record(
+    loaded: LoadedModel,
+    clips: Sequence[CalibrationClip],
+    rungs: Sequence[int],
+    cache: Path,
+    report: Callable[[str], None] = lambda name: None,
+) -> Recording:
+    """Run the float loop over clips and keep every graph's inputs, or find them in the cache.
+
+    Rungs take turns, from the largest down, and change half way through a clip, so that every one
+    meets empty, filling and full banks, and memory that was written at another.
+
+    Args:
+        loaded: the network.
+        clips: to track through.
+        rungs: input sides to use.
+        cache: folder in which recordings are kept, by what they were made from.
+        report: told the name of each clip when it is done.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    folder = cache / _key(loaded.sha256, clips, rungs)
+    if folder.is_dir():
+        return Recording(folder)
+    model = loaded.model.fused()
+    with staged_folder(folder, force=False) as staging, ExitStack() as stack:
+        writer = _Writer(staging)
+        for spec in GRAPHS:
+            hook = writer.hook(spec.name, spec.input_names)
+            module: nn.Module = getattr(model, spec.name)
+            stack.callback(module.register_forward_pre_hook(hook).remove)
+        sides = sorted(rungs, reverse=True)
+        for index, clip in enumerate(clips):
+            first, second = (sides[(2 * index + half) % len(sides)] for half in (0, 1))
+            _track(model, clip, first, second, writer)
+            report(clip.name)
+    return Recording(folder)
+
+
+class _Writer:
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._number = folder, 0
+        self.rung = 0
+
+    def hook(
+        self, graph: str, names: Sequence[str]
+    ) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        def write(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            tensors = {n: _stored(x) for n, x in zip(names, inputs, strict=True)}
+            path = self._folder / f"{graph}@{self.rung}-{self._number:06d}{_SUFFIX}"
+            safetensors.torch.save_file(tensors, path)
+            self._number += 1
+
+        return write
+
+
+def _track(
+    model: Sam2Lite, clip: CalibrationClip, first: int, second: int, writer: _Writer
+) -> None:
+    motion = MotionSignal()
+    loop = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()))
+    middle = len(clip.frames_bgr) // 2
+    for index, frame in enumerate(clip.frames_bgr):
+        writer.rung = first if index < middle or not middle else second
+        height, width = frame.shape[:2]
+        image = network_input(frame, writer.rung)
+        motion.update(image)
+        loop.start_frame(torch.from_numpy(image))
+        prompts = clip.prompts if index == 0 else {}
+        for object_id, prompt in prompts.items():
+            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, writer.rung)
+            loop.prompt(object_id, prompt.slots(width, height), logits)
+        loop.track_all()
+        if clip.correction is not None and index == clip.corrected_at:
+            loop.correct(next(iter(clip.prompts)), clip.correction.slots(width, height))
+
+
+def _key(model_sha256: str, clips: Sequence[CalibrationClip], rungs: Sequence[int]) -> str:
+    parts = f"{FORMAT} {model_sha256} {content_sha256(clips)} {sorted(rungs)}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous().clone()
+
+
+def _restored(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

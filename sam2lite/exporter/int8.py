@@ -1,0 +1,92 @@
+"""INT8 graphs: ranges rendered for a target, with the layers that the plan keeps left in float."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from sam2lite.calibration.plan import PrecisionPlan
+from sam2lite.calibration.qdq import layers_of, render
+from sam2lite.calibration.ranges import ActivationRanges
+from sam2lite.calibration.recorder import Recording
+from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.exporter.lowering import Lowered
+from sam2lite.exporter.parity import compare, run_onnx
+from sam2lite.targets.profile import QdqStyle
+
+if TYPE_CHECKING:
+    import onnx
+
+MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
+
+
+class Int8:
+    """A lowering to INT8.
+
+    Attributes:
+        plan: which layers compute in INT8.
+    """
+
+    def __init__(
+        self,
+        ranges: ActivationRanges,
+        plan: PrecisionPlan,
+        style: QdqStyle,
+        recording: Recording | None = None,
+    ) -> None:
+        """Take ranges over.
+
+        Args:
+            ranges: of the network.
+            plan: which layers compute in INT8.
+            style: of the target.
+            recording: of the network; with it, every graph's SQNR is measured.
+        """
+        self.plan = plan
+        self._ranges, self._style, self._recording = ranges, style, recording
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """See `Lowering`."""
+        return {
+            **dataclasses.asdict(self._ranges.provenance),
+            "int8_layers": sorted(self.plan.int8),
+            "float_layers": dict(sorted(self.plan.kept.items())),
+            "style": dict(self._style._asdict()),
+        }
+
+    def lower(self, model: onnx.ModelProto, graph: str, rung: int) -> Lowered:
+        """See `Lowering`."""
+        paths = _below(graph, self.plan.int8)
+        layers = layers_of(model, paths)
+        if not layers:
+            return Lowered(model, "fp32")
+        spans = {
+            key.removeprefix(f"{graph}."): self._ranges.spans[key]
+            for key in self._ranges.spans
+            if key.startswith(f"{graph}.")
+        }
+        rendered = render(model, layers, spans, self._style)
+        return Lowered(rendered, "int8", self._report(model, rendered, graph, rung))
+
+    def _report(
+        self, model: onnx.ModelProto, rendered: onnx.ModelProto, graph: str, rung: int
+    ) -> dict[str, Any]:
+        if self._recording is None:
+            return {}
+        inputs = next(spec for spec in GRAPHS if spec.name == graph).input_names
+        calls = [tensors for _, tensors in self._recording.calls(graph, rung)]
+        ratios: dict[str, list[float]] = {}
+        for tensors in calls[:: max(1, len(calls) // MOST_CALLS)]:
+            feeds = {name: x.numpy() for name, x in zip(inputs, tensors, strict=True)}
+            expected, actual = run_onnx(model, feeds), run_onnx(rendered, feeds)
+            for name in expected:
+                statistics = compare(actual[name], expected[name]).to_json()
+                if statistics["sqnr_db"] is not None:
+                    ratios.setdefault(name, []).append(statistics["sqnr_db"])
+        return {"sqnr_db": {name: round(min(found), 2) for name, found in ratios.items()}}
+
+
+def _below(graph: str, paths: frozenset[str]) -> set[str]:
+    prefix = f"{graph}."
+    return {path.removeprefix(prefix) for path in paths if path.startswith(prefix)}
