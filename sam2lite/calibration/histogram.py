@@ -13,8 +13,8 @@ BINS = 8192  # over -limit..limit; at least a quarter of them cover what was see
 class Histogram:
     """Counts of values in equal bins over -limit..limit.
 
-    The limit is a power of two. Where a value lies beyond it, it doubles and bins merge in pairs, so
-    that counts stay exact at their own resolution.
+    The limit is a power of two. Where a value lies beyond it, it doubles and bins merge in pairs,
+    so that counts stay exact at their own resolution.
 
     Attributes:
         limit: 0 until something else than zeros was seen.

@@ -9,17 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
+from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip, content_sha256
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.graphs import GRAPHS, IMAGE_ENCODER
 from sam2lite.models.checkpoint import LoadedModel
-from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
-from sam2lite.runtimes.geometry import network_input
-from sam2lite.runtimes.motion import MotionSignal
-from sam2lite.runtimes.prompts import mask_logits
 from sam2lite.staging import staged_folder
 
 FORMAT = 1  # of a recording; part of its key
@@ -84,48 +79,31 @@ def record(
             stack.callback(module.register_forward_pre_hook(hook).remove)
         sides = sorted(rungs, reverse=True)
         for index, clip in enumerate(clips):
-            first, second = (sides[(2 * index + half) % len(sides)] for half in (0, 1))
-            _track(model, clip, first, second, writer)
+            halves = [sides[(2 * index + half) % len(sides)] for half in (0, 1)]
+            for _ in follow(model, clip, halves):
+                pass
             report(clip.name)
     return Recording(folder)
 
 
 class _Writer:
+    """Writes the inputs of every call; the last image tells the rung."""
+
     def __init__(self, folder: Path) -> None:
-        self._folder, self._number = folder, 0
-        self.rung = 0
+        self._folder, self._number, self._rung = folder, 0, 0
 
     def hook(
         self, graph: str, names: Sequence[str]
     ) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def write(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if graph == IMAGE_ENCODER.name:
+                self._rung = int(inputs[0].shape[-1])
             tensors = {n: _stored(x) for n, x in zip(names, inputs, strict=True)}
-            path = self._folder / f"{graph}@{self.rung}-{self._number:06d}{_SUFFIX}"
+            path = self._folder / f"{graph}@{self._rung}-{self._number:06d}{_SUFFIX}"
             safetensors.torch.save_file(tensors, path)
             self._number += 1
 
         return write
-
-
-def _track(
-    model: Sam2Lite, clip: CalibrationClip, first: int, second: int, writer: _Writer
-) -> None:
-    motion = MotionSignal()
-    loop = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()))
-    middle = len(clip.frames_bgr) // 2
-    for index, frame in enumerate(clip.frames_bgr):
-        writer.rung = first if index < middle or not middle else second
-        height, width = frame.shape[:2]
-        image = network_input(frame, writer.rung)
-        motion.update(image)
-        loop.start_frame(torch.from_numpy(image))
-        prompts = clip.prompts if index == 0 else {}
-        for object_id, prompt in prompts.items():
-            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, writer.rung)
-            loop.prompt(object_id, prompt.slots(width, height), logits)
-        loop.track_all()
-        if clip.correction is not None and index == clip.corrected_at:
-            loop.correct(next(iter(clip.prompts)), clip.correction.slots(width, height))
 
 
 def _key(model_sha256: str, clips: Sequence[CalibrationClip], rungs: Sequence[int]) -> str:

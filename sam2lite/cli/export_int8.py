@@ -29,12 +29,15 @@ class Int8Options(NamedTuple):
     accept_drop: bool = False
 
 
+DEFAULTS = Int8Options()
+
+
 def export_int8(
     checkpoint: "LoadedModel",
     target: TargetProfile,
     output: Path,
     rungs: tuple[int, ...],
-    wanted: Int8Options = Int8Options(),
+    wanted: Int8Options = DEFAULTS,
     *,
     force: bool = False,
 ) -> Manifest:

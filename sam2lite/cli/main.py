@@ -12,6 +12,7 @@ from sam2lite.cli.doctor import doctor
 from sam2lite.cli.eval import eval as evaluate
 from sam2lite.cli.inspect import inspect
 from sam2lite.cli.models import models
+from sam2lite.cli.sensitivity import sensitivity
 from sam2lite.cli.targets import targets
 from sam2lite.cli.track import track
 from sam2lite.cli.train import train
@@ -30,6 +31,7 @@ app = make_app(
         doctor,
         clips,
         calibrate,
+        sensitivity,
         train,
         distill,
         ablate,

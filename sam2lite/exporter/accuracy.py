@@ -61,6 +61,7 @@ class AccuracyTest:
     """Scores bundles on the same clips, which are made once."""
 
     def __init__(self, clips: int, rung: int) -> None:
+        """Make the clips; `rung` is the input side that bundles are scored at, px."""
         self.clips, self.rung = clips, rung
         self._clips: Sequence[EvaluationClip] = [
             clip.load() for clip in fresh_clips(clips, CLIP_SEED)

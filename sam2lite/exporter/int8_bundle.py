@@ -53,7 +53,7 @@ def write_int8_bundle(
     *,
     rungs: Sequence[int],
     keep_float: Sequence[str] = (),
-    wanted: Accuracies = Accuracies(),
+    wanted: Accuracies,
     cache: Path,
     force: bool = False,
     report: Callable[[str], None] = lambda _: None,
@@ -138,7 +138,7 @@ class _Trial:
 
         spans = dict(self._calibration.ranges.spans)
         model = self._checkpoint.model
-        layers = [path for path in quantized_layers(model) if f"{path}:input" in spans]
+        layers = {path: [path] for path in quantized_layers(model) if f"{path}:input" in spans}
         found = layer_sqnr(model, spans, layers, self._calibration.recording, self._rung)
         self._report("sensitivity of every layer")
         return sorted(found, key=found.__getitem__)

@@ -1,12 +1,19 @@
-"""What each layer loses in INT8, alone."""
+"""What each layer, and each graph, loses in INT8 while all the rest is in float.
+
+INT8 is simulated in PyTorch: U8 activations, S8 weights by output channel.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 
+from sam2lite.calibration.following import follow
+from sam2lite.calibration.footage import CalibrationClip
 from sam2lite.calibration.observers import Range
 from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.graphs import GRAPHS
@@ -17,49 +24,102 @@ from sam2lite.training.quantization import SimulatedInt8
 MOST_CALLS = 3  # of a graph, spread over those recorded at the rung
 
 
+@dataclass(frozen=True)
+class Sensitivity:
+    """A layer, or all layers of a graph, in INT8 alone.
+
+    Attributes:
+        name: path of the layer, or name of the graph.
+        sqnr_db: of the graph's worst output.
+        clip_iou: mean IoU with the float loop's masks over a clip; None where it was not measured.
+    """
+
+    name: str
+    sqnr_db: float
+    clip_iou: float | None = None
+
+
 def layer_sqnr(
     model: Sam2Lite,
-    ranges: dict[str, Range],
-    layers: Collection[str],
+    ranges: Mapping[str, Range],
+    groups: Mapping[str, Collection[str]],
     recording: Recording,
     rung: int,
-    report: Callable[[str], None] = lambda layer: None,
+    report: Callable[[str], None] = lambda name: None,
 ) -> dict[str, float]:
-    """Return the SQNR of a graph's worst output with one of its layers in INT8, by layer, dB.
-
-    INT8 is simulated in PyTorch: U8 activations, S8 weights by output channel.
+    """Return the SQNR of a graph's worst output with some of its layers in INT8, dB.
 
     Args:
         model: the network, not fused.
         ranges: by `<path>:input`.
-        layers: paths of the layers.
+        groups: layers of one graph that are in INT8 together, by any name.
         recording: of the network.
         rung: input side whose calls are used, px.
-        report: told the name of each layer when it is done.
+        report: told every name when it is done.
     """
     found = {}
     fused = model.fused()
     for spec in GRAPHS:
-        own = sorted(path for path in layers if path.startswith(f"{spec.name}."))
+        own = {
+            name: paths
+            for name, paths in groups.items()
+            if all(path.startswith(f"{spec.name}.") for path in paths)
+        }
         module = getattr(fused, spec.name)
         calls = [inputs for _, inputs in recording.calls(spec.name, rung)] if own else []
         calls = calls[:: max(1, len(calls) // MOST_CALLS)]
         with torch.no_grad():
             expected = [module(*inputs) for inputs in calls]
-            for path in own:
-                simulation = SimulatedInt8(fused)
-                simulation.load_ranges({path: ranges[f"{path}:input"]})
-                with simulation:
+            for name, paths in own.items():
+                with _in_int8(fused, ranges, paths):
                     actual = [module(*inputs) for inputs in calls]
-                found[path] = min(
-                    _sqnr(a, e)
+                found[name] = min(
+                    compare(a.numpy(), e.numpy()).sqnr_db
                     for pair in zip(actual, expected, strict=True)
                     for a, e in zip(*pair, strict=True)
                 )
-                report(path)
+                report(name)
     return found
 
 
-def _sqnr(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    ratio = compare(actual.numpy(), expected.numpy()).sqnr_db
-    return ratio if not math.isnan(ratio) else -math.inf
+def clip_iou(
+    model: Sam2Lite,
+    ranges: Mapping[str, Range],
+    groups: Mapping[str, Collection[str]],
+    clip: CalibrationClip,
+    rung: int,
+    report: Callable[[str], None] = lambda name: None,
+) -> dict[str, float]:
+    """Return the mean IoU of a clip's masks with some layers in INT8 and with none; see above."""
+    fused = model.fused()
+    expected = _masks(fused, clip, rung)
+    found = {}
+    for name, paths in groups.items():
+        with _in_int8(fused, ranges, paths):
+            actual = _masks(fused, clip, rung)
+        found[name] = float(np.mean([_iou(a, e) for a, e in zip(actual, expected, strict=True)]))
+        report(name)
+    return found
+
+
+@contextmanager
+def _in_int8(
+    model: Sam2Lite, ranges: Mapping[str, Range], paths: Collection[str]
+) -> Iterator[None]:
+    simulation = SimulatedInt8(model)
+    simulation.load_ranges({path: ranges[f"{path}:input"] for path in paths})
+    with simulation:
+        yield
+
+
+def _masks(model: Sam2Lite, clip: CalibrationClip, rung: int) -> list[torch.Tensor]:
+    return [
+        (output.logits_hw > 0.0) & output.present
+        for outputs in follow(model, clip, [rung])
+        for output in outputs.values()
+    ]
+
+
+def _iou(a: torch.Tensor, b: torch.Tensor) -> float:
+    union = int((a | b).sum())
+    return int((a & b).sum()) / union if union else 1.0

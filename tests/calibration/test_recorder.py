@@ -59,7 +59,7 @@ def test_a_recording_is_found_again(
     def fail(*arguments: object) -> None:
         raise AssertionError("recorded again")
 
-    monkeypatch.setattr(recorder, "_track", fail)
+    monkeypatch.setattr(recorder, "follow", fail)
     assert record(small, clips, RUNGS, recording.folder.parent) == recording
     with pytest.raises(AssertionError, match="recorded again"):
         record(small, clips, RUNGS[:1], recording.folder.parent)
@@ -74,7 +74,7 @@ def test_a_failed_recording_leaves_nothing(
     def fail(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(recorder, "_track", fail)
+    monkeypatch.setattr(recorder, "follow", fail)
     with pytest.raises(KeyboardInterrupt):
         record(small, clips, RUNGS, tmp_path)
     assert list(tmp_path.iterdir()) == []
