@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip
@@ -21,7 +21,10 @@ from sam2lite.exporter.parity import compare
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.training.quantization import SimulatedInt8
 
-MOST_CALLS = 3  # of a graph, spread over those recorded at the rung
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_CALLS = 6  # of a graph, spread over those recorded at the rung
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ def layer_sqnr(
         rung: input side whose calls are used, px.
         report: told every name when it is done.
     """
+    import torch
+
     found = {}
     fused = model.fused()
     for spec in GRAPHS:
@@ -112,7 +117,7 @@ def _in_int8(
         yield
 
 
-def _masks(model: Sam2Lite, clip: CalibrationClip, rung: int) -> list[torch.Tensor]:
+def _masks(model: Sam2Lite, clip: CalibrationClip, rung: int) -> list[Tensor]:
     return [
         (output.logits_hw > 0.0) & output.present
         for outputs in follow(model, clip, [rung])
@@ -120,6 +125,6 @@ def _masks(model: Sam2Lite, clip: CalibrationClip, rung: int) -> list[torch.Tens
     ]
 
 
-def _iou(a: torch.Tensor, b: torch.Tensor) -> float:
+def _iou(a: Tensor, b: Tensor) -> float:
     union = int((a | b).sum())
     return int((a & b).sum()) / union if union else 1.0
