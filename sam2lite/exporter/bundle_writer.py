@@ -129,7 +129,7 @@ def export_graphs(
                     checkpoint.config.name, checkpoint.sha256, checkpoint.licence, rung
                 ),
             )
-            lowered = lowering.lower(exported.model, spec.name, rung)
+            lowered = lowering.lower(exported.model, spec, rung)
             store.externalise(lowered.model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
             onnx.save(lowered.model, folder / file)

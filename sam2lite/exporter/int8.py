@@ -17,6 +17,8 @@ from sam2lite.targets.profile import QdqStyle
 if TYPE_CHECKING:
     import onnx
 
+    from sam2lite.contracts.tensors import GraphSpec
+
 MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
 
 
@@ -55,8 +57,9 @@ class Int8:
             "style": dict(self._style._asdict()),
         }
 
-    def lower(self, model: onnx.ModelProto, graph: str, rung: int) -> Lowered:
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
         """See `Lowering`."""
+        graph = spec.name
         paths = _below(graph, self.plan.int8)
         layers = layers_of(model, paths)
         if not layers:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import onnx
 
+    from sam2lite.contracts.tensors import GraphSpec
+
 
 @dataclass(frozen=True)
 class Lowered:
@@ -31,7 +33,7 @@ class Lowering(Protocol):
     def calibration(self) -> dict[str, Any] | None:
         """What the manifest says about it; None where there is nothing to say."""
 
-    def lower(self, model: onnx.ModelProto, graph: str, rung: int) -> Lowered:
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
         """Return a graph in its precision; `model` may be changed."""
 
 
@@ -40,6 +42,6 @@ class Float32:
 
     calibration = None
 
-    def lower(self, model: onnx.ModelProto, graph: str, rung: int) -> Lowered:
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
         """See `Lowering`."""
         return Lowered(model, "fp32")
