@@ -25,8 +25,11 @@ def ort(
     rungs: options.Rungs = None,
     precision: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="fp32 or int8.", show_default="fp32"),
+        typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp32"),
     ] = None,
+    fp16: Annotated[
+        bool, typer.Option("--fp16", help="Short for --precision fp16: weights of half the size.")
+    ] = False,
     int8: Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")] = False,
     calib: quantize.Source = None,
     calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
@@ -63,7 +66,7 @@ def ort(
     """
     started = time.perf_counter()
     profile = get_target(target)
-    chosen_precision = _precision(precision, int8)
+    chosen_precision = _precision(precision, fp16=fp16, int8=int8)
     check_precision(profile, chosen_precision)
     checkpoint = options.load_model(model)
     chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
@@ -80,8 +83,10 @@ def ort(
         }
         options.print_plan(plan, as_json)
         return
-    if chosen_precision == "fp32":
-        manifest = export_bundle(model, profile.id, output, rungs=rungs, force=force)
+    if chosen_precision != "int8":
+        manifest = export_bundle(
+            model, profile.id, output, rungs=rungs, precision=chosen_precision, force=force
+        )
         options.print_result(output, manifest, started, as_json)
         return
     wanted = Int8Options(
@@ -92,26 +97,43 @@ def ort(
 
 
 def export_bundle(
-    model: str, target: str, output: Path, *, rungs: str | None = None, force: bool = False
+    model: str,
+    target: str,
+    output: Path,
+    *,
+    rungs: str | None = None,
+    precision: str = "fp32",
+    force: bool = False,
 ) -> Manifest:
-    """Export a bundle in FP32 behind a progress bar; raises what `write_ort_bundle` does."""
+    """Export a bundle in floating point behind a progress bar; raises as `write_ort_bundle`."""
     checkpoint = options.load_model(model)
     chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
     from sam2lite.exporter.bundle_writer import ExportJob, write_ort_bundle
+    from sam2lite.exporter.fp16_storage import Fp16Storage
+    from sam2lite.exporter.lowering import Float32
 
+    lowering = {"fp32": Float32, "fp16": Fp16Storage}[precision]()
     steps = len(ExportJob.plan(checkpoint, chosen).keys) + 1
     with options.reported_steps("export", steps) as report:
         return write_ort_bundle(
-            checkpoint, get_target(target), output, rungs=chosen, force=force, report=report
+            checkpoint,
+            get_target(target),
+            output,
+            rungs=chosen,
+            lowering=lowering,
+            force=force,
+            report=report,
         )
 
 
-def _precision(name: str | None, int8: bool) -> str:
-    """Return the precision that `--precision` and the short form ask for.
+def _precision(name: str | None, **short: bool) -> str:
+    """Return the precision that `--precision` or one of the short forms asks for.
 
     Raises:
         ArgumentError: they contradict each other.
     """
-    if int8 and name not in (None, "int8"):
-        raise ArgumentError(f"--int8 contradicts --precision {name}; give one of them")
-    return "int8" if int8 else name or "fp32"
+    asked = [name] if name else []
+    asked += [precision for precision, given in short.items() if given]
+    if len(set(asked)) > 1:
+        raise ArgumentError(f"{' and '.join(asked)} are asked for; choose one precision")
+    return asked[0] if asked else "fp32"

@@ -11,13 +11,13 @@ from sam2lite.errors import VerificationError
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, run_onnx
 from sam2lite.exporter.trace import example_inputs
-from sam2lite.exporter.weights import THRESHOLD_BYTES
 
 if TYPE_CHECKING:
     import onnx
 
     from sam2lite.contracts.tensors import GraphSpec
 
+LEAST_BYTES = 4096  # smaller tensors are not worth a Cast
 LARGEST = float(np.finfo(np.float16).max)
 LEAST_SQNR_DB = 40.0  # of every output; 11 bits of mantissa alone give some 66 dB
 
@@ -30,12 +30,19 @@ def store_in_fp16(model: onnx.ModelProto) -> int:
     """
     from onnx import TensorProto, helper, numpy_helper
 
+    # Scales are read by name when a runtime fuses Q/DQ into INT8 kernels; they stay as they are.
+    scales = {
+        name
+        for node in model.graph.node
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear")
+        for name in node.input
+    }
     casts = []
     for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT:
+        if tensor.data_type != TensorProto.FLOAT or tensor.name in scales:
             continue
         values = numpy_helper.to_array(tensor)
-        if values.nbytes < THRESHOLD_BYTES or np.abs(values).max() > LARGEST:
+        if values.nbytes < LEAST_BYTES or np.abs(values).max() > LARGEST:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.fp16"))

@@ -10,6 +10,7 @@ from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.exporter.fp16_storage import store_in_fp16
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, run_onnx
 from sam2lite.targets.profile import QdqStyle
@@ -70,6 +71,8 @@ class Int8:
             if key.startswith(f"{graph}.")
         }
         rendered = render(model, layers, spans, self._style)
+        store_in_fp16(rendered)  # what is left: position tables, and the layers kept in float
+        del rendered.graph.value_info[:]  # shapes of the float graph's tensors
         return Lowered(rendered, "int8", self._report(model, rendered, graph, rung))
 
     def _report(

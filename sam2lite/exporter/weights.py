@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "weights.bin"
 
-# Smaller tensors stay in the graph: shapes must, and the rest would cost more than it saves.
-THRESHOLD_BYTES = 1024
+# Smaller tensors stay in the graph: shapes must, and the rest would cost more than it saves. The
+# scales of INT8 weights, a number a channel, are above it: every rung has the same ones.
+THRESHOLD_BYTES = 256
 
 # onnxruntime maps the file into memory; ONNX recommends offsets at multiples of the page size for
 # that. The padding is 1 % of the file of Tiny's six rungs.
@@ -131,7 +132,8 @@ class WeightStore:
         header = f"{tensor.data_type} {list(tensor.dims)} ".encode()
         digest = hashlib.sha256(header + tensor.raw_data).digest()
         if digest not in self._offset_by_digest:
-            self._file.write(bytes(-self._file.tell() % ALIGNMENT_BYTES))
+            alignment = ALIGNMENT_BYTES if len(tensor.raw_data) >= ALIGNMENT_BYTES else 64
+            self._file.write(bytes(-self._file.tell() % alignment))
             self._offset_by_digest[digest] = self._file.tell()
             self._file.write(tensor.raw_data)
             self._stored_bytes += len(tensor.raw_data)

@@ -37,16 +37,15 @@ _FP32 = Precision(
 _FP16_STORAGE = Precision(
     "fp16",
     in_silicon=False,
-    served=False,
-    note="FP16 is storage only: ONNX Runtime's CPU provider casts it to FP32 and back around most "
-    "operators, which is slower than FP32",
+    served=True,
+    note="FP16 is storage only: weights take half the space and are computed with in FP32, because "
+    "ONNX Runtime's CPU provider casts FP16 to FP32 and back around most operators",
     source="microsoft/onnxruntime issues 11831 and 16778",
-    instead="fp32",
 )
 _FP16_PI_5 = _FP16_STORAGE._replace(
     in_silicon=True,
-    note="the cores have FP16 arithmetic, but ONNX Runtime casts most operators to FP32 and back: "
-    "one user measured FP16 at a quarter of the speed of FP32 on this board",
+    note="FP16 is storage only: the cores have FP16 arithmetic, but ONNX Runtime casts most "
+    "operators to FP32 and back, and one user measured a quarter of the speed of FP32",
     source="microsoft/onnxruntime issue 25824",
 )
 _INT8_VNNI = Precision(

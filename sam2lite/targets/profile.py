@@ -9,7 +9,7 @@ class Precision(NamedTuple):
     Attributes:
         name: `fp32`, `fp16` or `int8`, as in `--precision`.
         in_silicon: whether every chip of the target has arithmetic for it.
-        served: whether the backend computes in it; what is not served is refused at export.
+        served: whether bundles can be made in it; what is not served is refused at export.
         note: what to expect, or why it is refused.
         source: where `note` comes from.
         instead: the nearest precision that is served, where this one is not.

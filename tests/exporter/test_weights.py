@@ -51,16 +51,16 @@ def test_equal_tensors_are_stored_once(tmp_path):
 
 def test_tensors_start_at_pages_and_small_ones_stay(tmp_path):
     model = holder(
-        first=np.zeros(THRESHOLD_BYTES, np.int8),
-        second=np.ones(THRESHOLD_BYTES, np.int8),
+        first=np.zeros(ALIGNMENT_BYTES, np.int8),
+        second=np.ones(ALIGNMENT_BYTES, np.int8),
         small=np.zeros(THRESHOLD_BYTES - 1, np.int8),
     )
     with WeightStore(tmp_path) as store:
         store.externalise(model)
     first, second, small = model.graph.initializer
-    assert location(first) == {"location": WEIGHTS_FILE, "offset": "0", "length": "1024"}
+    assert location(first) == {"location": WEIGHTS_FILE, "offset": "0", "length": "4096"}
     assert location(second)["offset"] == str(ALIGNMENT_BYTES)
-    assert small.data_location == TensorProto.DEFAULT and len(small.raw_data) == 1023
+    assert small.data_location == TensorProto.DEFAULT and len(small.raw_data) == THRESHOLD_BYTES - 1
 
 
 def test_tensors_that_are_not_raw_bytes_are_stored_too(tmp_path):

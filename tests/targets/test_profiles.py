@@ -43,21 +43,27 @@ def test_profile_survives_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_fp16_is_refused_with_what_works_instead(name: str) -> None:
-    profile = get_target(name)
+def test_fp16_is_said_to_be_storage_only(name: str) -> None:
+    assert "storage only" in check_precision(get_target(name), "fp16").note
+
+
+def test_what_is_not_served_is_refused_with_what_works_instead() -> None:
+    profile = get_target("arm64")
+    refused = profile.precisions[1]._replace(
+        served=False, note="it has no such units", instead="fp32"
+    )
+    lacking = profile._replace(precisions=(profile.precisions[0], refused))
     with pytest.raises(ArgumentError) as caught:
-        check_precision(profile, "fp16")
-    assert name in str(caught.value)
-    assert "casts" in str(caught.value)
+        check_precision(lacking, "fp16")
+    assert "arm64" in str(caught.value)
+    assert "it has no such units" in str(caught.value)
     assert "--precision fp32" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", IDS)
 def test_refused_precisions_point_at_one_that_is_served(name: str) -> None:
     profile = get_target(name)
-    refused = [entry for entry in profile.precisions if not entry.served]
-    assert refused
-    for entry in refused:
+    for entry in (entry for entry in profile.precisions if not entry.served):
         assert entry.instead is not None
         assert check_precision(profile, entry.instead).served
 
