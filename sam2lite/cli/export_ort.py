@@ -110,9 +110,9 @@ def export_bundle(
     chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
     from sam2lite.exporter.bundle_writer import ExportJob, write_ort_bundle
     from sam2lite.exporter.fp16_storage import Fp16Storage
-    from sam2lite.exporter.lowering import Float32
+    from sam2lite.exporter.lowering import Float32, Lowering
 
-    lowering = {"fp32": Float32, "fp16": Fp16Storage}[precision]()
+    lowering: Lowering = Fp16Storage() if precision == "fp16" else Float32()
     steps = len(ExportJob.plan(checkpoint, chosen).keys) + 1
     with options.reported_steps("export", steps) as report:
         return write_ort_bundle(
