@@ -84,10 +84,11 @@ def _print(results: "list[Sensitivity]") -> None:
 def _draw(path: Path, layers: "list[Sensitivity]", rung: int) -> None:
     import cv2
 
-    from sam2lite.exporter.sensitivity_plot import plot_sqnr
+    from sam2lite.evaluation.bars import Bar, plot_bars
 
+    bars = [Bar(found.name, found.sqnr_db, found.name.partition(".")[0]) for found in layers]
     title = f"One layer in INT8, the rest in float: SQNR of the worst output at {rung} px"
-    _, data = cv2.imencode(".png", plot_sqnr(layers, title))
+    _, data = cv2.imencode(".png", plot_bars(bars, title, "dB"))
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:

@@ -1,0 +1,234 @@
+"""One network through every CPU engine: milliseconds of a frame, whole and by graph.
+
+Every engine and thread count is a process of its own; the parent lets them run frames in turn, so
+that what else the machine does hits all alike. Inputs are recorded from the frame loop with a full
+memory. Engines that are not installed are left out, and said so: pip install openvino nncf.
+
+    .venv/bin/python benchmarks/cpu_int8.py [--quick] [--model NAME|PATH]
+
+Writes cpu_int8.json, .md and .png under benchmarks/results/; --quick prints a table only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+from cpu_int8_worker import ENGINES
+from figures import RESULTS, table
+
+from sam2lite.benchmarks.machine_facts import describe_machine, load_average
+from sam2lite.calibration.calibrate import Settings, calibrate
+from sam2lite.calibration.recorder import Recording
+from sam2lite.cli.export_int8 import export_int8
+from sam2lite.cli.quantize_options import recordings
+from sam2lite.contracts.graphs import GRAPHS, graph_key
+from sam2lite.evaluation.bars import Bar, plot_bars
+from sam2lite.exporter.bundle_writer import write_ort_bundle
+from sam2lite.exporter.trace import trace
+from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.targets.registry import host_target
+
+WORKER = Path(__file__).with_name("cpu_int8_worker.py")
+THREADS = (1, 2)
+NEEDS = {"OpenVINO FP32": "openvino", "OpenVINO BF16": "openvino"}
+NEEDS |= {name: "nncf" for name in ENGINES if "NNCF" in name}
+BASE, FLOAT = "PyTorch eager", "ORT FP32, ours"
+
+
+class Worker:
+    """A process that runs frames when asked to."""
+
+    def __init__(self, engine: str, folder: Path, threads: int) -> None:
+        self.engine, self.threads = engine, threads
+        command = [sys.executable, str(WORKER), engine, str(folder), str(threads)]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.frames_ms: dict[str, list[float]] = {}
+
+    def wait(self) -> bool:
+        """Return whether the engine has loaded."""
+        assert self._process.stdout
+        return bool(self._process.stdout.readline())
+
+    def run(self, frames: int) -> None:
+        """Run frames and keep their times."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({"frames": frames}) + "\n")
+        self._process.stdin.flush()
+        for graph, times in json.loads(self._process.stdout.readline()).items():
+            self.frames_ms.setdefault(graph, []).extend(times)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+
+
+def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> dict[int, Path]:
+    """Write what the engines load: a folder for each rung."""
+    target = host_target()
+    settings = Settings()
+    recording = calibrate(loaded, loaded.config.rungs, settings, recordings()).recording
+    write_ort_bundle(loaded, target, folder / "fp32", rungs=rungs)
+    export_int8(loaded, target, folder / "int8", loaded.config.rungs)
+    folders = {}
+    for rung in rungs:
+        own = folders[rung] = folder / str(rung)
+        (own / "inputs").mkdir(parents=True)
+        (own / "exported").mkdir()
+        (own / "model.txt").write_text(name)
+        for graph in GRAPHS:
+            key = graph_key(graph.name, rung)
+            spec = graph.bind(loaded.config.dims(rung))
+            *_, (_, tensors) = recording.calls(graph.name, rung)
+            arrays = {n: x.numpy() for n, x in zip(spec.input_names, tensors, strict=True)}
+            np.savez(own / "inputs" / f"{graph.name}.npz", **arrays)
+            traced = trace(getattr(loaded.model.fused(), graph.name), spec, target.opset)
+            onnx.save(traced, own / "exported" / f"{graph.name}.onnx")
+            for precision in ("fp32", "int8"):
+                graphs = own / precision / "graphs"
+                graphs.mkdir(parents=True, exist_ok=True)
+                for file in (f"{key}.onnx", "weights.bin"):
+                    if not (graphs / file).exists():
+                        (graphs / file).symlink_to(folder / precision / "graphs" / file)
+        if find_spec("nncf"):
+            quantize_with_nncf(own, recording, rung)
+    return folders
+
+
+def quantize_with_nncf(folder: Path, recording: Recording, rung: int) -> None:
+    """Quantize the FP32 graphs with NNCF's defaults on the recorded calls."""
+    import nncf
+    import openvino as ov
+
+    (folder / "nncf").mkdir()
+    for graph in GRAPHS:
+        calls = [
+            {name: x.numpy() for name, x in zip(graph.input_names, tensors, strict=True)}
+            for _, tensors in recording.calls(graph.name, rung)
+        ]
+        path = next((folder / "fp32" / "graphs").glob(f"{graph.name}*.onnx"))
+        model = ov.Core().read_model(str(path))
+        if graph.name != "memory_select":  # ranking stays in float, as in ours
+            model = nncf.quantize(model, nncf.Dataset(calls), subset_size=len(calls))
+        ov.save_model(model, str(folder / "nncf" / f"{graph.name}.xml"), compress_to_fp16=False)
+
+
+def measure(folder: Path, engines: list[str], rounds: int, frames: int) -> list[dict[str, Any]]:
+    """Run all engines at all thread counts in turn; return a row for each."""
+    rows = []
+    for threads in THREADS:
+        with ExitStack() as stack:
+            workers = []
+            for engine in engines:
+                worker = Worker(engine, folder, threads)
+                stack.callback(worker.close)
+                if worker.wait():
+                    workers.append(worker)
+                else:
+                    print(f"{engine} does not load", file=sys.stderr)
+            for _ in range(rounds):
+                for worker in workers:
+                    worker.run(frames)
+            rows += [row(worker) for worker in workers]
+    return rows
+
+
+def row(worker: Worker) -> dict[str, Any]:
+    """Return medians and quartiles of one worker."""
+    totals = [sum(frame) for frame in zip(*worker.frames_ms.values(), strict=True)]
+    low, median, high = statistics.quantiles(totals, n=4)
+    return {
+        "engine": worker.engine,
+        "threads": worker.threads,
+        "frame_ms": round(median, 2),
+        "quartiles_ms": [round(low, 2), round(high, 2)],
+        "graph_ms": {
+            graph: round(statistics.median(times), 3) for graph, times in worker.frames_ms.items()
+        },
+    }
+
+
+def markdown(result: dict[str, Any]) -> str:
+    """Return a table for each rung."""
+    parts = []
+    for rung, rows in result["rungs"].items():
+        lines: list[list[object]] = []
+        for threads in THREADS:
+            own = {r["engine"]: r for r in rows if r["threads"] == threads}
+            for engine, found in own.items():
+                low, high = found["quartiles_ms"]
+                ratios = [
+                    f"{own[base]['frame_ms'] / found['frame_ms']:.2f}x" if base in own else ""
+                    for base in (BASE, FLOAT)
+                ]
+                graphs = [f"{ms:.2f}" for ms in found["graph_ms"].values()]
+                cells = [engine, threads, f"{found['frame_ms']:.1f}", f"{low:.1f}..{high:.1f}"]
+                lines.append([*cells, *ratios, *graphs])
+        header = ["engine", "threads", "frame, ms", "quartiles", "of eager", "of ORT FP32"]
+        header += [graph.name.replace("_", " ") for graph in GRAPHS]
+        parts += [f"{rung} px", table(header, lines)]
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Prepare, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the largest rung, few frames")
+    parser.add_argument("--model", default="tiny")
+    args = parser.parse_args()
+    loaded = resolve_model(args.model)
+    rungs = [loaded.config.rungs[-1]] if args.quick else list(loaded.config.rungs)
+    engines = [name for name in ENGINES if find_spec(NEEDS.get(name, "torch"))]
+    if args.quick:
+        engines.remove("torch.compile")
+    missing = sorted({NEEDS[name] for name in set(ENGINES) - set(engines) if name in NEEDS})
+    if missing:
+        print(f"left out, for want of {', '.join(missing)}: OpenVINO", file=sys.stderr)
+    rounds, frames = (4, 8) if args.quick else (10, 12)
+    before = load_average()
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = prepare(loaded, args.model, rungs, Path(temporary))
+        found = {rung: measure(path, engines, rounds, frames) for rung, path in folders.items()}
+    result = {
+        "machine": {**describe_machine(), "load_average": [before, load_average()]},
+        "model": args.model,
+        "rounds": rounds,
+        "frames": rounds * frames,
+        "missing": missing,
+        "rungs": {str(rung): rows for rung, rows in found.items()},
+    }
+    text = markdown(result)
+    print(text)
+    if args.quick:
+        return
+    (RESULTS / "cpu_int8.json").write_text(json.dumps(result, indent=1) + "\n")
+    (RESULTS / "cpu_int8.md").write_text(text + "\n")
+    bars = [
+        Bar(f"{r['engine']}, {r['threads']} thread(s)", r["frame_ms"], str(r["threads"]))
+        for r in found[rungs[-1]]
+    ]
+    title = f"Whole frame at {rungs[-1]} px, {describe_machine()['model']}"
+    cv2.imwrite(str(RESULTS / "cpu_int8.png"), plot_bars(bars, title, "ms"))
+
+
+if __name__ == "__main__":
+    main()
