@@ -1,8 +1,8 @@
 """One engine in a process of its own, for cpu_int8.py: loads, then runs frames when told to.
 
 Reads one line of JSON from standard input for each request and answers with one line:
-{"frames": 20} gives {"graph": [ms, ...], ...}. Thread pools belong to a process, so every engine and
-thread count has its own.
+{"frames": 20} gives {"graph": [ms, ...], ...}. Thread pools belong to a process, so every engine
+and thread count has its own.
 """
 
 from __future__ import annotations
