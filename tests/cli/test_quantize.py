@@ -1,0 +1,108 @@
+"""`calibrate`, `sensitivity` and `sam2lite-export ort --int8`, on a small network."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from sam2lite.calibration.ranges import load_ranges
+from sam2lite.cli.export import app as export_app
+from sam2lite.cli.main import app
+from sam2lite.errors import ArgumentError, CalibrationError, OutputError, UnknownNameError
+from sam2lite.models.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.network import build
+from sam2lite.runtimes.bundle import open_bundle
+from tests.conftest import MINI
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("model") / "mini"
+    save_checkpoint(build(MINI, 3), folder)
+    return str(folder)
+
+
+def quick(model: str) -> list[str]:
+    return ["--model", model, "--calib-frames", "8"]
+
+
+def test_calibrate_writes_ranges_for_all_its_rungs(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "ranges.json"
+    arguments = ["calibrate", *quick(model), "--rungs", "240,288", "-o", str(path)]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "ranges by mse over 8 frames of generated clips at 240, 288 px" in result.stdout
+    assert load_ranges(path).provenance.rungs == (240, 288)
+    again = runner.invoke(app, arguments)
+    assert isinstance(again.exception, OutputError)
+    assert runner.invoke(app, [*arguments, "--force", "--json"]).exit_code == 0
+
+
+def test_sensitivity_lists_graphs_and_layers(model: str, tmp_path: Path) -> None:
+    plot = tmp_path / "layers.png"
+    arguments = ["sensitivity", *quick(model), "--rung", "240", "--plot", str(plot), "--json"]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    found = {row["name"]: row for row in json.loads(result.stdout)}
+    assert 0.0 <= found["image_encoder"]["clip_iou"] <= 1.0
+    assert found["image_encoder.stem.1"]["clip_iou"] is None
+    assert found["image_encoder.stem.1"]["sqnr_db"] > found["image_encoder"]["sqnr_db"]
+    assert cv2.imread(str(plot)) is not None
+
+
+def test_int8_export_says_what_it_cost(model: str, tmp_path: Path) -> None:
+    ranges, out = tmp_path / "ranges.json", tmp_path / "b"
+    runner.invoke(app, ["calibrate", *quick(model), "--rungs", "240", "-o", str(ranges)])
+    arguments = ["ort", "--int8", *quick(model), "--rungs", "240", "--ranges", str(ranges)]
+    arguments += ["--keep-float", "*.iou.*", "--accept-drop", "-o", str(out)]
+    result = runner.invoke(export_app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "INT8 against FP32 on 8 clips at 240 px: J&F" in result.stderr
+    assert "mask_decoder.iou.last: --keep-float *.iou.*" in result.stderr
+    manifest = open_bundle(str(out)).manifest
+    assert manifest.precision == "int8"
+    assert set(manifest.verification["accuracy"]) >= {"before", "after", "drop"}
+
+
+def test_fp16_halves_the_weights(model: str, tmp_path: Path) -> None:
+    for precision in ("fp32", "fp16"):
+        arguments = ["ort", "--model", model, "--rungs", "240", "--precision", precision]
+        result = runner.invoke(export_app, [*arguments, "-o", str(tmp_path / precision)])
+        assert result.exit_code == 0, result.output
+    wide, half = (
+        open_bundle(str(tmp_path / name)).manifest.files["graphs/weights.bin"].bytes
+        for name in ("fp32", "fp16")
+    )
+    assert half < 0.75 * wide
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--int8", "--fp16"], ArgumentError, "fp16 and int8 are asked for"),
+        (["--int8", "--precision", "fp32"], ArgumentError, "fp32 and int8 are asked for"),
+        (["--precision", "int4"], UnknownNameError, "unknown precision 'int4'"),
+        (["--int8", "--observer", "median"], UnknownNameError, "unknown observer 'median'"),
+        (["--int8", "--ranges", "none.json"], CalibrationError, "cannot read none.json"),
+        (["--int8", "--keep-float", "head*"], UnknownNameError, "unknown layer"),
+        (["--int8", "--calib-frames", "0"], ArgumentError, "choose 1 or more"),
+    ],
+)
+def test_bad_requests_are_refused(
+    arguments: list[str], error: type[Exception], message: str, model: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "b"
+    common = ["ort", *quick(model), "--rungs", "240", "-o", str(out)]
+    result = runner.invoke(export_app, [*common, *arguments])
+    assert isinstance(result.exception, error)
+    assert message in str(result.exception)
+    assert not out.exists()
