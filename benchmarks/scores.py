@@ -2,8 +2,8 @@
 
 Runs `sam2lite eval` on eval-v1 with every prompt, and with a click at every rung, and `sam2lite
 budget`; keeps the JSON under benchmarks/results/, and fills the marked blocks of README.md,
-docs/training.md, ADR 0006 and the model card. With --keep it only fills the blocks from recorded
-results.
+docs/training.md, ADRs 0006 and 0007 and the model card. With --keep it only fills the blocks from
+recorded results.
 
     .venv/bin/python benchmarks/scores.py
 """
@@ -135,7 +135,7 @@ def main() -> None:
         fill(ROOT / path, "scores", block)
     if (RESULTS / "ablation.json").exists():  # copied from the study's results.json
         fill(ROOT / "docs/training.md", "ablations", markdown(load("ablation")))
-    fill(ROOT / "docs/training.md", "pruning", pruning_table())
+    fill(ROOT / "docs/adr/0007-pruning-policy.md", "table: pruning", pruning_table())
     fill(ROOT / "docs/adr/0006-last-mask.md", "table: last_mask", last_mask_table())
 
 
