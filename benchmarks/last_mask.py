@@ -15,7 +15,9 @@ import json
 import torch
 
 from sam2lite.models.checkpoint import resolve_model
-from sam2lite.training.validation import CLIPS, SHAPE, UNAIDED, validate, validation_batches
+from sam2lite.training.validation import SHAPE, UNAIDED, validate, validation_batches
+
+CLIPS = 40
 
 
 def main() -> None:
@@ -24,7 +26,7 @@ def main() -> None:
     parser.add_argument("--model", default="tiny")
     model = resolve_model(parser.parse_args().model).model
     torch.set_num_threads(1)
-    batches = validation_batches()
+    batches = validation_batches(CLIPS)
     rows = {}
     for name, share in (("memory alone", 0.0), ("last mask and memory", 1.0)):
         score = validate(model, batches, dataclasses.replace(UNAIDED, previous_mask=share))

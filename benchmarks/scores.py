@@ -1,8 +1,9 @@
 """Score the weights that come with the package, and write it where it is quoted: `make scores`.
 
-Runs `sam2lite eval` on eval-v1 with every prompt, and with a click at every rung, keeps the JSON
-under benchmarks/results/, and fills the marked blocks of README.md, docs/training.md and the model
-card. With --keep it only fills the blocks from recorded results.
+Runs `sam2lite eval` on eval-v1 with every prompt, and with a click at every rung, and `sam2lite
+budget`; keeps the JSON under benchmarks/results/, and fills the marked blocks of README.md,
+docs/training.md, ADRs 0006 and 0007 and the model card. With --keep it only fills the blocks from
+recorded results.
 
     .venv/bin/python benchmarks/scores.py
 """
@@ -40,6 +41,7 @@ def measure() -> None:
         arguments = ["--model", "tiny", "--prompt", prompt, "--json", *more]
         capture(f"scores_{prompt}", "sam2lite", "eval", *arguments)
     capture("last_mask", "python", str(ROOT / "benchmarks" / "last_mask.py"))
+    capture("pruning", "sam2lite", "budget", "--rung", "240", "--clips", "12", "--json")
 
 
 def last_mask_table() -> str:
@@ -55,6 +57,32 @@ def last_mask_table() -> str:
             table(["", "clicked frame", "tracked frames", "last 4 of them"], rows),
             paragraph(
                 f"""{result["clips"]} clips of {result["frames"]} frames, {result["side"]} px."""
+            ),
+        ]
+    )
+
+
+def pruning_table() -> str:
+    """Return what each policy keeps at each budget."""
+    result = load("pruning")
+    rows = [
+        [
+            row["policy"],
+            row["budget"],
+            f"{row['jf']:.1f} ± {row['jf_stderr']:.1f}",
+            f"{row['hidden_jf']:.1f} ± {row['hidden_jf_stderr']:.1f}",
+            f"{row['returned_jf']:.1f}",
+        ]
+        for row in result["rows"]
+    ]
+    return "\n\n".join(
+        [
+            table(["policy", "tokens", "J&F", "hiding, J&F", "after its return, J&F"], rows),
+            paragraph(
+                f"""{result["clips"]} clips of {result["frames"]} frames of either kind,
+                {result["rung"]} px, no window, the first mask given. In the second kind one object
+                is out of sight for 8 frames or more and comes back. ± is the standard error over
+                clips."""
             ),
         ]
     )
@@ -107,6 +135,7 @@ def main() -> None:
         fill(ROOT / path, "scores", block)
     if (RESULTS / "ablation.json").exists():  # copied from the study's results.json
         fill(ROOT / "docs/training.md", "ablations", markdown(load("ablation")))
+    fill(ROOT / "docs/adr/0007-pruning-policy.md", "table: pruning", pruning_table())
     fill(ROOT / "docs/adr/0006-last-mask.md", "table: last_mask", last_mask_table())
 
 

@@ -11,9 +11,9 @@ import typer
 from sam2lite.cli.eval_tables import print_tables
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
-from sam2lite.contracts.loop import WINDOW_MAX
+from sam2lite.contracts.loop import PRUNING_POLICY, WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.runtimes.pruning import LEARNED, POLICIES, Pruning
+from sam2lite.runtimes.pruning import POLICIES, Pruning
 from sam2lite.staging import staged_folder
 from sam2lite.targets.machine import allowed_cpus
 
@@ -57,7 +57,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     ] = None,
     policy: Annotated[
         str, typer.Option(help=f"Of memory pruning: {', '.join(POLICIES)}.")
-    ] = LEARNED,
+    ] = PRUNING_POLICY,
     tokens: Annotated[
         int | None,
         typer.Option(metavar="N", help="Memory budget of an object.", show_default="the network's"),

@@ -36,6 +36,8 @@ AGE_HORIZON_FRAMES = 255  # where the normalised age reaches 1
 WINDOW_MIN = 2  # stored frames that the decoder may see, beside the anchors
 WINDOW_MAX = 8
 
+PRUNING_POLICY = "anchor-fifo"  # unless another is chosen: docs/adr/0007-pruning-policy.md
+
 MAX_OBJECTS = 16
 
 RUNGS = (240, 288, 336, 384, 432, 480)  # 0.5x to 1.0x of 480 in steps of 0.1

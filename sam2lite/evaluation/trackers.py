@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.contracts.loop import WINDOW_MAX
+from sam2lite.contracts.loop import PRUNING_POLICY, WINDOW_MAX
 from sam2lite.errors import UnknownNameError
 from sam2lite.evaluation.metrics import Mask
 from sam2lite.runtimes.bundle import Bundle
@@ -28,7 +28,7 @@ Masks = dict[int, Mask]
 class Memory(NamedTuple):
     """How a tracker prunes its memory; see `VideoSegmenter` for the meaning and the errors."""
 
-    policy: str = "learned"
+    policy: str = PRUNING_POLICY
     budget: int | None = None
     window: int | None = WINDOW_MAX
 

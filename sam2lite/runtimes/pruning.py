@@ -10,7 +10,7 @@ from typing import Callable, Dict, Optional
 
 import numpy as np
 
-from sam2lite.contracts.loop import TOKENS_PER_FRAME, WINDOW_MAX, WINDOW_MIN
+from sam2lite.contracts.loop import PRUNING_POLICY, TOKENS_PER_FRAME, WINDOW_MAX, WINDOW_MIN
 from sam2lite.errors import ArgumentError, UnknownNameError
 
 LEARNED = "learned"
@@ -59,7 +59,7 @@ class Pruning:
     def __init__(
         self,
         slots: int,
-        policy: str = LEARNED,
+        policy: str = PRUNING_POLICY,
         budget: Optional[int] = None,
         window: Optional[int] = WINDOW_MAX,
     ) -> None:

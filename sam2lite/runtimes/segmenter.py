@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Type, Union
 
 import numpy as np
 
-from sam2lite.contracts.loop import MAX_OBJECTS, WINDOW_MAX
+from sam2lite.contracts.loop import MAX_OBJECTS, PRUNING_POLICY, WINDOW_MAX
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
@@ -14,7 +14,7 @@ from sam2lite.runtimes.memory_bank import MemoryBank
 from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.object_track import CurrentFrame, Decision, ObjectTrack
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.pruning import LEARNED, Pruning
+from sam2lite.runtimes.pruning import Pruning
 from sam2lite.runtimes.results import FrameResult, ObjectResult
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 
@@ -39,7 +39,7 @@ class VideoSegmenter:
         rung: Optional[int] = None,
         threads: Optional[int] = None,
         provider: Optional[str] = None,
-        policy: str = LEARNED,
+        policy: str = PRUNING_POLICY,
         budget: Optional[int] = None,
         window: Optional[int] = WINDOW_MAX,
     ) -> None:

@@ -45,7 +45,7 @@ CHECKPOINT_FOLDER = "checkpoint"
 SAVE_EVERY_S = 60.0
 VALIDATE_EVERY_S = 300.0
 LOG_EVERY_STEPS = 20
-_LOG_COLUMNS = ["step", "minutes", "phase", "lr", "frames_per_s", "loss", *WEIGHT_NAMES]
+_LOG_COLUMNS = ["step", "minutes", "phase", "lr", "frames_per_s", "waited", "loss", *WEIGHT_NAMES]
 _SCORE_COLUMNS = ["step", "minutes", "phase", *Score._fields]
 
 
@@ -197,7 +197,7 @@ class _Run:
             )
             self.step, self.elapsed_s = progress.step, progress.elapsed_s
         self.stop_asked = False
-        self.frames = 0  # since the last row of the log
+        self.frames, self.waited_s = 0, 0.0  # since the last row of the log
         self.before_s = self.saved_s = self.validated_s = self.logged_s = self.elapsed_s
         self.score: Score | None = None
 
@@ -217,7 +217,10 @@ class _Run:
             self.started_s = time.perf_counter()
             stop = False
             while not stop and self._progress(self.step) < 1.0:
-                stop = self._one_step(feed.next())
+                asked_s = time.perf_counter()
+                batch = feed.next()
+                self.waited_s += time.perf_counter() - asked_s
+                stop = self._one_step(batch)
             if self.rank == 0:
                 self._validate()
                 self._save()
@@ -304,14 +307,16 @@ class _Run:
             self._save()
         if not due and self.step % LOG_EVERY_STEPS:
             return
-        speed = self.frames / max(1e-9, self.elapsed_s - self.logged_s)
-        self.frames, self.logged_s = 0, self.elapsed_s
+        passed_s = max(1e-9, self.elapsed_s - self.logged_s)
+        speed, waited = self.frames / passed_s, self.waited_s / passed_s
+        self.frames, self.waited_s, self.logged_s = 0, 0.0, self.elapsed_s
         row = {
             "step": self.step,
             "minutes": f"{self.elapsed_s / 60.0:.3f}",
             "phase": moment.phase.name,
             "lr": f"{rate:.3g}",
             "frames_per_s": f"{speed:.1f}",
+            "waited": f"{waited:.4f}",  # share of the time, for the next batch
             "loss": f"{loss:.5f}",
             **{name: f"{float(term.detach()):.5f}" for name, term in terms.items()},
         }

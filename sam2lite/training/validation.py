@@ -33,9 +33,9 @@ class Score(NamedTuple):
     last: float
 
 
-def validation_batches() -> list[Batch]:
-    """Make the clips once; their seeds are those of no training step."""
-    return [make_batch((SEED, index), SHAPE, prompt_kind=CENTRE_CLICK) for index in range(CLIPS)]
+def validation_batches(clips: int = CLIPS) -> list[Batch]:
+    """Make so many clips; their seeds are those of no training step."""
+    return [make_batch((SEED, index), SHAPE, prompt_kind=CENTRE_CLICK) for index in range(clips)]
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2lite.contracts.loop import TOKENS_PER_FRAME, WINDOW_MAX
+from sam2lite.contracts.loop import PRUNING_POLICY, TOKENS_PER_FRAME, WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ POLICIES: dict[str, Callable[[Bank, Tensor, int], Tensor] | None] = {
 class Pruning(NamedTuple):
     """What a bank keeps: by which policy, how many tokens, of how many stored frames."""
 
-    policy: str = LEARNED
+    policy: str = PRUNING_POLICY
     budget: int | None = None  # tokens; the bank's own size if not given
     window: int | None = WINDOW_MAX  # None for no limit
 

@@ -16,10 +16,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sam2lite.contracts.graphs import MASK_DECODER
-from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS, WINDOW_MAX
+from sam2lite.contracts.loop import (
+    LABEL_PAD,
+    MASKED_BIAS,
+    PROMPT_SLOTS,
+    PRUNING_POLICY,
+    WINDOW_MAX,
+)
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.pruning import LEARNED, Pruning
+from sam2lite.models.sam2lite.pruning import Pruning
 from sam2lite.models.sam2lite.reference_bank import Bank
 
 Array = Tensor | np.ndarray
@@ -78,7 +84,7 @@ class ReferenceLoop:
         motion: Motion | None = None,
         *,
         window: int | None = WINDOW_MAX,
-        policy: str = LEARNED,
+        policy: str = PRUNING_POLICY,
         budget: int | None = None,
         differentiable: bool = False,
     ) -> None:
