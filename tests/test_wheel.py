@@ -66,6 +66,7 @@ def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) ->
     failed = json.loads(done.stdout)
     # Networks are classes of torch; without it their packages say how to get it.
     assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.models")
+    assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.calibration")
     assert "pip install 'sam2lite[train]'" in failed.pop("sam2lite.training")
     assert failed == {}
 

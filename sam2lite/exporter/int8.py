@@ -5,10 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.calibration.plan import PrecisionPlan
-from sam2lite.calibration.qdq import layers_of, render
-from sam2lite.calibration.ranges import ActivationRanges
-from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.graphs import GRAPHS
 from sam2lite.exporter.fp16_storage import store_in_fp16
 from sam2lite.exporter.lowering import Lowered
@@ -18,6 +14,9 @@ from sam2lite.targets.profile import QdqStyle
 if TYPE_CHECKING:
     import onnx
 
+    from sam2lite.calibration.plan import PrecisionPlan
+    from sam2lite.calibration.ranges import ActivationRanges
+    from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
 
 MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
@@ -60,6 +59,8 @@ class Int8:
 
     def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
         """See `Lowering`."""
+        from sam2lite.calibration.qdq import layers_of, render
+
         graph = spec.name
         paths = _below(graph, self.plan.int8)
         layers = layers_of(model, paths)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam2lite import __version__
-from sam2lite.calibration.plan import PrecisionPlan, first_plan
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.accuracy import Accuracy, AccuracyDrop, AccuracyTest
@@ -19,10 +18,10 @@ from sam2lite.exporter.bundle_writer import write_ort_bundle, write_trial_bundle
 from sam2lite.exporter.int8 import Int8
 from sam2lite.exporter.lowering import Float32, Lowering
 from sam2lite.exporter.precision_search import Outcome, search
-from sam2lite.models.sam2lite.quantizable import quantized_layers
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
+    from sam2lite.calibration.plan import PrecisionPlan
     from sam2lite.models.checkpoint import LoadedModel
     from sam2lite.targets.profile import TargetProfile
 
@@ -81,6 +80,9 @@ def write_int8_bundle(
         VerificationError: the accuracy is missed, with a quarter of the layers in float as well.
         OutputError, ExportError: as for `write_ort_bundle`.
     """
+    from sam2lite.calibration.plan import first_plan
+    from sam2lite.models.sam2lite.quantizable import quantized_layers
+
     ranges = calibration.ranges
     ranges.check_fits(checkpoint.sha256, rungs)
     plan = first_plan(list(quantized_layers(checkpoint.model)), ranges.spans, keep_float)
@@ -135,6 +137,7 @@ class _Trial:
     def ranked(self) -> list[str]:
         """Return the layers, the most sensitive first."""
         from sam2lite.exporter.sensitivity import layer_sqnr
+        from sam2lite.models.sam2lite.quantizable import quantized_layers
 
         spans = dict(self._calibration.ranges.spans)
         model = self._checkpoint.model
@@ -178,6 +181,8 @@ def _remember(memo: Path, outcome: Outcome) -> None:
 def _remembered(memo: Path) -> Outcome | None:
     if not memo.is_file():
         return None
+    from sam2lite.calibration.plan import PrecisionPlan
+
     data = json.loads(memo.read_text(encoding="utf-8"))
     drop = data["drop"]
     return Outcome(

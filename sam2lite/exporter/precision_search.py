@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sam2lite.calibration.plan import PrecisionPlan
 from sam2lite.exporter.accuracy import AccuracyDrop
+
+if TYPE_CHECKING:
+    from sam2lite.calibration.plan import PrecisionPlan
 
 # With more than this share of the layers in float a bundle is no INT8 bundle any more.
 MOST_FLOAT = 0.25

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam2lite.calibration.following import follow
-from sam2lite.calibration.footage import CalibrationClip
-from sam2lite.calibration.observers import Range
-from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.graphs import GRAPHS
 from sam2lite.exporter.parity import compare
-from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.training.quantization import SimulatedInt8
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from sam2lite.calibration.footage import CalibrationClip
+    from sam2lite.calibration.observers import Range
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.models.sam2lite.network import Sam2Lite
 
 MOST_CALLS = 6  # of a graph, spread over those recorded at the rung
 
@@ -111,6 +110,8 @@ def clip_iou(
 def _in_int8(
     model: Sam2Lite, ranges: Mapping[str, Range], paths: Collection[str]
 ) -> Iterator[None]:
+    from sam2lite.training.quantization import SimulatedInt8
+
     simulation = SimulatedInt8(model)
     simulation.load_ranges({path: ranges[f"{path}:input"] for path in paths})
     with simulation:
@@ -118,6 +119,8 @@ def _in_int8(
 
 
 def _masks(model: Sam2Lite, clip: CalibrationClip, rung: int) -> list[Tensor]:
+    from sam2lite.calibration.following import follow
+
     return [
         (output.logits_hw > 0.0) & output.present
         for outputs in follow(model, clip, [rung])
