@@ -22,6 +22,7 @@ from sam2lite.data.augment import Augmentation
 from sam2lite.data.clips import deepest_point, generate_clip, training_config
 from sam2lite.data.datasets import open_dataset
 from sam2lite.errors import ArgumentError, VideoError
+from sam2lite.evaluation.clip import MIN_AREA_SHARE
 from sam2lite.evaluation.first_prompts import PROMPTS
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.video_source import IMAGE_SUFFIXES, open_source
@@ -32,7 +33,6 @@ CLIP_FRAMES = 16
 OBJECTS = 2  # of a clip
 SEED_SPACE = 40_000  # of generated clips; neither training nor evaluation draws from it
 GENERATED_SIDE_PX = 320
-LEAST_AREA_SHARE = 0.003  # of the first frame; as in evaluation, smaller objects are not prompted
 LEAST_CONTRAST = 2.0  # grey levels of standard deviation, of some frame at least
 # A still picture becomes a clip by another crop in each frame.
 _CROPS = Augmentation(flip_probability=0.0, blur_probability=0.0)
@@ -209,7 +209,7 @@ def _labelled(
     rng: np.random.Generator,
 ) -> CalibrationClip:
     areas = np.bincount(labels_thw[0].ravel())
-    least = LEAST_AREA_SHARE * labels_thw[0].size
+    least = MIN_AREA_SHARE * labels_thw[0].size
     chosen = [int(key) for key in np.argsort(-areas) if key and areas[key] >= least][:OBJECTS]
     frames = [np.ascontiguousarray(frame[..., ::-1]) for frame in frames_rgb_thwc]
     if not chosen:

@@ -33,16 +33,20 @@ class Recording:
 
     def calls(self, graph: str, rung: int | None = None) -> Iterator[tuple[int, list[Tensor]]]:
         """Yield rung and inputs of every call of a graph, or of those at one rung, in order."""
-        side = "*" if rung is None else str(rung)
-        inputs = next(spec for spec in GRAPHS if spec.name == graph).input_names
-        for path in sorted(self.folder.glob(f"{graph}@{side}-*{_SUFFIX}")):
-            tensors = safetensors.torch.load_file(path)
-            found = int(path.stem.rpartition("@")[2].partition("-")[0])
-            yield found, [_restored(tensors[name]) for name in inputs]
+        for path in self._paths(graph, rung):
+            yield int(path.stem.rpartition("@")[2].partition("-")[0]), _inputs(path, graph)
+
+    def sample(self, graph: str, rung: int, most: int) -> list[list[Tensor]]:
+        """Return the inputs of about so many calls at one rung, spread over all of them."""
+        paths = self._paths(graph, rung)
+        return [_inputs(path, graph) for path in paths[:: max(1, len(paths) // most)]]
 
     def count(self, graph: str) -> int:
         """Return how many calls of a graph there are."""
-        return sum(1 for _ in self.folder.glob(f"{graph}@*{_SUFFIX}"))
+        return len(self._paths(graph, None))
+
+    def _paths(self, graph: str, rung: int | None) -> list[Path]:
+        return sorted(self.folder.glob(f"{graph}@{rung or '*'}-*{_SUFFIX}"))
 
 
 def record(
@@ -109,6 +113,12 @@ class _Writer:
 def _key(model_sha256: str, clips: Sequence[CalibrationClip], rungs: Sequence[int]) -> str:
     parts = f"{FORMAT} {model_sha256} {content_sha256(clips)} {sorted(rungs)}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def _inputs(path: Path, graph: str) -> list[Tensor]:
+    tensors = safetensors.torch.load_file(path)
+    names = next(spec for spec in GRAPHS if spec.name == graph).input_names
+    return [_restored(tensors[name]) for name in names]
 
 
 def _stored(tensor: Tensor) -> Tensor:

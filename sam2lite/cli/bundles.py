@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from sam2lite import __version__
-from sam2lite.cli.export_options import missing_packages
+from sam2lite.cli.export_options import load_model, missing_packages
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.cache import cache_dir
@@ -24,10 +24,10 @@ def bundle_or_default(path: Path | None) -> Bundle:
     """
     if path is not None:
         return open_bundle(str(path))
-    target = host_target().id
+    target = host_target()
     weights = SHIPPED[DEFAULT_MODEL] / "model.safetensors"
-    key = hashlib.sha256(f"{__version__}/{target}/fp32/".encode() + weights.read_bytes())
-    cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target}-{key.hexdigest()[:12]}"
+    key = hashlib.sha256(f"{__version__}/{target.id}/fp32/".encode() + weights.read_bytes())
+    cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target.id}-{key.hexdigest()[:12]}"
     try:
         return open_bundle(str(cached))
     except BundleError:
@@ -41,5 +41,5 @@ def bundle_or_default(path: Path | None) -> Bundle:
     typer.echo(f"making the default bundle once, in {cached}", err=True)
     from sam2lite.cli.export_ort import export_bundle
 
-    export_bundle(DEFAULT_MODEL, target, cached, force=True)
+    export_bundle(load_model(DEFAULT_MODEL), target, cached, force=True)
     return open_bundle(str(cached))

@@ -9,12 +9,14 @@ import typer
 
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import DEFAULT_MODEL
+from sam2lite.cli.export_options import load_model
 from sam2lite.cli.export_ort import export_bundle
 from sam2lite.cli.track import track_video
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.staging import staged_folder
+from sam2lite.targets.registry import host_target
 
 CLIP_SEED = 14
 FRAMES = 96
@@ -51,7 +53,7 @@ def demo(
         typer.echo(f"1/4 generating {FRAMES} frames of video")
         click = _write_clip(folder / "clip.mp4")
         typer.echo(f"2/4 exporting {DEFAULT_MODEL} for this machine and checking it")
-        export_bundle(DEFAULT_MODEL, "host", folder / "bundle")
+        export_bundle(load_model(DEFAULT_MODEL), host_target(), folder / "bundle")
         bundle = open_bundle(str(folder / "bundle"))
         share_threads(bundle, None)
         typer.echo(f"3/4 tracking the object at {click} within {budget_ms:g} ms a frame")

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,11 @@ from sam2lite.cli.export_int8 import Int8Options, export_int8
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.precision import check_precision
+from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
+
+if TYPE_CHECKING:
+    from sam2lite.models.checkpoint import LoadedModel
 
 
 def ort(
@@ -85,7 +89,7 @@ def ort(
         return
     if chosen_precision != "int8":
         manifest = export_bundle(
-            model, profile.id, output, rungs=rungs, precision=chosen_precision, force=force
+            checkpoint, profile, output, chosen, precision=chosen_precision, force=force
         )
         options.print_result(output, manifest, started, as_json)
         return
@@ -97,29 +101,28 @@ def ort(
 
 
 def export_bundle(
-    model: str,
-    target: str,
+    checkpoint: "LoadedModel",
+    target: TargetProfile,
     output: Path,
+    rungs: tuple[int, ...] | None = None,
     *,
-    rungs: str | None = None,
     precision: str = "fp32",
     force: bool = False,
 ) -> Manifest:
     """Export a bundle in floating point behind a progress bar; raises as `write_ort_bundle`."""
-    checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
     from sam2lite.exporter.bundle_writer import ExportJob, write_ort_bundle
     from sam2lite.exporter.fp16_storage import Fp16Storage
     from sam2lite.exporter.lowering import Float32, Lowering
 
     lowering: Lowering = Fp16Storage() if precision == "fp16" else Float32()
-    steps = len(ExportJob.plan(checkpoint, chosen).keys) + 1
+    rungs = rungs or checkpoint.config.rungs
+    steps = len(ExportJob.plan(checkpoint, rungs).keys) + 1
     with options.reported_steps("export", steps) as report:
         return write_ort_bundle(
             checkpoint,
-            get_target(target),
+            target,
             output,
-            rungs=chosen,
+            rungs=rungs,
             lowering=lowering,
             force=force,
             report=report,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,14 +67,9 @@ class AccuracyTest:
             clip.load() for clip in fresh_clips(clips, CLIP_SEED)
         ]
 
-    def score(self, bundle: Path, done: Callable[[], None] = lambda: None) -> Accuracy:
-        """Follow the objects of every clip; `done` is called after each clip."""
+    def score(self, bundle: Path) -> Accuracy:
+        """Follow the objects of every clip."""
         from sam2lite.evaluation import BundleTracker, evaluate
 
-        def reported() -> Any:
-            for clip in self._clips:
-                yield clip
-                done()
-
-        scores = evaluate(lambda: BundleTracker(str(bundle), self.rung), reported(), PROMPT)
+        scores = evaluate(lambda: BundleTracker(str(bundle), self.rung), self._clips, PROMPT)
         return Accuracy(scores.jf, scores.first_frame_j)

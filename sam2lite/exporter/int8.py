@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.contracts.graphs import GRAPHS
 from sam2lite.exporter.fp16_storage import store_in_fp16
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, run_onnx
@@ -74,18 +73,16 @@ class Int8:
         rendered = render(model, layers, spans, self._style)
         store_in_fp16(rendered)  # what is left: position tables, and the layers kept in float
         del rendered.graph.value_info[:]  # shapes of the float graph's tensors
-        return Lowered(rendered, "int8", self._report(model, rendered, graph, rung))
+        return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
 
     def _report(
-        self, model: onnx.ModelProto, rendered: onnx.ModelProto, graph: str, rung: int
+        self, model: onnx.ModelProto, rendered: onnx.ModelProto, spec: GraphSpec, rung: int
     ) -> dict[str, Any]:
         if self._recording is None:
             return {}
-        inputs = next(spec for spec in GRAPHS if spec.name == graph).input_names
-        calls = [tensors for _, tensors in self._recording.calls(graph, rung)]
         ratios: dict[str, list[float]] = {}
-        for tensors in calls[:: max(1, len(calls) // MOST_CALLS)]:
-            feeds = {name: x.numpy() for name, x in zip(inputs, tensors, strict=True)}
+        for tensors in self._recording.sample(spec.name, rung, MOST_CALLS):
+            feeds = {name: x.numpy() for name, x in zip(spec.input_names, tensors, strict=True)}
             expected, actual = run_onnx(model, feeds), run_onnx(rendered, feeds)
             for name in expected:
                 statistics = compare(actual[name], expected[name]).to_json()

@@ -70,8 +70,7 @@ def layer_sqnr(
             if all(path.startswith(f"{spec.name}.") for path in paths)
         }
         module = getattr(fused, spec.name)
-        calls = [inputs for _, inputs in recording.calls(spec.name, rung)] if own else []
-        calls = calls[:: max(1, len(calls) // MOST_CALLS)]
+        calls = recording.sample(spec.name, rung, MOST_CALLS) if own else []
         with torch.no_grad():
             expected = [module(*inputs) for inputs in calls]
             for name, paths in own.items():

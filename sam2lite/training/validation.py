@@ -33,9 +33,10 @@ class Score(NamedTuple):
     last: float
 
 
-def validation_batches(clips: int = CLIPS) -> list[Batch]:
-    """Make so many clips; their seeds are those of no training step."""
-    return [make_batch((SEED, index), SHAPE, prompt_kind=CENTRE_CLICK) for index in range(clips)]
+def validation_batches(clips: int | None = None) -> list[Batch]:
+    """Make so many clips, `CLIPS` if not given; their seeds are those of no training step."""
+    count = CLIPS if clips is None else clips
+    return [make_batch((SEED, index), SHAPE, prompt_kind=CENTRE_CLICK) for index in range(count)]
 
 
 @torch.no_grad()
