@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -108,7 +109,7 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
                 graphs.mkdir(parents=True, exist_ok=True)
                 for file in (f"{key}.onnx", "weights.bin"):
                     if not (graphs / file).exists():
-                        (graphs / file).symlink_to(folder / precision / "graphs" / file)
+                        shutil.copy(folder / precision / "graphs" / file, graphs)
         if find_spec("nncf"):
             quantize_with_nncf(own, recording, rung)
     return folders

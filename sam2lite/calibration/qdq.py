@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sam2lite.calibration.byte_image import join_bytes, take_bytes
 from sam2lite.calibration.observers import Range
 from sam2lite.errors import CalibrationError
 from sam2lite.targets.profile import QdqStyle
@@ -78,10 +79,14 @@ def render(
     copy.CopyFrom(model)
     if not layers:
         return copy
+    image = take_bytes(copy) if style.activation_dtype == "uint8" else None
     nodes = _quantized_nodes(copy, layers)
-    spans = {
+    spans = _tensor_ranges(copy, nodes, layers, ranges)
+    if image is not None:
+        spans[image.tensor] = image.span
+    limits = {
         name: (np.array(least, np.float32), np.array(greatest, np.float32))
-        for name, (least, greatest) in _tensor_ranges(copy, nodes, layers, ranges).items()
+        for name, (least, greatest) in spans.items()
     }
     types = {"uint8": QuantType.QUInt8, "int8": QuantType.QInt8}
     quantizer = QDQQuantizer(
@@ -90,7 +95,7 @@ def render(
         style.weight_bits == 7,
         types[style.weight_dtype],
         types[style.activation_dtype],
-        TensorsData(CalibrationMethod.MinMax, spans),
+        TensorsData(CalibrationMethod.MinMax, limits),
         sorted(nodes),
         [],
         _OPERATORS,
@@ -102,6 +107,8 @@ def render(
     )
     quantizer.quantize_model()
     rendered: onnx.ModelProto = quantizer.model.model
+    if image is not None:
+        join_bytes(rendered, image)
     return rendered
 
 

@@ -6,10 +6,12 @@ from onnx import TensorProto, helper, numpy_helper
 from sam2lite.contracts.graphs import GRAPHS
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ExportError, VerificationError
+from sam2lite.exporter.parity import run_onnx
 from sam2lite.exporter.passes import pipeline
 from sam2lite.exporter.passes.constants import constants
 from sam2lite.exporter.passes.names import names
 from sam2lite.exporter.passes.pipeline import PASSES, REGISTRY, run_passes
+from sam2lite.exporter.passes.rows import rows
 from sam2lite.exporter.passes.shapes import shapes
 from sam2lite.exporter.passes.simplify import simplify
 from sam2lite.exporter.passes.static import FORBIDDEN, static
@@ -69,6 +71,51 @@ def test_constants_become_initializers():
     model = constants(scaled())
     assert [node.op_type for node in model.graph.node] == ["Add", "Mul", "Add"]
     assert "one" in [item.name for item in model.graph.initializer]
+
+
+def token_graph():
+    """Tokens through a linear layer, ReLU, a sum with a table, and a transposition out."""
+    x = helper.make_tensor_value_info("x_bnc", TensorProto.FLOAT, [1, 5, 4])
+    y = helper.make_tensor_value_info("y_bcn", TensorProto.FLOAT, [1, 3, 5])
+    rng = np.random.default_rng(0)
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x_bnc", "weight"], ["product"], name="/fc/MatMul"),
+            helper.make_node("Add", ["bias", "product"], ["sum"], name="/fc/Add"),
+            helper.make_node("Relu", ["sum"], ["relu"], name="/Relu"),
+            helper.make_node("Add", ["relu", "table"], ["placed"], name="/Add"),
+            helper.make_node("Transpose", ["placed"], ["turned"], name="/T", perm=[0, 2, 1]),
+            helper.make_node("Neg", ["turned"], ["y_bcn"], name="/Neg"),
+        ],
+        "tokens",
+        [x],
+        [y],
+        [
+            tensor("weight", rng.normal(size=(4, 3))),
+            tensor("bias", rng.normal(size=3)),
+            tensor("table", rng.normal(size=(1, 5, 3))),
+        ],
+    )
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+
+
+def test_rows_writes_linear_layers_as_gemm_on_two_axes():
+    before, after = token_graph(), rows(token_graph())
+    assert [node.op_type for node in after.graph.node] == [
+        *("Reshape", "Gemm", "Relu", "Add", "Transpose"),
+        *("Reshape", "Neg"),  # Neg is none of those that it knows, and gets all its axes
+    ]
+    assert next(n.name for n in after.graph.node if n.op_type == "Gemm") == "/fc/MatMul"
+    x = {"x_bnc": np.random.default_rng(1).normal(size=(1, 5, 4)).astype(np.float32)}
+    expected, actual = run_onnx(before, x), run_onnx(after, x)
+    np.testing.assert_allclose(actual["y_bcn"], expected["y_bcn"], atol=1e-6)
+
+
+def test_rows_leaves_a_product_that_others_want_too():
+    model = token_graph()
+    model.graph.node[5].input[0] = "turned"
+    model.graph.node.insert(1, helper.make_node("Neg", ["product"], ["other"], name="/Other"))
+    assert "Gemm" not in [node.op_type for node in rows(model).graph.node]
 
 
 def test_simplify_folds_and_merges():
@@ -146,7 +193,8 @@ def test_passes_keep_values_and_the_tracers_names(fused, bound, name, opset):
     assert [report.name for report in reports] == list(REGISTRY)
     assert reports[-1].nodes == len(model.graph.node) < len(traced.graph.node)
     assert max(report.relative for report in reports) < 1e-6
-    assert {node.name for node in model.graph.node} <= {node.name for node in traced.graph.node}
+    own = {n.name for n in model.graph.node if not n.name.endswith((":rows", ":whole"))}
+    assert own <= {node.name for node in traced.graph.node}
     assert not [item.name for item in model.graph.initializer if "onnx::" in item.name]
 
 

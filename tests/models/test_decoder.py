@@ -10,7 +10,9 @@ from sam2lite.models.sam2lite.blocks import (
     attend,
     map_from_tokens,
     merge_heads,
+    patches,
     split_heads,
+    sub_pixel,
     tokens_from_map,
 )
 from sam2lite.models.sam2lite.network import Sam2Lite
@@ -147,3 +149,14 @@ def test_reshapings_undo_each_other() -> None:
     assert torch.equal(merge_heads(split_heads(x_bnc, 4)), x_bnc)
     assert torch.equal(tokens_from_map(map_from_tokens(x_bnc, 3, 4)), x_bnc)
     assert torch.equal(map_from_tokens(x_bnc, 3, 4)[0, :, 1, 2], x_bnc[0, 6])
+
+
+def test_sub_pixel_is_pixel_shuffle_with_the_quarters_first() -> None:
+    x_bchw = torch.randn(2, 12, 3, 5, generator=torch.Generator().manual_seed(6))
+    quarters_last = x_bchw.reshape(2, 4, 3, 3, 5).transpose(1, 2).reshape(2, 12, 3, 5)
+    assert torch.equal(sub_pixel(x_bchw), torch.nn.functional.pixel_shuffle(quarters_last, 2))
+
+
+def test_patches_are_pixel_unshuffle() -> None:
+    x_b1hw = torch.randn(2, 1, 8, 12, generator=torch.Generator().manual_seed(7))
+    assert torch.equal(patches(x_b1hw, 4), torch.nn.functional.pixel_unshuffle(x_b1hw, 4))

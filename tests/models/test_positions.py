@@ -16,24 +16,28 @@ def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def test_bilinear_samples_equal_grid_sample() -> None:
-    x_bchw = torch.randn(2, 3, 7, 11, generator=generator())
+def test_bilinear_samples_of_maps_equal_grid_sample() -> None:
+    maps = [torch.randn(2, c, side, side, generator=generator()) for c, side in ((3, 7), (5, 11))]
     xy_norm_bpc = torch.rand(2, 40, 2, generator=generator())
     xy_norm_bpc[:, :4] = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.5, 0.02]])
-    expected_bcp = F.grid_sample(
-        x_bchw,
-        2.0 * xy_norm_bpc[:, None] - 1.0,
-        mode="bilinear",
-        padding_mode="border",
-        align_corners=False,
-    )[:, :, 0]
-    samples_bpc = bilinear_samples(x_bchw, xy_norm_bpc)
-    torch.testing.assert_close(samples_bpc, expected_bcp.transpose(1, 2), atol=2e-6, rtol=0)
+    expected = [
+        F.grid_sample(
+            x_bchw,
+            2.0 * xy_norm_bpc[:, None] - 1.0,
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=False,
+        )[:, :, 0]
+        for x_bchw in maps
+    ]
+    samples_bpc = bilinear_samples(maps, xy_norm_bpc)
+    expected_bpc = torch.cat(expected, dim=1).transpose(1, 2)
+    torch.testing.assert_close(samples_bpc, expected_bpc, atol=2e-6, rtol=0)
 
 
 def test_a_point_at_a_cell_centre_reads_that_cell() -> None:
-    x_bchw = torch.arange(12.0).reshape(1, 1, 3, 4)
-    samples_bpc = bilinear_samples(x_bchw, torch.tensor([[[2.5 / 4, 1.5 / 3]]]))
+    x_bchw = torch.arange(16.0).reshape(1, 1, 4, 4)
+    samples_bpc = bilinear_samples([x_bchw], torch.tensor([[[2.5 / 4, 1.5 / 4]]]))
     assert samples_bpc.item() == pytest.approx(6.0)
 
 

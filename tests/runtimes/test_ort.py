@@ -162,3 +162,8 @@ def test_importing_the_runtime_loads_nothing_heavy(module: str) -> None:
         "print(*sorted({'torch', 'onnx', 'onnxruntime', 'typer', 'rich'} & set(sys.modules)))\n"
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_sessions_take_their_memory_from_one_arena() -> None:
+    options = ort.session_options(None, 1)
+    assert options.get_session_config_entry("session.use_env_allocators") == "1"

@@ -11,6 +11,7 @@ from sam2lite.exporter.parity import GRAPH_TOLERANCE, compare, run_onnx
 from sam2lite.exporter.passes.constants import constants
 from sam2lite.exporter.passes.contract import require_contract
 from sam2lite.exporter.passes.names import names
+from sam2lite.exporter.passes.rows import rows
 from sam2lite.exporter.passes.shapes import shapes
 from sam2lite.exporter.passes.simplify import simplify
 from sam2lite.exporter.passes.static import static
@@ -26,6 +27,7 @@ PASSES: tuple[Callable[[onnx.ModelProto], onnx.ModelProto], ...] = (
     constants,
     simplify,
     names,
+    rows,
     shapes,
     static,
 )

@@ -117,9 +117,10 @@ def attend(
     Written out as two MatMuls and a Softmax rather than as one fused call, so that it exports to
     opset 13 and so that calibration can keep exactly these nodes in float.
 
-    Shape: q `[b, h, n, c]`, k and v `[b, h, m, c]`, bias `[b, 1, 1, m]` -> `[b, h, n, c]`.
+    Shape: q `[b, h, n, c]`, k and v `[b, h, m, c]`, bias `[b, 1, 1, m]` -> `[b, h, n, c]`; h may be
+    missing where there is no bias.
     """
-    scores_bhnm = q_bhnc @ k_bhmc.transpose(2, 3)
+    scores_bhnm = q_bhnc @ k_bhmc.transpose(-1, -2)
     if bias_b11m is not None:
         scores_bhnm = scores_bhnm + bias_b11m
     return torch.softmax(scores_bhnm, dim=-1) @ v_bhmc
@@ -173,8 +174,9 @@ class FewQueriesAttention(nn.Module):
         # One matrix [heads, c, dim]: every head has its own key projection, applied to the query.
         k_hcd = self.k.weight.reshape(self.heads, dim, -1).transpose(1, 2)
         absorbed_bhqd = q_bhqc @ k_hcd
-        read_bhqd = attend(absorbed_bhqd, k_bnc[:, None], v_bnc[:, None])
-        out_bqc: Tensor = self.v(merge_heads(read_bhqd))
+        # Heads see the same tokens now, so their queries are simply more queries.
+        read_bnd = attend(absorbed_bhqd.flatten(1, 2), k_bnc, v_bnc)
+        out_bqc: Tensor = self.v(merge_heads(read_bnd.reshape(absorbed_bhqd.shape)))
         return out_bqc
 
 
@@ -196,11 +198,38 @@ class Mlp(nn.Module):
 
 
 def tokens_from_map(x_bchw: Tensor) -> Tensor:
-    """Flatten a map row by row. Shape: `[b, c, h, w]` -> `[b, h*w, c]`."""
-    return x_bchw.flatten(2).transpose(1, 2)
+    """Flatten a map row by row. Shape: `[b, c, h, w]` -> `[b, h*w, c]`.
+
+    Channels move last before the axes merge, here and below: to a runtime that keeps its maps
+    channels-last, as INT8 ones do, neither costs anything then.
+    """
+    return x_bchw.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def map_from_tokens(x_bnc: Tensor, height: int, width: int) -> Tensor:
     """Undo `tokens_from_map`. Shape: `[b, h*w, c]` -> `[b, c, h, w]`."""
     b, _, c = x_bnc.shape
-    return x_bnc.transpose(1, 2).reshape(b, c, height, width)
+    return x_bnc.reshape(b, height, width, c).permute(0, 3, 1, 2)
+
+
+def sub_pixel(x_bchw: Tensor) -> Tensor:
+    """Double a map's sides by giving each of a pixel's four quarters to one of four new pixels.
+
+    The sub-pixel step of Shi et al. 2016 (sec. 3.2), its channels ordered quarter by quarter, row
+    by row. So whole runs of channels move, and no runtime needs an operator for it.
+
+    Shape: `[b, 4*c, h, w]` -> `[b, c, 2*h, 2*w]`.
+    """
+    b, c, h, w = x_bchw.shape
+    x_bhwc = x_bchw.permute(0, 2, 3, 1).reshape(b * h, w, 2, c // 2)
+    return x_bhwc.transpose(1, 2).reshape(b, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2)
+
+
+def patches(x_b1hw: Tensor, side: int) -> Tensor:
+    """Make the pixels of every square patch its channels.
+
+    Shape: `[b, 1, h, w]` -> `[b, side*side, h/side, w/side]`.
+    """
+    b, _, h, w = x_b1hw.shape
+    x_bhwc = x_b1hw.reshape(b * h // side, side, w // side, side).transpose(1, 2)
+    return x_bhwc.reshape(b, h // side, w // side, side * side).permute(0, 3, 1, 2)

@@ -14,6 +14,7 @@ from sam2lite.models.sam2lite.blocks import (
     Mlp,
     SelfAttention,
     map_from_tokens,
+    sub_pixel,
     tokens_from_map,
 )
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
@@ -127,7 +128,7 @@ class ImageEncoder(nn.Module):
         s16_bchw = self.lateral_s16(maps[2])
         if self.lateral_s32 is not None:
             side = int(s16_bchw.shape[-1])
-            up_bchw = torch.pixel_shuffle(self.lateral_s32(maps[3]), 2)
+            up_bchw = sub_pixel(self.lateral_s32(maps[3]))
             # An odd stride-16 side (240, 336, 432 px) leaves one row and column too many.
             s16_bchw = s16_bchw + up_bchw[:, :, :side, :side]
         side = int(s16_bchw.shape[-1])

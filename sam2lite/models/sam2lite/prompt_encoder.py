@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sam2lite.contracts.loop import LABEL_PAD
+from sam2lite.models.sam2lite.blocks import patches
 from sam2lite.models.sam2lite.positions import FourierFeatures, bilinear_samples
 
 MASK_STRIDE = 4  # masks are at stride 4, tokens at 16
@@ -37,7 +37,7 @@ class PromptEncoder(nn.Module):
         label_bp: Tensor,
     ) -> Tensor:
         """Encode the slots. Shape: xy `[b, 8, 2]`, label `[b, 8]` -> `[b, 8, dim]`."""
-        samples_bpc = torch.cat([bilinear_samples(x, xy_norm_bpc) for x in features], dim=-1)
+        samples_bpc = bilinear_samples(features, xy_norm_bpc)
         tokens_bpc: Tensor = (
             self.label(label_bp) + self.place(fourier(xy_norm_bpc)) + self.sampled(samples_bpc)
         )
@@ -49,7 +49,7 @@ class PromptEncoder(nn.Module):
         centred_b1hw = torch.sigmoid(mask_b1hw) - 0.5
         # The 16 mask pixels of a token become its channels: nothing is lost, and it costs a tenth
         # of two strided convolutions, on every frame, prompted or not.
-        patches_bchw = F.pixel_unshuffle(centred_b1hw, MASK_STRIDE)
-        dense_bchw = self.mask_out(torch.relu(self.mask_hidden(patches_bchw)))
+        pixels_bchw = patches(centred_b1hw, MASK_STRIDE)
+        dense_bchw = self.mask_out(torch.relu(self.mask_hidden(pixels_bchw)))
         encoded: Tensor = self.no_mask + flag_b111 * (dense_bchw - self.no_mask)
         return encoded

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.contracts.loop import AGE_HORIZON_FRAMES, MASKED_BIAS
-from sam2lite.models.sam2lite.mask_decoder import HEADS, MaskDecoder
+from sam2lite.models.sam2lite.mask_decoder import HEADS, NULL_TOKENS, MaskDecoder
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def recorded(decoder: MaskDecoder) -> Iterator[list[MemoryReading]]:
         age_nm, bias_b11m = inputs[5], inputs[6]
         if not age_nm.shape[1]:
             return
-        key_nmc, value_nmc = projected
+        # Of the null tokens, which are equal, the one that is seen.
+        key_nmc, value_nmc = (tensor[:, NULL_TOKENS - 1 :] for tensor in projected)
         frames_nm = torch.expm1(age_nm * math.log1p(AGE_HORIZON_FRAMES)).round().long()
         # The null token, which the decoder puts first, is always seen.
         readings.append(
