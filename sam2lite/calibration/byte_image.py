@@ -65,12 +65,12 @@ def take_bytes(model: onnx.ModelProto) -> ByteImage | None:
     arrays[conv.input[1]].CopyFrom(
         numpy_helper.from_array(weight.astype(np.float32), conv.input[1])
     )
-    sides = [dim.dim_value for dim in images[0].type.tensor_type.shape.dim[2:]]
-    plane, packed, zero = f"{image}:plane", f"{image}:packed", f"{image}:zero"
-    cast, shifted = f"{image}:float", f"{image}:shifted"
+    pads, plane, zero = f"{image}:pads", f"{image}:plane", f"{image}:zero"
+    packed, cast, shifted = f"{image}:packed", f"{image}:float", f"{image}:shifted"
     graph.initializer.extend(
         [
-            numpy_helper.from_array(np.full((1, 1, *sides), ZERO + PLANE, np.uint8), plane),
+            numpy_helper.from_array(np.array([0, 0, 0, 0, 0, 1, 0, 0], np.int64), pads),
+            numpy_helper.from_array(np.array(ZERO + PLANE, np.uint8), plane),
             numpy_helper.from_array(np.array(ZERO, np.float32), zero),
         ]
     )
@@ -80,7 +80,7 @@ def take_bytes(model: onnx.ModelProto) -> ByteImage | None:
     del graph.node[:]
     graph.node.extend(
         [
-            helper.make_node("Concat", [image, plane], [packed], packed, axis=1),
+            helper.make_node("Pad", [image, pads, plane], [packed], packed),
             helper.make_node("Cast", [packed], [cast], cast, to=TensorProto.FLOAT),
             helper.make_node("Sub", [cast, zero], [shifted], shifted),
             *rest,

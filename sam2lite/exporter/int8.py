@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sam2lite.exporter.compact import compact
 from sam2lite.exporter.fp16_storage import store_in_fp16
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, run_onnx
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from sam2lite.calibration.ranges import ActivationRanges
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
+
+T = TypeVar("T")
 
 MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
 
@@ -61,19 +65,15 @@ class Int8:
         from sam2lite.calibration.qdq import layers_of, render
 
         graph = spec.name
-        paths = _below(graph, self.plan.int8)
+        paths = _below(graph, dict.fromkeys(self.plan.int8))
         layers = layers_of(model, paths)
         if not layers:
             return Lowered(model, "fp32")
-        spans = {
-            key.removeprefix(f"{graph}."): self._ranges.spans[key]
-            for key in self._ranges.spans
-            if key.startswith(f"{graph}.")
-        }
-        rendered = render(model, layers, spans, self._style)
+        rendered = render(model, layers, _below(graph, self._ranges.spans), self._style)
         store_in_fp16(rendered)  # what is left: position tables, and the layers kept in float
-        del rendered.graph.value_info[:]  # shapes of the float graph's tensors
-        return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
+        report = self._report(model, rendered, spec, rung)
+        compact(rendered)
+        return Lowered(rendered, "int8", report)
 
     def _report(
         self, model: onnx.ModelProto, rendered: onnx.ModelProto, spec: GraphSpec, rung: int
@@ -91,6 +91,7 @@ class Int8:
         return {"sqnr_db": {name: round(min(found), 2) for name, found in ratios.items()}}
 
 
-def _below(graph: str, paths: frozenset[str]) -> set[str]:
+def _below(graph: str, items: Mapping[str, T]) -> dict[str, T]:
+    """Return what is of one graph, its paths relative to the graph's module."""
     prefix = f"{graph}."
-    return {path.removeprefix(prefix) for path in paths if path.startswith(prefix)}
+    return {k.removeprefix(prefix): x for k, x in items.items() if k.startswith(prefix)}

@@ -25,8 +25,10 @@ WEIGHTS_FILE = "weights.bin"
 THRESHOLD_BYTES = 256
 
 # onnxruntime maps the file into memory; ONNX recommends offsets at multiples of the page size for
-# that. The padding is 1 % of the file of Tiny's six rungs.
-ALIGNMENT_BYTES = 4096
+# that. Tensors of a few pages would be a good part padding, so they come one after the other.
+PAGE_BYTES = 4096
+LARGE_BYTES = 16 * PAGE_BYTES
+VECTOR_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class WeightStore:
         header = f"{tensor.data_type} {list(tensor.dims)} ".encode()
         digest = hashlib.sha256(header + tensor.raw_data).digest()
         if digest not in self._offset_by_digest:
-            alignment = ALIGNMENT_BYTES if len(tensor.raw_data) >= ALIGNMENT_BYTES else 64
+            alignment = PAGE_BYTES if len(tensor.raw_data) >= LARGE_BYTES else VECTOR_BYTES
             self._file.write(bytes(-self._file.tell() % alignment))
             self._offset_by_digest[digest] = self._file.tell()
             self._file.write(tensor.raw_data)
