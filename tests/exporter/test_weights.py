@@ -11,8 +11,10 @@ from sam2lite.exporter.parity import graph_parity, require_parity, run_onnx
 from sam2lite.exporter.passes.pipeline import REGISTRY
 from sam2lite.exporter.trace import example_inputs, trace
 from sam2lite.exporter.weights import (
-    ALIGNMENT_BYTES,
+    LARGE_BYTES,
+    PAGE_BYTES,
     THRESHOLD_BYTES,
+    VECTOR_BYTES,
     WEIGHTS_FILE,
     WeightStore,
 )
@@ -49,17 +51,19 @@ def test_equal_tensors_are_stored_once(tmp_path):
     assert report.file_bytes == (tmp_path / WEIGHTS_FILE).stat().st_size
 
 
-def test_tensors_start_at_pages_and_small_ones_stay(tmp_path):
+def test_large_tensors_start_at_pages_and_small_ones_stay(tmp_path):
     model = holder(
-        first=np.zeros(ALIGNMENT_BYTES, np.int8),
-        second=np.ones(ALIGNMENT_BYTES, np.int8),
+        odd=np.zeros(THRESHOLD_BYTES + 1, np.int8),
+        next_to_it=np.ones(THRESHOLD_BYTES, np.int8),
+        large=np.ones(LARGE_BYTES, np.int8),
         small=np.zeros(THRESHOLD_BYTES - 1, np.int8),
     )
     with WeightStore(tmp_path) as store:
         store.externalise(model)
-    first, second, small = model.graph.initializer
-    assert location(first) == {"location": WEIGHTS_FILE, "offset": "0", "length": "4096"}
-    assert location(second)["offset"] == str(ALIGNMENT_BYTES)
+    odd, next_to_it, large, small = model.graph.initializer
+    assert location(odd) == {"location": WEIGHTS_FILE, "offset": "0", "length": "257"}
+    assert location(next_to_it)["offset"] == str(THRESHOLD_BYTES + VECTOR_BYTES)
+    assert location(large)["offset"] == str(PAGE_BYTES)
     assert small.data_location == TensorProto.DEFAULT and len(small.raw_data) == THRESHOLD_BYTES - 1
 
 
