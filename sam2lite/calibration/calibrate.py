@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam2lite import __version__
-from sam2lite.calibration.footage import CLIP_FRAMES, calibration_clips, content_sha256
+from sam2lite.calibration.footage import (
+    CLIP_FRAMES,
+    CalibrationClip,
+    calibration_clips,
+    content_sha256,
+)
 from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS
 from sam2lite.calibration.ranges import ActivationRanges, Provenance
@@ -19,6 +24,9 @@ from sam2lite.models.checkpoint import LoadedModel
 GENERATED = "generated clips"
 # Percentiles and divergences of a handful of frames are those of noise.
 LEAST_FRAMES = {"percentile": 16, "entropy": 16, "mse": 8}
+# Not an observer: what quantization-aware training followed. It knows the inputs of layers alone.
+TRAINING = "training"
+OUTPUTS_OBSERVER = "mse"
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Settings:
         source: a video, a folder of pictures or a data set; generated clips if None.
         frames: in all.
         seed: of what is drawn.
-        observer: name in `OBSERVERS`.
+        observer: name in `OBSERVERS`, or `TRAINING` for the ranges that the checkpoint comes with.
     """
 
     source: str | None = None
@@ -69,23 +77,20 @@ def calibrate(
 
     Raises:
         UnknownNameError: there is no such observer.
+        CalibrationError: learned ranges are asked for, and the checkpoint has none.
         ArgumentError: the number of frames or the seed is out of its range.
         VideoError: the footage cannot be read, or shows nothing.
         CalibrationError: the footage is too little for the observer or for the rungs.
         OutputError: the cache cannot be written.
     """
-    if settings.observer not in OBSERVERS:
-        raise UnknownNameError("observer", settings.observer, OBSERVERS)
-    clips = calibration_clips(settings.source, settings.frames, settings.seed)
-    # A clip meets two rungs, and the last one needs a frame for each.
-    least = max(LEAST_FRAMES.get(settings.observer, 1), CLIP_FRAMES * (-(-len(rungs) // 2) - 1) + 2)
-    if settings.frames < least:
-        raise CalibrationError(
-            f"{settings.frames} frames are too few for the observer '{settings.observer}' at "
-            f"{len(rungs)} rungs; give --calib-frames {least} or more"
-        )
-    recording = record(loaded, clips, rungs, cache, report)
-    spans = observe(loaded.model, recording, settings.observer, report)
+    _check_observer(loaded, settings.observer)
+    clips, recording = recorded(loaded, rungs, settings, cache, report)
+    if settings.observer == TRAINING:
+        spans = observe(loaded.model, recording, OUTPUTS_OBSERVER, report)
+        learned = loaded.activation_ranges or {}
+        spans.update({f"{path}:input": span for path, span in learned.items()})
+    else:
+        spans = observe(loaded.model, recording, settings.observer, report)
     provenance = Provenance(
         model=loaded.config.name,
         checkpoint_sha256=loaded.sha256,
@@ -98,3 +103,36 @@ def calibrate(
         sam2lite_version=__version__,
     )
     return Calibration(ActivationRanges(spans, provenance), recording)
+
+
+def recorded(
+    loaded: LoadedModel,
+    rungs: Sequence[int],
+    settings: Settings,
+    cache: Path,
+    report: Callable[[str], None] = lambda name: None,
+) -> tuple[list[CalibrationClip], Recording]:
+    """Run the float loop over footage; return the clips and what every graph was called with.
+
+    Arguments and errors are those of `calibrate`.
+    """
+    clips = calibration_clips(settings.source, settings.frames, settings.seed)
+    # A clip meets two rungs, and the last one needs a frame for each.
+    least = max(LEAST_FRAMES.get(settings.observer, 1), CLIP_FRAMES * (-(-len(rungs) // 2) - 1) + 2)
+    if settings.frames < least:
+        raise CalibrationError(
+            f"{settings.frames} frames are too few for the observer '{settings.observer}' at "
+            f"{len(rungs)} rungs; give --calib-frames {least} or more"
+        )
+    return clips, record(loaded, clips, rungs, cache, report)
+
+
+def _check_observer(loaded: LoadedModel, observer: str) -> None:
+    if observer != TRAINING:
+        if observer not in OBSERVERS:
+            raise UnknownNameError("observer", observer, [*OBSERVERS, TRAINING])
+    elif not loaded.activation_ranges:
+        raise CalibrationError(
+            f"{loaded.config.name} has no ranges from training, which its INT8 stage would have "
+            "written beside the weights; use another --observer"
+        )

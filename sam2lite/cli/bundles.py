@@ -26,7 +26,7 @@ def bundle_or_default(path: Path | None) -> Bundle:
         return open_bundle(str(path))
     target = host_target()
     weights = SHIPPED[DEFAULT_MODEL] / "model.safetensors"
-    key = hashlib.sha256(f"{__version__}/{target.id}/fp32/".encode() + weights.read_bytes())
+    key = hashlib.sha256(f"{__version__}/{target.id}/int8/".encode() + weights.read_bytes())
     cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target.id}-{key.hexdigest()[:12]}"
     try:
         return open_bundle(str(cached))
@@ -39,7 +39,16 @@ def bundle_or_default(path: Path | None) -> Bundle:
                 "make a bundle elsewhere with `sam2lite-export ort -o DIR` and give it as --bundle"
             ) from None
     typer.echo(f"making the default bundle once, in {cached}", err=True)
-    from sam2lite.cli.export_ort import export_bundle
-
-    export_bundle(load_model(DEFAULT_MODEL), target, cached, force=True)
+    export_default(cached)
     return open_bundle(str(cached))
+
+
+def export_default(output: Path) -> None:
+    """Export the default model in INT8 for this machine, replacing what is there.
+
+    Raises what `export_int8` does.
+    """
+    from sam2lite.cli.export_int8 import export_int8
+
+    checkpoint = load_model(DEFAULT_MODEL)
+    export_int8(checkpoint, host_target(), output, checkpoint.config.rungs, force=True)

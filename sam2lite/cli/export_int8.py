@@ -45,7 +45,6 @@ def export_int8(
 
     Raises what `calibrate` and `write_int8_bundle` do.
     """
-    from sam2lite.calibration.calibrate import Calibration
     from sam2lite.calibration.ranges import load_ranges
     from sam2lite.exporter.bundle_writer import ExportJob
     from sam2lite.exporter.int8_bundle import Accuracies, write_int8_bundle
@@ -53,9 +52,7 @@ def export_int8(
     found = None if wanted.ranges is None else load_ranges(wanted.ranges)
     if found is not None:
         found.check_fits(checkpoint.sha256, rungs)
-    calibration = quantize.calibrated(checkpoint, rungs, *wanted[:4])
-    if found is not None:
-        calibration = Calibration(found, calibration.recording)
+    calibration = quantize.calibrated(checkpoint, rungs, *wanted[:4], ranges=found)
     steps = len(ExportJob.plan(checkpoint, rungs).keys) + 3
     with options.reported_steps("export", steps) as report:
         manifest, outcome = write_int8_bundle(

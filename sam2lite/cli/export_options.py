@@ -121,7 +121,8 @@ def print_result(output: Path, manifest: Manifest, started: float, as_json: bool
         )
         typer.echo(f"next: sam2lite track --bundle {output} --video FILE --point X,Y -o DIR")
     typer.echo(
-        f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error {worst:.1e}"
+        f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error of a graph "
+        f"in float {worst:.1e}"
     )
 
 

@@ -58,17 +58,47 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
                 f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}",
             )
         )
+    rows.extend(_quantization(manifest))
     for name, value in rows:
         table.add_row(name, str(value))
     return table
 
 
+def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return what INT8 cost, which layers are not in it, and what they were calibrated on."""
+    made, drop = manifest.calibration, manifest.verification.get("accuracy")
+    if not made:
+        return []
+    kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
+    rows = [
+        ("calibrated", f"{made['observer']}, {made['frames']} frames of {made['source']}"),
+        (
+            "layers",
+            f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float{kept}",
+        ),
+    ]
+    if drop:
+        before, after = drop["before"], drop["after"]
+        rows.append(
+            (
+                "accuracy",
+                f"{drop['clips']} clips at {drop['rung']} px, FP32 to INT8: J&F "
+                f"{before['jf']:.2f} to {after['jf']:.2f}, first frame J "
+                f"{before['first_frame_j']:.2f} to {after['first_frame_j']:.2f}",
+            )
+        )
+    return rows
+
+
 def _graphs(manifest: Manifest) -> Table:
-    table = Table("Graph", "Precision", "Worst relative error", "File")
+    """Show every graph's worst output: of the float graph to PyTorch, and of this one to that."""
+    table = Table("Graph", "Precision", "Relative error in float", "SQNR")
     for key, entry in sorted(manifest.graphs.items()):
-        parity = manifest.verification["graphs"][key]["parity"]
-        worst = max(float(statistics["relative"]) for statistics in parity.values())
-        table.add_row(key, entry.precision, f"{worst:.1e}", entry.file)
+        report = manifest.verification["graphs"][key]
+        worst = max(float(statistics["relative"]) for statistics in report["parity"].values())
+        ratios = [ratio for ratio in report.get("sqnr_db", {}).values() if ratio is not None]
+        sqnr = f"{min(ratios):.1f} dB" if ratios else ""
+        table.add_row(key, entry.precision, f"{worst:.1e}", sqnr)
     return table
 
 

@@ -10,6 +10,7 @@ from sam2lite.runtimes.cache import cache_dir
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
+    from sam2lite.calibration.ranges import ActivationRanges
     from sam2lite.models.checkpoint import LoadedModel
 
 Source = Annotated[
@@ -25,7 +26,11 @@ Frames = Annotated[int, typer.Option("--calib-frames", help="Frames to calibrate
 Seed = Annotated[int, typer.Option("--calib-seed", help="Of the clips and prompts drawn.")]
 Observer = Annotated[
     str,
-    typer.Option(metavar="NAME", help="minmax, moving-average, percentile, mse or entropy."),
+    typer.Option(
+        metavar="NAME",
+        help="minmax, moving-average, percentile, mse or entropy; or training, for the ranges that "
+        "a checkpoint learned.",
+    ),
 ]
 DEFAULT_FRAMES, DEFAULT_OBSERVER = 64, "mse"
 
@@ -37,13 +42,20 @@ def calibrated(
     frames: int,
     seed: int,
     observer: str,
+    ranges: "ActivationRanges | None" = None,
 ) -> "Calibration":
-    """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises."""
-    from sam2lite.calibration.calibrate import Settings, calibrate, steps
+    """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises.
+
+    With `ranges`, nothing is observed: footage is recorded only, to compare graphs on.
+    """
+    from sam2lite.calibration.calibrate import Calibration, Settings, calibrate, recorded, steps
 
     settings = Settings(source, frames, seed, observer)
     with reported_steps("calibrate", steps(settings)) as report:
-        return calibrate(checkpoint, rungs, settings, recordings(), report)
+        if ranges is None:
+            return calibrate(checkpoint, rungs, settings, recordings(), report)
+        _, recording = recorded(checkpoint, rungs, settings, recordings(), report)
+        return Calibration(ranges, recording)
 
 
 def recordings() -> Path:

@@ -20,7 +20,7 @@ def test_ort_prints_where_how_long_how_large_how_far(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     last = result.stdout.splitlines()[-1]
     assert last.startswith(f"{tmp_path / 'b'}: ")
-    assert " MB, worst relative error " in last
+    assert " MB, worst relative error of a graph in float " in last
     assert "untrained" not in result.stderr
     manifest = open_bundle(str(tmp_path / "b")).manifest
     assert manifest.rungs == (240,)

@@ -71,6 +71,36 @@ def test_int8_export_says_what_it_cost(model: str, tmp_path: Path) -> None:
     manifest = open_bundle(str(out)).manifest
     assert manifest.precision == "int8"
     assert set(manifest.verification["accuracy"]) >= {"before", "after", "drop"}
+    shown = runner.invoke(app, ["inspect", str(out)]).stdout
+    assert "mask_decoder.iou.last: --keep-float *.iou.*" in shown
+    assert "FP32 to INT8: J&F" in shown
+    assert " dB" in shown
+
+
+def test_given_ranges_are_not_observed_again(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranges = tmp_path / "ranges.json"
+    runner.invoke(app, ["calibrate", *quick(model), "--rungs", "240", "-o", str(ranges)])
+    monkeypatch.setattr("sam2lite.calibration.calibrate.observe", None)
+    arguments = ["ort", "--int8", *quick(model), "--rungs", "240", "--ranges", str(ranges)]
+    result = runner.invoke(export_app, [*arguments, "--accept-drop", "-o", str(tmp_path / "b")])
+    assert result.exit_code == 0, result.output
+
+
+def test_ranges_of_training_are_taken_over(model: str, tmp_path: Path) -> None:
+    learned, path = {"image_encoder.stem.1": (0.0, 1.25)}, tmp_path / "ranges.json"
+    save_checkpoint(build(MINI, 3), tmp_path / "trained", activation_ranges=learned)
+    arguments = ["calibrate", "--rungs", "240", "--observer", "training", "-o", str(path)]
+    result = runner.invoke(app, [*arguments, *quick(str(tmp_path / "trained"))])
+    assert result.exit_code == 0, result.output
+    found = load_ranges(path)
+    assert found.spans["image_encoder.stem.1:input"] == (0.0, 1.25)
+    assert "image_encoder.stem.1:output" in found.spans  # training knows inputs alone
+    assert found.provenance.observer == "training"
+    none = runner.invoke(app, [*arguments, *quick(model), "--force"])
+    assert isinstance(none.exception, CalibrationError)
+    assert "has no ranges from training" in str(none.exception)
 
 
 def test_fp16_halves_the_weights(model: str, tmp_path: Path) -> None:
