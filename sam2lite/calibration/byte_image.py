@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class ByteImage(NamedTuple):
     span: Range
 
 
-def take_bytes(model: onnx.ModelProto) -> ByteImage | None:
+def take_bytes(model: onnx.ModelProto, layers: Container[str]) -> ByteImage | None:
     """Fold the normalisation of a uint8 image into the convolution that takes it, in place.
 
     The scale of a channel goes into its weights. The shift cannot go into the bias, for beyond the
@@ -41,15 +41,19 @@ def take_bytes(model: onnx.ModelProto) -> ByteImage | None:
     are what they were. Four channels are also what integer convolutions like: with three, ONNX
     Runtime takes twice as long.
 
+    Args:
+        model: a float graph.
+        layers: names of the nodes that will compute in INT8.
+
     Returns:
-        the image, or None where no convolution takes a normalised uint8 image.
+        the image, or None where none of them is a convolution of a normalised uint8 image.
     """
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
     images = [x for x in graph.input if x.type.tensor_type.elem_type == TensorProto.UINT8]
     chain = _chain(graph, images[0].name, ("Cast", "Mul", "Add", "Conv")) if images else None
-    if chain is None:
+    if chain is None or chain[-1].name not in layers:
         return None
     *normalisation, conv = chain
     image = images[0].name

@@ -79,7 +79,7 @@ def render(
     copy.CopyFrom(model)
     if not layers:
         return copy
-    image = take_bytes(copy) if style.activation_dtype == "uint8" else None
+    image = take_bytes(copy, layers) if style.activation_dtype == "uint8" else None
     nodes = _quantized_nodes(copy, layers)
     spans = _tensor_ranges(copy, nodes, layers, ranges)
     if image is not None:

@@ -49,6 +49,7 @@ def export_int8(
     from sam2lite.exporter.bundle_writer import ExportJob
     from sam2lite.exporter.int8_bundle import Accuracies, write_int8_bundle
 
+    accuracies = Accuracies(max_drop=wanted.max_drop, accept=wanted.accept_drop)
     found = None if wanted.ranges is None else load_ranges(wanted.ranges)
     if found is not None:
         found.check_fits(checkpoint.sha256, rungs)
@@ -62,7 +63,7 @@ def export_int8(
             calibration,
             rungs=rungs,
             keep_float=wanted.keep_float,
-            wanted=Accuracies(max_drop=wanted.max_drop, accept=wanted.accept_drop),
+            wanted=accuracies,
             cache=Path(cache_dir()) / "precision",
             force=force,
             report=report,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sam2lite import __version__
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.errors import VerificationError
+from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.accuracy import Accuracy, AccuracyDrop, AccuracyTest
 from sam2lite.exporter.bundle_writer import write_ort_bundle, write_trial_bundle
 from sam2lite.exporter.int8 import Int8
@@ -34,7 +34,7 @@ class Accuracies:
     """How accurate an INT8 bundle has to be.
 
     Attributes:
-        max_drop: most points that may be lost against FP32.
+        max_drop: most points that may be lost against FP32, 0 or more.
         clips: that both are scored on.
         accept: keep a bundle that misses the bound.
     """
@@ -42,6 +42,15 @@ class Accuracies:
     max_drop: float = MAX_DROP
     clips: int = CLIPS
     accept: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the bound.
+
+        Raises:
+            ArgumentError: it is negative, or no number.
+        """
+        if not self.max_drop >= 0.0:
+            raise ArgumentError(f"--max-drop is {self.max_drop:g}; give points, 0 or more")
 
 
 def write_int8_bundle(

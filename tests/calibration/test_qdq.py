@@ -158,6 +158,20 @@ def test_fewer_layers_leave_the_others_in_float(
     assert node.input[1] == "stages.2.blocks.0.expand.weight"
 
 
+def test_the_first_convolution_may_stay_in_float(
+    graphs: dict[str, onnx.ModelProto], ranges: dict[str, Range], small: LoadedModel
+) -> None:
+    model, layers, spans = parts("image_encoder", graphs, ranges, small)
+    rest = {node: path for node, path in layers.items() if path != "stem.0"}
+    rendered = render(model, rest, spans, X86_64_VNNI.qdq)
+    spec = IMAGE_ENCODER.bind(small.config.dims(RUNGS[0]))
+    feeds = {
+        name: x.numpy() for name, x in zip(spec.input_names, example_inputs(spec), strict=True)
+    }
+    expected, actual = run_onnx(model, feeds), run_onnx(rendered, feeds)
+    assert min(compare(actual[x], expected[x]).sqnr_db for x in expected) > LEAST_SQNR_DB
+
+
 def test_a_missing_range_is_named(
     graphs: dict[str, onnx.ModelProto], ranges: dict[str, Range], small: LoadedModel
 ) -> None:

@@ -124,6 +124,8 @@ def test_fp16_halves_the_weights(model: str, tmp_path: Path) -> None:
         (["--int8", "--observer", "median"], UnknownNameError, "unknown observer 'median'"),
         (["--int8", "--ranges", "none.json"], CalibrationError, "cannot read none.json"),
         (["--int8", "--keep-float", "head*"], UnknownNameError, "unknown layer"),
+        (["--int8", "--max-drop", "nan"], ArgumentError, "--max-drop is nan"),
+        (["--int8", "--max-drop", "-1"], ArgumentError, "--max-drop is -1"),
         (["--int8", "--calib-frames", "0"], ArgumentError, "choose 1 or more"),
     ],
 )
