@@ -57,17 +57,19 @@ def capture(name: str, program: str, *arguments: str) -> None:
 def measure_all() -> None:
     """Run everything that README quotes."""
     with tempfile.TemporaryDirectory() as temporary:
-        bundle = str(Path(temporary) / "bundle")
+        bundle, int8 = (str(Path(temporary) / precision) for precision in ("fp32", "int8"))
         capture("models", "sam2lite", "models", "--json")
         capture("export_tiny", "sam2lite-export", "ort", "-o", bundle, "--json")
-        measure("bench_tiny", "sam2lite-bench", "--bundle", bundle, "--frames", "300")
-        measure("rungs_tiny", "sam2lite-bench", "--bundle", bundle, "--frames", "100", "--rungs")
+        capture("export_tiny_int8", "sam2lite-export", "ort", "--int8", "-o", int8, "--json")
+        for name, path in (("bench_tiny", bundle), ("bench_tiny_int8", int8)):
+            measure(name, "sam2lite-bench", "--bundle", path, "--frames", "300")
+        measure("rungs_tiny", "sam2lite-bench", "--bundle", int8, "--frames", "100", "--rungs")
         several = ["--frames", "100", "--objects", "4"]
-        measure("objects_tiny", "sam2lite-bench", "--bundle", bundle, *several)
+        measure("objects_tiny", "sam2lite-bench", "--bundle", int8, *several)
         pools = str(SCRIPTS / "thread_pools.py")
         measure("thread_pools", "python", pools, bundle)
         measure("thread_pools_load", "python", pools, bundle, "--load", "1", "--runs", "3")
-        capture("soak", "python", str(SCRIPTS / "soak.py"), "--bundle", bundle)
+        capture("soak", "python", str(SCRIPTS / "soak.py"), "--bundle", int8)
 
 
 def load(name: str) -> Any:
@@ -88,8 +90,10 @@ def paragraph(text: str) -> str:
 
 def readme_block() -> str:
     """Return README's figures."""
-    bench, rungs, objects = load("bench_tiny"), load("rungs_tiny"), load("objects_tiny")
-    export, models, soak = load("export_tiny"), load("models"), load("soak")
+    wide, bench = load("bench_tiny"), load("bench_tiny_int8")
+    rungs, objects = load("rungs_tiny"), load("objects_tiny")
+    export, export_int8 = load("export_tiny"), load("export_tiny_int8")
+    models, soak = load("models"), load("soak")
     machine, loop, costs = bench["machine"], export["loop"], objects["object_costs"]
     sizes = table(
         ["network", "parameters", "memory tokens"],
@@ -99,9 +103,16 @@ def readme_block() -> str:
         ],
     )
     stages = table(
-        ["Tiny FP32 at 480 px, 1280x720 video, one object", "p50 ms", "p95 ms"],
+        ["Tiny at 480 px, 1280x720 video, one object", "INT8, p50 ms", "p95", "FP32, p50 ms", "p95"],
         [
-            [label, *(f"{bench['stages_ms'][stage][p]:.2f}" for p in ("p50", "p95"))]
+            [
+                label,
+                *(
+                    f"{result['stages_ms'][stage][p]:.2f}"
+                    for result in (bench, wide)
+                    for p in ("p50", "p95")
+                ),
+            ]
             for stage, label in STAGES.items()
         ],
     )
@@ -129,7 +140,9 @@ def readme_block() -> str:
         paragraph(
             f"""Outside the graphs (preprocessing, motion signal, bookkeeping, full-size mask):
             {bench["outside_graphs_ms"]["p50"]:.1f} ms a frame. From opening the bundle to the first
-            mask: {bench["startup_ms"]:.0f} ms. `sam2lite-bench --frames 300`; with `--rungs`:"""
+            mask: {bench["startup_ms"]:.0f} ms. Peak memory: {bench["peak_rss_mb"]:.0f} MB in INT8,
+            {wide["peak_rss_mb"]:.0f} MB in FP32. `sam2lite-bench --frames 300`; in INT8 with
+            `--rungs`:"""
         ),
         ladder,
         "and with `--objects 4`:",
@@ -142,8 +155,10 @@ def readme_block() -> str:
             {soak["rss_at_the_end_mb"]:.0f} MB (`benchmarks/soak.py`)."""
         ),
         paragraph(
-            f"""Export of Tiny with six rungs, everything verified: {export["seconds"]:.0f} s,
-            {export["megabytes"]:.0f} MB. Worst relative error of any graph against PyTorch:
+            f"""Export of Tiny with six rungs, everything verified: {export["seconds"]:.0f} s and
+            {export["megabytes"]:.1f} MB in FP32; {export_int8["seconds"]:.0f} s, calibration
+            included, and {export_int8["megabytes"]:.1f} MB in INT8, which is
+            {export_int8["megabytes"] / export["megabytes"]:.2f} of it. Worst relative error of any graph against PyTorch:
             {export["worst_relative_error"]:.1e}. The exported loop against PyTorch's, over
             {loop["frames"]} frames with {loop["objects"]} objects, an occlusion, a correction and
             a rung switch: largest logit difference {loop["max_logit_difference"]:.1e}, lowest IoU
@@ -225,6 +240,8 @@ def main() -> None:
     draw_clips()
     fill(ROOT / "README.md", "figures", readme_block())
     fill(ROOT / "docs/adr/0001-encoder.md", "table: encoder_candidates", encoder_table())
+    fill(ROOT / "README.md", "engines", (RESULTS / "cpu_int8_480.md").read_text())
+    fill(ROOT / "docs/adr/0008-int8.md", "table: cpu_int8", (RESULTS / "cpu_int8.md").read_text())
     for name in ("thread_pools", "thread_pools_load"):
         fill(ROOT / "docs/adr/0003-one-thread-pool.md", f"table: {name}", pools_table(name))
 
