@@ -74,6 +74,22 @@ def calibrate(
         CalibrationError: the footage is too little for the observer or for the rungs.
         OutputError: the cache cannot be written.
     """
+    recording, provenance = recorded(loaded, rungs, settings, cache, report)
+    spans = observe(loaded.model, recording, settings.observer, report)
+    return Calibration(ActivationRanges(spans, provenance), recording)
+
+
+def recorded(
+    loaded: LoadedModel,
+    rungs: Sequence[int],
+    settings: Settings,
+    cache: Path,
+    report: Callable[[str], None] = lambda name: None,
+) -> tuple[Recording, Provenance]:
+    """Run the float loop over footage and keep what every graph is fed, enough for the observer.
+
+    Args and what it raises are `calibrate`'s.
+    """
     if settings.observer not in OBSERVERS:
         raise UnknownNameError("observer", settings.observer, OBSERVERS)
     clips = calibration_clips(settings.source, settings.frames, settings.seed)
@@ -85,7 +101,6 @@ def calibrate(
             f"{len(rungs)} rungs; give --calib-frames {least} or more"
         )
     recording = record(loaded, clips, rungs, cache, report)
-    spans = observe(loaded.model, recording, settings.observer, report)
     provenance = Provenance(
         model=loaded.config.name,
         checkpoint_sha256=loaded.sha256,
@@ -97,4 +112,4 @@ def calibrate(
         seed=settings.seed,
         sam2lite_version=__version__,
     )
-    return Calibration(ActivationRanges(spans, provenance), recording)
+    return recording, provenance
