@@ -103,7 +103,13 @@ def readme_block() -> str:
         ],
     )
     stages = table(
-        ["Tiny at 480 px, 1280x720 video, one object", "INT8, p50 ms", "p95", "FP32, p50 ms", "p95"],
+        [
+            "Tiny at 480 px, 1280x720 video, one object",
+            "INT8, p50 ms",
+            "p95",
+            "FP32, p50 ms",
+            "p95",
+        ],
         [
             [
                 label,

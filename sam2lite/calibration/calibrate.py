@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam2lite import __version__
-from sam2lite.calibration.footage import (
-    CLIP_FRAMES,
-    CalibrationClip,
-    calibration_clips,
-    content_sha256,
-)
+from sam2lite.calibration.footage import CLIP_FRAMES, calibration_clips, content_sha256
 from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS
 from sam2lite.calibration.ranges import ActivationRanges, Provenance
@@ -84,24 +79,13 @@ def calibrate(
         OutputError: the cache cannot be written.
     """
     _check_observer(loaded, settings.observer)
-    clips, recording = recorded(loaded, rungs, settings, cache, report)
+    recording, provenance = recorded(loaded, rungs, settings, cache, report)
     if settings.observer == TRAINING:
         spans = observe(loaded.model, recording, OUTPUTS_OBSERVER, report)
         learned = loaded.activation_ranges or {}
         spans.update({f"{path}:input": span for path, span in learned.items()})
     else:
         spans = observe(loaded.model, recording, settings.observer, report)
-    provenance = Provenance(
-        model=loaded.config.name,
-        checkpoint_sha256=loaded.sha256,
-        rungs=tuple(sorted(rungs)),
-        observer=settings.observer,
-        source=settings.source or GENERATED,
-        data_sha256=content_sha256(clips),
-        frames=settings.frames,
-        seed=settings.seed,
-        sam2lite_version=__version__,
-    )
     return Calibration(ActivationRanges(spans, provenance), recording)
 
 
@@ -111,8 +95,8 @@ def recorded(
     settings: Settings,
     cache: Path,
     report: Callable[[str], None] = lambda name: None,
-) -> tuple[list[CalibrationClip], Recording]:
-    """Run the float loop over footage; return the clips and what every graph was called with.
+) -> tuple[Recording, Provenance]:
+    """Run the float loop over footage and keep what every graph is fed, enough for the observer.
 
     Arguments and errors are those of `calibrate`.
     """
@@ -124,7 +108,19 @@ def recorded(
             f"{settings.frames} frames are too few for the observer '{settings.observer}' at "
             f"{len(rungs)} rungs; give --calib-frames {least} or more"
         )
-    return clips, record(loaded, clips, rungs, cache, report)
+    recording = record(loaded, clips, rungs, cache, report)
+    provenance = Provenance(
+        model=loaded.config.name,
+        checkpoint_sha256=loaded.sha256,
+        rungs=tuple(sorted(rungs)),
+        observer=settings.observer,
+        source=settings.source or GENERATED,
+        data_sha256=content_sha256(clips),
+        frames=settings.frames,
+        seed=settings.seed,
+        sam2lite_version=__version__,
+    )
+    return recording, provenance
 
 
 def _check_observer(loaded: LoadedModel, observer: str) -> None:

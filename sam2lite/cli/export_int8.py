@@ -45,15 +45,20 @@ def export_int8(
 
     Raises what `calibrate` and `write_int8_bundle` do.
     """
+    from sam2lite.calibration.calibrate import Calibration
     from sam2lite.calibration.ranges import load_ranges
     from sam2lite.exporter.bundle_writer import ExportJob
     from sam2lite.exporter.int8_bundle import Accuracies, write_int8_bundle
 
     accuracies = Accuracies(max_drop=wanted.max_drop, accept=wanted.accept_drop)
-    found = None if wanted.ranges is None else load_ranges(wanted.ranges)
-    if found is not None:
+    if wanted.ranges is None:
+        calibration = quantize.calibrated(checkpoint, rungs, *wanted[:4])
+    else:
+        found = load_ranges(wanted.ranges)
         found.check_fits(checkpoint.sha256, rungs)
-    calibration = quantize.calibrated(checkpoint, rungs, *wanted[:4], ranges=found)
+        # Nothing is left to observe: footage serves to compare graphs on.
+        recording, _ = quantize.recorded(checkpoint, rungs, *wanted[:3])
+        calibration = Calibration(found, recording)
     steps = len(ExportJob.plan(checkpoint, rungs).keys) + 3
     with options.reported_steps("export", steps) as report:
         manifest, outcome = write_int8_bundle(

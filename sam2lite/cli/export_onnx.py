@@ -1,11 +1,18 @@
 """`sam2lite-export onnx`: the graphs alone, for other tools."""
 
 import time
-from typing import Annotated
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sam2lite.cli import export_options as options
+from sam2lite.cli import quantize_options as quantize
+from sam2lite.contracts.manifest import Manifest
+
+if TYPE_CHECKING:
+    from sam2lite.exporter.lowering import Lowering
+    from sam2lite.models.checkpoint import LoadedModel
 
 
 def onnx(
@@ -13,6 +20,13 @@ def onnx(
     model: options.Model = "tiny",
     opset: Annotated[int, typer.Option(help="ONNX operator set, 13 to 20.")] = 17,
     rungs: options.Rungs = None,
+    fp16: Annotated[
+        bool,
+        typer.Option("--fp16", help="Weights and arithmetic in FP16, but for what must not."),
+    ] = False,
+    calib: quantize.Source = None,
+    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
+    calib_seed: quantize.Seed = 0,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -21,6 +35,9 @@ def onnx(
 
     Writes graphs/*.onnx, their shared weights in one file, and manifest.json with the tensors of
     every graph. `sam2lite-export ort` makes a bundle that can be run.
+
+    With --fp16, the float loop tracks first, and what overflows FP16 there stays in FP32, beside
+    softmax, layer norm, selection and coordinates. Exit code 3 if an output loses too much.
     """
     started = time.perf_counter()
     checkpoint = options.load_model(model)
@@ -31,11 +48,57 @@ def onnx(
     check_opset(opset)
     job = ExportJob.plan(checkpoint, chosen)
     if dry_run:
-        plan = {"model": model, "opset": opset, "output": str(output), "graphs": list(job.keys)}
+        plan = {
+            "model": model,
+            "opset": opset,
+            "precision": "fp16" if fp16 else "fp32",
+            "output": str(output),
+            "graphs": list(job.keys),
+        }
         options.print_plan(plan, as_json)
         return
+    lowering = _fp16(checkpoint, chosen, calib, calib_frames, calib_seed) if fp16 else None
     with options.reported_steps("export", len(job.keys)) as report:
         manifest = write_onnx_folder(
-            checkpoint, opset, output, rungs=chosen, force=force, report=report
+            checkpoint,
+            opset,
+            output,
+            rungs=chosen,
+            lowering=lowering,
+            force=force,
+            report=report,
         )
+    if fp16:
+        _print_fp16(manifest)
     options.print_result(output, manifest, started, as_json)
+
+
+def _fp16(
+    checkpoint: "LoadedModel", rungs: tuple[int, ...], source: str | None, frames: int, seed: int
+) -> "Lowering":
+    from sam2lite.exporter.fp16 import Fp16
+
+    return Fp16(*quantize.recorded(checkpoint, rungs, source, frames, seed))
+
+
+def _print_fp16(manifest: Manifest) -> None:
+    """Say on stderr how much stays in FP32 and why, and what the worst output lost."""
+    lowered = {k: g for k, g in manifest.verification["graphs"].items() if "pinned" in g}
+    reasons = Counter(
+        reason.partition(":")[0]
+        for graph in lowered.values()
+        for reason in graph["pinned"].values()
+    )
+    named = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    typer.echo(
+        f"FP16: {reasons.total()} of {sum(graph['nodes'] for graph in lowered.values())} nodes "
+        f"stay in FP32 ({named}), and so does memory_select",
+        err=True,
+    )
+    ratio, key, name = min(
+        (ratio, key, name)
+        for key, graph in lowered.items()
+        for name, ratio in graph["sqnr_db"].items()
+        if ratio is not None
+    )
+    typer.echo(f"worst output: {name} of {key}, {ratio:.1f} dB of FP32's", err=True)

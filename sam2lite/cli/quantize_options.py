@@ -10,7 +10,8 @@ from sam2lite.runtimes.cache import cache_dir
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
-    from sam2lite.calibration.ranges import ActivationRanges
+    from sam2lite.calibration.ranges import Provenance
+    from sam2lite.calibration.recorder import Recording
     from sam2lite.models.checkpoint import LoadedModel
 
 Source = Annotated[
@@ -42,20 +43,24 @@ def calibrated(
     frames: int,
     seed: int,
     observer: str,
-    ranges: "ActivationRanges | None" = None,
 ) -> "Calibration":
-    """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises.
-
-    With `ranges`, nothing is observed: footage is recorded only, to compare graphs on.
-    """
-    from sam2lite.calibration.calibrate import Calibration, Settings, calibrate, recorded, steps
+    """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises."""
+    from sam2lite.calibration.calibrate import Settings, calibrate, steps
 
     settings = Settings(source, frames, seed, observer)
     with reported_steps("calibrate", steps(settings)) as report:
-        if ranges is None:
-            return calibrate(checkpoint, rungs, settings, recordings(), report)
-        _, recording = recorded(checkpoint, rungs, settings, recordings(), report)
-        return Calibration(ranges, recording)
+        return calibrate(checkpoint, rungs, settings, recordings(), report)
+
+
+def recorded(
+    checkpoint: "LoadedModel", rungs: tuple[int, ...], source: str | None, frames: int, seed: int
+) -> "tuple[Recording, Provenance]":
+    """Record behind a progress bar, all values counting; raises as `calibration.calibrate`."""
+    from sam2lite.calibration.calibrate import Settings, recorded, steps
+
+    settings = Settings(source, frames, seed, "minmax")
+    with reported_steps("record", steps(settings)) as report:
+        return recorded(checkpoint, rungs, settings, recordings(), report)
 
 
 def recordings() -> Path:

@@ -200,13 +200,15 @@ def write_onnx_folder(
     output: Path,
     *,
     rungs: Sequence[int] | None = None,
+    lowering: Lowering | None = None,
     force: bool = False,
     report: Report = lambda _: None,
 ) -> Manifest:
     """Write the verified graphs alone, for tools other than ours; see `write_ort_bundle`."""
+    lowering = lowering or Float32()
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
-        return _write_graphs(checkpoint, None, job, opset, folder, report, Float32(), {})
+        return _write_graphs(checkpoint, None, job, opset, folder, report, lowering, {})
 
 
 def _write_graphs(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,21 +81,39 @@ def compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:
 
 
 def run_onnx(model: onnx.ModelProto | Path, feeds: Arrays, *, optimise: bool = True) -> Arrays:
-    """Return a graph's outputs by name, computed by onnxruntime on the CPU.
+    """Return a graph's outputs by name for one call; see `onnx_runner`."""
+    return onnx_runner(model, optimise=optimise)(feeds)
+
+
+def onnx_runner(
+    model: onnx.ModelProto | Path, *, optimise: bool = True
+) -> Callable[[Arrays], Arrays]:
+    """Return a function from a graph's inputs to its outputs by name, by onnxruntime on the CPU.
 
     A model in memory must not have external data; pass the path of one that has.
 
     Raises:
-        ExportError: onnxruntime refuses the graph or the inputs.
+        ExportError: onnxruntime refuses the graph or, when the function is called, the inputs.
     """
     options = session_options(None, read_machine().cores)
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
-    try:
+    with _as_export_error():
         session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, feeds), strict=True))
+    names = [output.name for output in session.get_outputs()]
+
+    def run(feeds: Arrays) -> Arrays:
+        with _as_export_error():
+            return dict(zip(names, session.run(names, feeds), strict=True))
+
+    return run
+
+
+@contextmanager
+def _as_export_error() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # onnxruntime's own errors share no base class
         raise ExportError(f"onnxruntime {ort.__version__} cannot run the graph: {error}") from error
 

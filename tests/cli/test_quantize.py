@@ -1,6 +1,7 @@
 """`calibrate`, `sensitivity` and `sam2lite-export ort --int8`, on a small network."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from sam2lite.cli.main import app
 from sam2lite.errors import ArgumentError, CalibrationError, OutputError, UnknownNameError
 from sam2lite.models.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
-from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.bundle import open_bundle, read_manifest
 from tests.conftest import MINI
 
 runner = CliRunner()
@@ -113,6 +114,28 @@ def test_fp16_halves_the_weights(model: str, tmp_path: Path) -> None:
         for name in ("fp32", "fp16")
     )
     assert half < 0.75 * wide
+
+
+def test_fp16_graphs_say_what_stays_in_fp32(model: str, tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    arguments = ["onnx", "--fp16", "--model", model, "--calib-frames", "2", "--calib-seed", "1"]
+    arguments += ["--rungs", "240", "-o", str(out), "--json"]
+    result = runner.invoke(export_app, arguments)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"FP16: \d+ of \d+ nodes stay in FP32 \(.*\d+ softmax\)", result.stderr)
+    assert re.search(r"worst output: \w+ of \w+@240, \d\d\.\d dB of FP32's", result.stderr)
+    manifest = read_manifest(str(out))[0]
+    assert manifest.precision == "fp16"
+    assert manifest.calibration is not None
+    assert (manifest.calibration["frames"], manifest.calibration["seed"]) == (2, 1)
+
+
+def test_fp16_graphs_need_frames_of_every_rung(model: str, tmp_path: Path) -> None:
+    arguments = ["onnx", "--fp16", "--model", model, "--calib-frames", "1"]
+    arguments += ["--rungs", "240,288", "-o", str(tmp_path / "o")]
+    error = runner.invoke(export_app, arguments).exception
+    assert isinstance(error, CalibrationError)
+    assert "give --calib-frames 2 or more" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""FP16 graphs, for backends that compute in it: weights and arithmetic, but for what must not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sam2lite.contracts.graphs import MEMORY_SELECT, graph_key
+from sam2lite.errors import CalibrationError, VerificationError
+from sam2lite.exporter.fp16_convert import to_fp16, with_rounding
+from sam2lite.exporter.fp16_ranges import MARGIN, RangeReport, measure_ranges
+from sam2lite.exporter.fp16_rules import kept_by_rule
+from sam2lite.exporter.lowering import Lowered
+from sam2lite.exporter.parity import compare, onnx_runner
+from sam2lite.exporter.selection import Arrays
+from sam2lite.exporter.value_types import value_types
+
+if TYPE_CHECKING:
+    import onnx
+
+    from sam2lite.calibration.ranges import Provenance
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.contracts.tensors import GraphSpec
+
+MOST_CALLS = 16  # that a graph is run on, spread over those recorded at its rung
+LEAST_SQNR_DB = 40.0  # of every output over all calls; 11 bits of mantissa alone give some 66 dB
+OVERFLOW = "overflow"
+
+
+class Fp16:
+    """A lowering to FP16 that computes in it.
+
+    Inputs and outputs stay as the contract says. The whole of memory_select stays in FP32.
+    """
+
+    def __init__(self, recording: Recording, provenance: Provenance) -> None:
+        """Take a recording over.
+
+        Args:
+            recording: of the network at the rungs of the bundle.
+            provenance: of the recording, for the manifest.
+        """
+        self._recording, self._provenance = recording, provenance
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """See `Lowering`."""
+        return {**dataclasses.asdict(self._provenance), "fp16_margin": MARGIN}
+
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
+        """See `Lowering`.
+
+        The report has the pinned nodes with the reason, the range report and every output's SQNR.
+
+        Raises:
+            CalibrationError: nothing was recorded of the graph at its rung.
+            ExportError: a type cannot be told, or onnxruntime refuses a graph.
+            VerificationError: an output is further from FP32 than `LEAST_SQNR_DB`.
+        """
+        if spec.name == MEMORY_SELECT.name:  # a rounded score may keep another token
+            return Lowered(model, "fp32")
+        key = graph_key(spec.name, rung)
+        names = spec.input_names
+        calls = [
+            {name: x.numpy() for name, x in zip(names, tensors, strict=True)}
+            for tensors in self._recording.sample(spec.name, rung, MOST_CALLS)
+        ]
+        if not calls:
+            raise CalibrationError(
+                f"no call of {key} was recorded, so its ranges are unknown; record at {rung} px, "
+                "over more frames"
+            )
+        ranges = measure_ranges(model, calls)
+        pinned = pinned_nodes(model, ranges)
+        lowered = to_fp16(model, pinned)
+        report = {
+            "sqnr_db": _checked_sqnr(model, lowered, calls, key),
+            "pinned": pinned,
+            "ranges": ranges.to_json(),
+        }
+        return Lowered(lowered, "fp16", report)
+
+
+def pinned_nodes(model: onnx.ModelProto, ranges: RangeReport) -> dict[str, str]:
+    """Return the nodes that compute in FP32, with the reason: a rule, or what overflows.
+
+    Args:
+        model: the graph in FP32.
+        ranges: of its values.
+    """
+    from onnx import TensorProto
+
+    floats = {name for name, kind in value_types(model).items() if kind == TensorProto.FLOAT}
+    rules, overflowing = kept_by_rule(model), ranges.overflowing
+    pinned = {}
+    for node in model.graph.node:
+        touched = [name for name in (*node.input, *node.output) if name in floats]
+        largest = max(
+            (name for name in touched if name in overflowing),
+            key=lambda name: overflowing[name].greatest,
+            default=None,
+        )
+        if touched and node.name in rules:
+            pinned[node.name] = rules[node.name]
+        elif largest is not None:
+            greatest = overflowing[largest].greatest
+            pinned[node.name] = f"{OVERFLOW}: {largest} reaches {greatest:.3g}"
+    return pinned
+
+
+def _checked_sqnr(
+    model: onnx.ModelProto, lowered: onnx.ModelProto, calls: Sequence[Arrays], key: str
+) -> dict[str, float | None]:
+    """Return the SQNR of every output over all calls, dB; None where nothing differs."""
+    run, rounded = onnx_runner(model), onnx_runner(with_rounding(lowered))
+    expected, actual = [run(feeds) for feeds in calls], [rounded(feeds) for feeds in calls]
+    ratios: dict[str, float | None] = {}
+    for name in expected[0]:
+        # Together, because one call's object score may be next to 0 by chance.
+        error = compare(*(np.concatenate([a[name] for a in side]) for side in (actual, expected)))
+        if error.sqnr_db < LEAST_SQNR_DB:
+            raise VerificationError(
+                f"in FP16, {name} of {key} is at {error.sqnr_db:.1f} dB of FP32's; "
+                f"{LEAST_SQNR_DB:g} dB are asked for: export without --fp16, or calibrate on "
+                "footage like what the network will see"
+            )
+        found = error.to_json()["sqnr_db"]
+        ratios[name] = found if found is None else round(found, 2)
+    return ratios
