@@ -164,8 +164,8 @@ def readme_block() -> str:
             f"""Export of Tiny with six rungs, everything verified: {export["seconds"]:.0f} s and
             {export["megabytes"]:.1f} MB in FP32; {export_int8["seconds"]:.0f} s, calibration
             included, and {export_int8["megabytes"]:.1f} MB in INT8, which is
-            {export_int8["megabytes"] / export["megabytes"]:.2f} of it. Worst relative error of any graph against PyTorch:
-            {export["worst_relative_error"]:.1e}. The exported loop against PyTorch's, over
+            {export_int8["megabytes"] / export["megabytes"]:.2f} of it. Worst relative error of any
+            graph against PyTorch: {export["worst_relative_error"]:.1e}. The exported loop against PyTorch's, over
             {loop["frames"]} frames with {loop["objects"]} objects, an occlusion, a correction and
             a rung switch: largest logit difference {loop["max_logit_difference"]:.1e}, lowest IoU
             {loop["min_iou"]:.4f}."""
