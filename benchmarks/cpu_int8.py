@@ -6,7 +6,8 @@ memory. Engines that are not installed are left out, and said so: pip install op
 
     .venv/bin/python benchmarks/cpu_int8.py [--quick] [--model NAME|PATH]
 
-Writes cpu_int8.json, .md and .png under benchmarks/results/; --quick prints a table only.
+Writes cpu_int8.json, .md and .png under benchmarks/results/; --quick prints a table only. `make
+figures` copies the tables into README and ADR 0008.
 """
 
 from __future__ import annotations
@@ -169,8 +170,14 @@ def row(worker: Worker) -> dict[str, Any]:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Return a table for each rung."""
-    parts = []
+    """Return a table for each rung, and what was measured on."""
+    machine = result["machine"]
+    before, after = machine["load_average"]
+    parts = [
+        f"{machine['model']}, {machine['cores']} cores, load average {before} before and {after} "
+        f"after. {result['model']}, medians of {result['frames']} frames; a process for every "
+        "engine and thread count, in turn."
+    ]
     for rung, rows in result["rungs"].items():
         lines: list[list[object]] = []
         for threads in THREADS:
@@ -204,7 +211,7 @@ def main() -> None:
     missing = sorted({NEEDS[name] for name in set(ENGINES) - set(engines) if name in NEEDS})
     if missing:
         print(f"left out, for want of {', '.join(missing)}: OpenVINO", file=sys.stderr)
-    rounds, frames = (4, 8) if args.quick else (10, 12)
+    rounds, frames = (4, 8) if args.quick else (8, 8)
     before = load_average()
     with tempfile.TemporaryDirectory() as temporary:
         folders = prepare(loaded, args.model, rungs, Path(temporary))
@@ -217,17 +224,24 @@ def main() -> None:
         "missing": missing,
         "rungs": {str(rung): rows for rung, rows in found.items()},
     }
-    text = markdown(result)
-    print(text)
-    if args.quick:
-        return
+    print(markdown(result))
+    if not args.quick:
+        save(result)
+
+
+def save(result: dict[str, Any]) -> None:
+    """Write JSON, tables and the plot of the largest rung."""
+    rung, rows = list(result["rungs"].items())[-1]
     (RESULTS / "cpu_int8.json").write_text(json.dumps(result, indent=1) + "\n")
-    (RESULTS / "cpu_int8.md").write_text(text + "\n")
+    (RESULTS / "cpu_int8.md").write_text(markdown(result) + "\n")
+    largest = markdown({**result, "rungs": {rung: rows}})
+    (RESULTS / "cpu_int8_480.md").write_text(largest + "\n")
+    threads = {1: "1 thread", 2: "2 threads"}
     bars = [
-        Bar(f"{r['engine']}, {r['threads']} thread(s)", r["frame_ms"], str(r["threads"]))
-        for r in found[rungs[-1]]
+        Bar(f"{row['engine']}, {threads[row['threads']]}", row["frame_ms"], str(row["threads"]))
+        for row in rows
     ]
-    title = f"Whole frame at {rungs[-1]} px, {describe_machine()['model']}"
+    title = f"Whole frame at {rung} px, {result['machine']['model']}"
     cv2.imwrite(str(RESULTS / "cpu_int8.png"), plot_bars(bars, title, "ms"))
 
 

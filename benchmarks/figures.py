@@ -165,10 +165,10 @@ def readme_block() -> str:
             {export["megabytes"]:.1f} MB in FP32; {export_int8["seconds"]:.0f} s, calibration
             included, and {export_int8["megabytes"]:.1f} MB in INT8, which is
             {export_int8["megabytes"] / export["megabytes"]:.2f} of it. Worst relative error of any
-            graph against PyTorch: {export["worst_relative_error"]:.1e}. The exported loop against PyTorch's, over
-            {loop["frames"]} frames with {loop["objects"]} objects, an occlusion, a correction and
-            a rung switch: largest logit difference {loop["max_logit_difference"]:.1e}, lowest IoU
-            {loop["min_iou"]:.4f}."""
+            graph against PyTorch: {export["worst_relative_error"]:.1e}. The exported loop in FP32
+            against PyTorch's, over {loop["frames"]} frames with {loop["objects"]} objects, an
+            occlusion, a correction and a rung switch: largest logit difference
+            {loop["max_logit_difference"]:.1e}, lowest IoU {loop["min_iou"]:.4f}."""
         ),
         "![Procedural clips with their exact masks](docs/images/clips.jpg)",
         "*Procedural clips with their exact masks: what tests, calibration and training use.*",
@@ -247,7 +247,9 @@ def main() -> None:
     fill(ROOT / "README.md", "figures", readme_block())
     fill(ROOT / "docs/adr/0001-encoder.md", "table: encoder_candidates", encoder_table())
     fill(ROOT / "README.md", "engines", (RESULTS / "cpu_int8_480.md").read_text())
-    fill(ROOT / "docs/adr/0008-int8.md", "table: cpu_int8", (RESULTS / "cpu_int8.md").read_text())
+    for name in ("cpu_int8", "operator_scaling"):
+        text = (RESULTS / f"{name}.md").read_text()
+        fill(ROOT / "docs/adr/0008-int8.md", f"table: {name}", text)
     for name in ("thread_pools", "thread_pools_load"):
         fill(ROOT / "docs/adr/0003-one-thread-pool.md", f"table: {name}", pools_table(name))
 

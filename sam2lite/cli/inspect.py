@@ -66,17 +66,16 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
 
 def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
     """Return what INT8 cost, which layers are not in it, and what they were calibrated on."""
-    made, drop = manifest.calibration, manifest.verification.get("accuracy")
-    if not made:
-        return []
-    kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
-    rows = [
-        ("calibrated", f"{made['observer']}, {made['frames']} frames of {made['source']}"),
-        (
-            "layers",
-            f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float{kept}",
-        ),
-    ]
+    made, drop = manifest.calibration or {}, manifest.verification.get("accuracy")
+    rows = []
+    if made:
+        rows.append(
+            ("calibrated", f"{made['observer']}, {made['frames']} frames of {made['source']}")
+        )
+    if "int8_layers" in made:
+        kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
+        counts = f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float"
+        rows.append(("layers", counts + kept))
     if drop:
         before, after = drop["before"], drop["after"]
         rows.append(

@@ -88,7 +88,7 @@ def _facts(profile: TargetProfile) -> list[tuple[str, str, str]]:
         ("opset", "ONNX opset", str(profile.opset)),
         ("qdq", "INT8 graphs", _describe_qdq(profile.qdq)),
         ("threads", "Threads", _threads(profile)),
-        ("arena", "Memory arena", "on" if profile.arena else "off"),
+        ("arena", "Memory arena", "one a graph" if profile.arena else "one for all graphs"),
         ("power_sensor", "Power sensor", profile.power_sensor or "none"),
     ]
 

@@ -23,8 +23,8 @@ _GLIBC = "glibc 2.28 or newer: tag of the onnxruntime 1.31.1 wheels on PyPI"
 _ALL_CORES = Fact(None, "one thread per physical core; hyper-threads share the vector units")
 _ARENA_OFF = Fact(
     False,
-    "measured on x86-64 with Tiny, six rungs open (benchmarks/arena.py): 237 MB without and 333 MB "
-    "with arenas, the same 21.9 ms for the encoder at 480 px",
+    "all sessions of a process share one arena; one for each would hold the memory of every graph "
+    "that is open (benchmarks/arena.py)",
 )
 _RAPL = Fact(
     "/sys/class/powercap/intel-rapl:0/energy_uj",

@@ -74,7 +74,7 @@ class TargetProfile(NamedTuple):
         opset: the ONNX opset that export uses.
         qdq: how INT8 graphs are written.
         threads: default number of threads; None for the physical cores of the machine.
-        arena: whether the runtime keeps a memory arena between frames.
+        arena: whether every graph keeps a memory arena of its own between frames.
         power_sensor: a file or command that reads power or energy; None where there is none.
         sources: where each of the facts from `chip` on comes from, under the name of the field.
     """
