@@ -52,8 +52,12 @@ def describe(findings: "dict[str, list[Finding]]", target: TensorRtTarget) -> li
     for (subject, why), members in groups.items():
         key, first = members[0]
         more = f" and {len(members) - 1} more" if len(members) > 1 else ""
-        fixed = (
-            f"TensorRT {first.first_version} takes it" if first.first_version else "no version does"
+        newer = (
+            f"; TensorRT {first.first_version} takes it"
+            if first.first_version
+            else ", also in newer versions"
         )
-        lines.append(f"  {subject} ({key} {first.where}{more}): {why}; {fixed}. {first.remedy}")
+        lines.append(
+            f"  {subject} ({key} {first.where}{more}): {why}{newer}. Remedy: {first.remedy}"
+        )
     return lines

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.exporter.preflight_limits import CHECKS, GraphFacts, graphs_of
+from sam2lite.exporter.preflight_limits import CHECKS, GraphFacts, attribute_of, graphs_of
 from sam2lite.exporter.trace import opset_of
 from sam2lite.targets.tensorrt_ops import (
     BORDER_TYPES,
+    BYTES_SINCE,
     OPERATORS,
     REMEDIES,
     Version,
@@ -37,7 +38,7 @@ class Finding:
         where: name of the node, or of the input or output; of the graph for its opset.
         subject: the operator, the type, the shape or the opset.
         why: what the parser does or asks for.
-        first_version: the first version that would take it; None where no version known here does.
+        first_version: the first version that would take it; None where no newer one does.
         remedy: what to change.
     """
 
@@ -71,9 +72,16 @@ def preflight(model: onnx.ModelProto, tensorrt: str) -> list[Finding]:
     for value in (*model.graph.input, *model.graph.output):
         if value.name not in weights:  # old exporters list weights as inputs
             findings += _border_findings(value, version)
+    byte_inputs = {
+        value.name
+        for value in model.graph.input
+        if value.type.tensor_type.elem_type == _data_type("UINT8")
+    }
     for graph in graphs_of(model.graph):
         for node in graph.node:
             findings += _node_findings(node, facts, version)
+            if byte_inputs.intersection(node.input) and version >= BYTES_SINCE:
+                findings += _byte_findings(node)
     return findings
 
 
@@ -124,10 +132,29 @@ def _shape_finding(name: str, shape: str) -> Finding:
         "shape",
         name,
         shape,
-        "an engine of one shape needs every dimension as a number",
+        "a dimension that is no number needs an optimisation profile, and none is written",
         None,
         "export with static shapes",
     )
+
+
+def _byte_findings(node: onnx.NodeProto) -> Iterator[Finding]:
+    wanted = {_data_type("FLOAT"), _data_type("FLOAT16")}
+    if node.op_type != "Cast" or attribute_of(node, "to", None) not in wanted:
+        yield Finding(
+            "type",
+            node.name or node.output[0],
+            "UINT8",
+            "bytes can be cast to float and nothing else",
+            None,
+            "cast the image to float32 first",
+        )
+
+
+def _data_type(name: str) -> int:
+    import onnx
+
+    return int(onnx.TensorProto.DataType.Value(name))
 
 
 def _node_findings(node: onnx.NodeProto, facts: GraphFacts, version: Version) -> Iterator[Finding]:

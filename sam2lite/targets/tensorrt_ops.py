@@ -193,6 +193,8 @@ class BorderType(NamedTuple):
     remedy: str
 
 
+# docs/Changelog.md of 8.5: UINT8 inputs and outputs. Inside a graph there are none.
+BYTES_SINCE = (8, 5)
 _FLOAT_INSTEAD = "use float32 at the border"
 # A type that is not here is taken by no version.
 BORDER_TYPES = {
@@ -201,10 +203,10 @@ BORDER_TYPES = {
     "INT32": BorderType(OLDEST, "", ""),
     "INT8": BorderType(OLDEST, "", ""),
     "BOOL": BorderType(OLDEST, "", ""),
-    # docs/Changelog.md of 8.5: UINT8 inputs and outputs; of 9.0: INT64 is no longer made INT32.
     "UINT8": BorderType(
-        (8, 5), "the parser has no type for it", "give images as float32, still 0 to 255"
+        BYTES_SINCE, "the parser has no type for it", "give images as float32, still 0 to 255"
     ),
+    # docs/Changelog.md of 9.0: INT64 is no longer made INT32.
     "INT64": BorderType(
         (9, 0), "the parser makes it INT32 without asking", "use int32 at the border"
     ),

@@ -3,13 +3,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from sam2lite.cli.export import app
+from sam2lite.cli.preflight_report import describe, tensorrt_target
 from sam2lite.errors import ArgumentError, OutputError, UnknownNameError, VerificationError
+from sam2lite.exporter.preflight import Finding
 from sam2lite.runtimes.bundle import open_bundle
 
 runner = CliRunner()
@@ -89,6 +92,17 @@ def test_graphs_are_written_and_what_jetpack_4_refuses_is_said(tmp_path: Path) -
     assert "TensorRT 8.5 takes it" in lines[1]
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["opset"] == 13  # the target's, as none was asked for
+
+
+def test_a_finding_of_many_nodes_is_one_line() -> None:
+    finding = Finding("operator", "a", "Unique", "the parser does not take it", None, "do without")
+    found = {"one": [finding, replace(finding, where="b")], "two": [replace(finding, where="c")]}
+    lines = describe(found, tensorrt_target("jetson-nano"))
+    assert lines == [
+        "TensorRT 8.2.1 (jetson-nano) would not take:",
+        "  Unique (one a and 2 more): the parser does not take it, also in newer versions. "
+        "Remedy: do without",
+    ]
 
 
 def test_findings_as_json(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_an_opset_that_no_parser_knows() -> None:
 def test_types_at_the_border(
     dtype: int, name: str, refused: str, first: str | None, remedy: str
 ) -> None:
-    # An input of the type, cast to float; then an output of it.
+    # An input of the type, cast to float; then an output of it, cast from float.
     given = model("Cast", types=(dtype, TensorProto.FLOAT), opset=13, to=TensorProto.FLOAT)
     returned = model("Cast", types=(TensorProto.FLOAT, dtype), opset=13, to=dtype)
     for graph, where in ((given, "x0"), (returned, "y0")):
@@ -148,6 +148,24 @@ def test_types_at_the_border(
         assert remedy in finding.remedy
         if first is not None:
             assert preflight(graph, first) == []
+
+
+@pytest.mark.parametrize(
+    ("graph", "version", "taken"),
+    [
+        (model("Cast", types=(TensorProto.UINT8, TensorProto.FLOAT16), to=10), "8.6", True),
+        (model("Cast", types=(TensorProto.UINT8, TensorProto.INT32), to=6), "8.6", False),
+        (model("Transpose", types=(TensorProto.UINT8, TensorProto.UINT8)), "10.3", False),
+    ],
+)
+def test_bytes_can_only_be_cast_to_float(graph: onnx.ModelProto, version: str, taken: bool) -> None:
+    findings = preflight(graph, version)
+    if taken:
+        assert findings == []
+    else:
+        finding = only(findings)
+        assert (finding.kind, finding.where, finding.subject) == ("type", "node", "UINT8")
+        assert "float32" in finding.remedy
 
 
 @pytest.mark.parametrize(
