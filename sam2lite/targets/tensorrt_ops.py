@@ -42,7 +42,7 @@ _LATER = {
     (10, 4): "BlackmanWindow HammingWindow HannWindow",
     (10, 5): "STFT",
     (10, 14): "Attention",
-    (10, 15): "RMSNormalization RotaryEmbedding",
+    (10, 15): "RMSNormalization RotaryEmbedding TensorScatter",
 }
 # Since which version an operator of the default domain is taken; one that is not here never is.
 OPERATORS: Dict[str, Version] = dict.fromkeys(_IN_8_2.split(), OLDEST)
@@ -100,6 +100,7 @@ _FOLD = "make it a constant of the graph"
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
 _REDUCTIONS = tuple(name for name in OPERATORS if name.startswith("Reduce"))
 
+# Of the versions after 8.6, docs/Changelog.md says which limits they lifted.
 LIMITS = (
     Limit(("TopK",), "K must be a constant", _FOLD, "variable_input", 1, until=(8, 6)),
     Limit(("TopK",), "K must be below 3840", "take fewer", "k_from", 3840, since=(10, 0)),
@@ -112,9 +113,10 @@ LIMITS = (
         1,
         until=(8, 5),
     ),
+    # From 10.7 and 10.8 on, these three also take what the parser can fold to a constant.
     Limit(("CumSum",), "the axis must be a constant", _FOLD, "variable_input", 1),
-    Limit(("OneHot",), "the depth must be a constant", _FOLD, "variable_input", 1, since=(10, 0)),
     Limit(("Squeeze", "Unsqueeze"), "axes must be constants", _FOLD, "variable_input", 1),
+    Limit(("OneHot",), "the depth must be a constant", _FOLD, "variable_input", 1, since=(10, 0)),
     Limit(_REDUCTIONS, "axes must be constants", _FOLD, "variable_input", 1),
     Limit(("Slice",), "axes must be constants", _FOLD, "variable_input", 3, until=(10, 3)),
     Limit(
@@ -133,9 +135,9 @@ LIMITS = (
         until=(10, 12),  # docs/Changelog.md
     ),
     Limit(
-        ("GridSample",),
+        ("GridSample", "Attention"),
         "the input must have 4 dimensions",
-        "fold the others into the batch",
+        "reshape it before",
         "rank_not",
         4,
         since=(10, 0),
@@ -159,7 +161,7 @@ LIMITS = (
         until=(10, 9),
     ),
     Limit(
-        ("LayerNormalization", "MaxPool"),
+        ("Attention", "LayerNormalization", "MaxPool"),
         "only the first output is computed",
         "do without the others",
         "more_outputs",

@@ -207,6 +207,8 @@ SCALE = constant("s", [1.0], TensorProto.FLOAT)
         ("einsum_form", model("Einsum", opset=13, equation="...ij -> ...ji"), "8.6", "10.12"),
         ("einsum_form", model("Einsum", opset=13, equation="ii->i"), "8.6", "10.12"),
         ("rank_not", model("GridSample", 2, shape=(1, 2, 3, 4, 5)), "10.3", None),
+        ("rank_not", model("Attention", 3, opset=23, shape=(1, 16, 64)), "10.16", None),
+        ("more_outputs", model("Attention", 3, 3, opset=23), "10.16", None),
         ("reduction_attribute", model("ScatterND", 3, reduction="add"), "11.1", None),
         ("reduction_attribute", model("ScatterElements", 3, reduction="add"), "8.6", "10.0"),
         ("opset_from", model("GroupNormalization", 3, opset=21), "10.8", "10.9"),
