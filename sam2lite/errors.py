@@ -13,12 +13,13 @@
     |-- ExportError               1: a graph that cannot be traced or lowered
     |-- CalibrationError          1: ranges that cannot be made, read or used
     |-- TrainingError             1: a run that cannot start, go on or be resumed
-    |-- VerificationError         3: a result that misses its parity or accuracy bound
+    |-- VerificationError         3: a result that misses a bound or does not fit its target
     `-- BudgetMissedError         4: a frame budget that was not held (--fail-over-budget)
 
 A message says what happened, the value, and what to do about it.
 """
 
+from difflib import get_close_matches
 from typing import Iterable
 
 
@@ -35,13 +36,21 @@ class ArgumentError(Sam2LiteError):
 
 
 class UnknownNameError(ArgumentError):
-    """An unknown target, model, rung or preset; the message lists the known ones."""
+    """An unknown target, model, rung or preset; the message lists the known ones.
+
+    Where one of them is spelt much like it, the message asks whether that one was meant.
+    """
 
     def __init__(self, kind: str, name: object, known: Iterable[object]) -> None:
         self.kind = kind
         self.name = name
-        names = ", ".join(str(item) for item in known)
-        super().__init__("unknown {} {!r}; known: {}".format(kind, name, names))
+        names = [str(item) for item in known]
+        message = "unknown {} {!r}; known: {}".format(kind, name, ", ".join(names))
+        # Only words are misspelt: the digits of 241 say nothing about which number was meant.
+        close = get_close_matches(name.lower(), names) if isinstance(name, str) else []
+        if close:
+            message += "; did you mean {}?".format(" or ".join(close))
+        super().__init__(message)
 
 
 class PromptError(ArgumentError):
@@ -91,7 +100,7 @@ class TrainingError(Sam2LiteError):
 
 
 class VerificationError(Sam2LiteError):
-    """A result that misses its parity or accuracy bound."""
+    """A result that misses its parity or accuracy bound, or that its target would not take."""
 
     exit_code = 3
 

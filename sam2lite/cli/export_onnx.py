@@ -8,17 +8,27 @@ import typer
 
 from sam2lite.cli import export_options as options
 from sam2lite.cli import quantize_options as quantize
+from sam2lite.cli.preflight_report import describe, tensorrt_target
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.errors import VerificationError
 
 if TYPE_CHECKING:
     from sam2lite.exporter.lowering import Lowering
     from sam2lite.models.checkpoint import LoadedModel
 
 
+DEFAULT_OPSET = 17
+
+
 def onnx(
     output: options.Output,
     model: options.Model = "tiny",
-    opset: Annotated[int, typer.Option(help="ONNX operator set, 13 to 20.")] = 17,
+    opset: Annotated[
+        int | None,
+        typer.Option(
+            help="ONNX operator set, 13 to 20.", show_default="17, or that of --check-for"
+        ),
+    ] = None,
     rungs: options.Rungs = None,
     fp16: Annotated[
         bool,
@@ -27,6 +37,13 @@ def onnx(
     calib: quantize.Source = None,
     calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
     calib_seed: quantize.Seed = 0,
+    check_for: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="A target with TensorRT; say what its ONNX parser would not take of the graphs.",
+        ),
+    ] = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -38,8 +55,14 @@ def onnx(
 
     With --fp16, the float loop tracks first, and what overflows FP16 there stays in FP32, beside
     softmax, layer norm, selection and coordinates. Exit code 3 if an output loses too much.
+
+    With --check-for, exit code 3 if the target's parser would not take a graph as it is; the graphs
+    are written all the same. The answer comes from tables: no TensorRT is asked.
     """
     started = time.perf_counter()
+    target = None if check_for is None else tensorrt_target(check_for)
+    if opset is None:
+        opset = DEFAULT_OPSET if target is None else target.opset
     checkpoint = options.load_model(model)
     chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
     from sam2lite.exporter.bundle_writer import ExportJob, write_onnx_folder
@@ -54,6 +77,7 @@ def onnx(
             "precision": "fp16" if fp16 else "fp32",
             "output": str(output),
             "graphs": list(job.keys),
+            **({"check_for": check_for} if check_for else {}),
         }
         options.print_plan(plan, as_json)
         return
@@ -70,7 +94,23 @@ def onnx(
         )
     if fp16:
         _print_fp16(manifest)
-    options.print_result(output, manifest, started, as_json)
+    if target is None:
+        options.print_result(output, manifest, started, as_json)
+        return
+    from sam2lite.exporter.preflight import preflight_folder
+
+    findings = preflight_folder(output, manifest, target.tensorrt.version)
+    if not as_json:
+        typer.echo("\n".join(describe(findings, target)))
+    listed = {key: [finding.to_json() for finding in found] for key, found in findings.items()}
+    options.print_result(output, manifest, started, as_json, {"findings": listed})
+    refused = sum(bool(found) for found in findings.values())
+    if refused:
+        raise VerificationError(
+            f"TensorRT {target.tensorrt.version} of {target.id} would not take {refused} of "
+            f"{len(findings)} graphs as they are; change what the findings name. The graphs are in "
+            f"{output}"
+        )
 
 
 def _fp16(

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,8 +97,14 @@ def worst_relative_error(verification: dict[str, Any]) -> float:
     )
 
 
-def print_result(output: Path, manifest: Manifest, started: float, as_json: bool) -> None:
-    """Print what was exported: path, seconds, megabytes, worst parity error."""
+def print_result(
+    output: Path,
+    manifest: Manifest,
+    started: float,
+    as_json: bool,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Print path, seconds, megabytes and worst parity error of an export; in JSON also `more`."""
     seconds = time.perf_counter() - started
     worst = worst_relative_error(manifest.verification)
     loop = manifest.verification.get("loop")
@@ -110,6 +116,7 @@ def print_result(output: Path, manifest: Manifest, started: float, as_json: bool
             "worst_relative_error": worst,
             "loop": loop,
             "graphs": sorted(manifest.graphs),
+            **(more or {}),
         }
         typer.echo(json.dumps(result, indent=1))
         return

@@ -11,7 +11,7 @@ from sam2lite.cli import quantize_options as quantize
 from sam2lite.cli.export_int8 import Int8Options, export_int8
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError
-from sam2lite.targets.precision import check_precision
+from sam2lite.targets.precision import check_ort, check_precision
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
 
@@ -70,6 +70,7 @@ def ort(
     """
     started = time.perf_counter()
     profile = get_target(target)
+    check_ort(profile)
     chosen_precision = _precision(precision, fp16=fp16, int8=int8)
     check_precision(profile, chosen_precision)
     checkpoint = options.load_model(model)

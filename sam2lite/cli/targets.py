@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from sam2lite.errors import ArgumentError
-from sam2lite.targets.profile import QdqStyle, TargetProfile
+from sam2lite.targets.profile import QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target, host_target, list_targets
+from sam2lite.targets.tensorrt_ops import newest_opset, not_taken, read_version
 
 
 def targets(
@@ -47,7 +48,7 @@ def _list(as_json: bool) -> None:
         report = {"host": host, "targets": [profile.to_json() for profile in profiles]}
         typer.echo(json.dumps(report, indent=2))
         return
-    table = Table("Target", "Device", "Backend", "Computes in", "Threads")
+    table = Table(Column("Target", no_wrap=True), "Device", "Backend", "Computes in", "Threads")
     for profile in profiles:
         served = [entry.name for entry in profile.precisions if entry.served]
         table.add_row(
@@ -70,8 +71,17 @@ def _explain(profile: TargetProfile) -> None:
     facts = Table("Fact", "Value", "Source")
     for field, title, value in _facts(profile):
         facts.add_row(title, value, profile.sources[field])
+    if profile.tensorrt is not None:
+        for field, title, value in _tensorrt_facts(profile.tensorrt):
+            facts.add_row(title, value, profile.tensorrt.sources[field])
     console.print(precisions)
     console.print(facts)
+    if profile.tensorrt is not None:
+        console.print(_jetpacks(profile.tensorrt))
+        console.print(
+            "There are no bundles for TensorRT yet. What its parser would take: "
+            f"sam2lite-export onnx --check-for {profile.id} -o DIR"
+        )
 
 
 def _facts(profile: TargetProfile) -> list[tuple[str, str, str]]:
@@ -88,9 +98,47 @@ def _facts(profile: TargetProfile) -> list[tuple[str, str, str]]:
         ("opset", "ONNX opset", str(profile.opset)),
         ("qdq", "INT8 graphs", _describe_qdq(profile.qdq)),
         ("threads", "Threads", _threads(profile)),
-        ("arena", "Memory arena", "one a graph" if profile.arena else "one for all graphs"),
+        ("arena", "Memory arena", _describe_arena(profile)),
         ("power_sensor", "Power sensor", profile.power_sensor or "none"),
     ]
+
+
+def _tensorrt_facts(tensorrt: TensorRt) -> list[tuple[str, str, str]]:
+    """Return field, title and printed value of what only targets with TensorRT have."""
+    return [
+        ("version", "TensorRT made for", tensorrt.version),
+        ("compute_capability", "Compute capability", tensorrt.compute_capability),
+        ("parser_opset", "Parser's opset", f"up to {tensorrt.parser_opset}"),
+        ("dla", "DLA", tensorrt.dla or "none"),
+        ("other_formats", "Other formats", tensorrt.other_formats),
+    ]
+
+
+def _jetpacks(tensorrt: TensorRt) -> Table:
+    """Return what each release brings, and what its parser takes and does not."""
+    columns = ("JetPack", "L4T", "CUDA", "cuDNN", "TensorRT", "Python", "Opset", "Does not take")
+    table = Table(*columns, "Source")
+    for release in tensorrt.jetpacks:
+        version = read_version(release.tensorrt)
+        other = f"; {release.other_tensorrt} can be had" if release.other_tensorrt else ""
+        table.add_row(
+            release.name,
+            release.l4t,
+            release.cuda,
+            release.cudnn,
+            release.tensorrt + other,
+            release.python,
+            f"up to {newest_opset(version)}",
+            ", ".join(not_taken(version)),
+            release.source,
+        )
+    return table
+
+
+def _describe_arena(profile: TargetProfile) -> str:
+    if profile.backend != "ort":
+        return "none"
+    return "one a graph" if profile.arena else "one for all graphs"
 
 
 def _describe_qdq(style: QdqStyle) -> str:

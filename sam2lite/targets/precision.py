@@ -1,7 +1,24 @@
-"""Refusing what a target cannot compute in, with the reason and the nearest thing that works."""
+"""Refusing what a target cannot run, with the reason and the nearest thing that works."""
 
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.targets.profile import Precision, TargetProfile
+
+
+def check_ort(profile: TargetProfile) -> None:
+    """Refuse a target that is not for ONNX Runtime.
+
+    Args:
+        profile: the target.
+
+    Raises:
+        ArgumentError: it is for another runtime; the message says what works on its CPU.
+    """
+    if profile.backend != "ort":
+        raise ArgumentError(
+            "target '{}' is for TensorRT, for which there is no bundle yet; --target arm64 makes "
+            "one for ONNX Runtime on the board's CPU, which needs Python 3.11 and glibc 2.28 or "
+            "newer there".format(profile.id)
+        )
 
 
 def check_precision(profile: TargetProfile, precision: str) -> Precision:

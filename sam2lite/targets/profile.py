@@ -55,15 +55,68 @@ class Detection(NamedTuple):
     compatible: Optional[str] = None
 
 
+class JetPack(NamedTuple):
+    """One release of the system of NVIDIA's Jetson boards.
+
+    Attributes:
+        name: of the release.
+        l4t: version of its Linux, as /etc/nv_tegra_release has it.
+        cuda: version of CUDA.
+        cudnn: version of cuDNN.
+        tensorrt: version of TensorRT that it installs.
+        python: version of the system's Python, which TensorRT's bindings are made for.
+        source: where these come from.
+        other_tensorrt: a version that can be installed instead; None where there is none.
+    """
+
+    name: str
+    l4t: str
+    cuda: str
+    cudnn: str
+    tensorrt: str
+    python: str
+    source: str
+    other_tensorrt: Optional[str] = None
+
+
+class TensorRt(NamedTuple):
+    """What only targets with TensorRT have.
+
+    Attributes:
+        version: the TensorRT that graphs are made for, of one of the releases below.
+        compute_capability: of the GPU, as CUDA numbers it.
+        parser_opset: the newest ONNX opset that this TensorRT's parser knows.
+        dla: the deep learning accelerators beside the GPU; None where there are none.
+        other_formats: number formats that the GPU or TensorRT has and bundles do not use.
+        jetpacks: the releases that the board has, oldest first.
+        sources: where each of the fields but `jetpacks` comes from, under its name.
+    """
+
+    version: str
+    compute_capability: str
+    parser_opset: int
+    dla: Optional[str]
+    other_formats: str
+    jetpacks: Tuple[JetPack, ...]
+    sources: Mapping[str, str]
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the fields as plain dictionaries and tuples."""
+        data = dict(self._asdict())
+        data["jetpacks"] = [dict(jetpack._asdict()) for jetpack in self.jetpacks]
+        data["sources"] = dict(self.sources)
+        return data
+
+
 class TargetProfile(NamedTuple):
     """One device or family of devices.
 
     Attributes:
         id: the name on the command line and in the manifest.
         title: the name that people know.
-        backend: `ort`, as in `--backend`.
+        backend: `ort` or `trt`, as in `--backend`.
         precisions: every precision that the exporter knows, served or not.
-        detection: the marks by which `host` finds this target.
+        detection: the marks by which `host` finds this target; None where it never does.
         chip: processor, cores and clock.
         architecture: as `uname -m` prints it on Linux.
         memory_mb: the sizes it is sold with, MiB; empty where it may have any.
@@ -77,13 +130,14 @@ class TargetProfile(NamedTuple):
         arena: whether every graph keeps a memory arena of its own between frames.
         power_sensor: a file or command that reads power or energy; None where there is none.
         sources: where each of the facts from `chip` on comes from, under the name of the field.
+        tensorrt: what the backend `trt` needs beside; None for other backends.
     """
 
     id: str
     title: str
     backend: str
     precisions: Tuple[Precision, ...]
-    detection: Detection
+    detection: Optional[Detection]
     chip: str
     architecture: str
     memory_mb: Tuple[int, ...]
@@ -97,14 +151,16 @@ class TargetProfile(NamedTuple):
     arena: bool
     power_sensor: Optional[str]
     sources: Mapping[str, str]
+    tensorrt: Optional[TensorRt] = None
 
     def to_json(self) -> Dict[str, Any]:
         """Return the profile as plain dictionaries and tuples."""
         data = dict(self._asdict())
         data["precisions"] = [dict(precision._asdict()) for precision in self.precisions]
-        data["detection"] = dict(self.detection._asdict())
+        data["detection"] = self.detection and dict(self.detection._asdict())
         data["qdq"] = dict(self.qdq._asdict())
         data["sources"] = dict(self.sources)
+        data["tensorrt"] = self.tensorrt and self.tensorrt.to_json()
         return data
 
 
@@ -120,7 +176,8 @@ def data_sheet(
     title: str,
     backend: str,
     precisions: Tuple[Precision, ...],
-    detection: Detection,
+    detection: Optional[Detection] = None,
+    tensorrt: Optional[TensorRt] = None,
     **facts: Fact,
 ) -> TargetProfile:
     """Build a profile from facts that are written beside their sources.
@@ -128,9 +185,10 @@ def data_sheet(
     Args:
         name: the id of the profile.
         title: the name that people know.
-        backend: `ort`, as in `--backend`.
+        backend: `ort` or `trt`, as in `--backend`.
         precisions: every precision that the exporter knows.
-        detection: the marks by which `host` finds this target.
+        detection: the marks by which `host` finds this target; None where it never does.
+        tensorrt: what the backend `trt` needs beside.
         facts: every field of `TargetProfile` from `chip` to `power_sensor`.
     """
     return TargetProfile(
@@ -139,6 +197,21 @@ def data_sheet(
         backend=backend,
         precisions=precisions,
         detection=detection,
+        tensorrt=tensorrt,
+        sources={field: fact.source for field, fact in facts.items()},
+        **{field: fact.value for field, fact in facts.items()},
+    )
+
+
+def tensorrt_sheet(jetpacks: Tuple[JetPack, ...], **facts: Fact) -> TensorRt:
+    """Build the TensorRT part of a profile from facts that are written beside their sources.
+
+    Args:
+        jetpacks: the releases that the board has, oldest first.
+        facts: every other field of `TensorRt` but `sources`.
+    """
+    return TensorRt(
+        jetpacks=jetpacks,
         sources={field: fact.source for field, fact in facts.items()},
         **{field: fact.value for field, fact in facts.items()},
     )

@@ -4,16 +4,17 @@ from typing import List, Optional
 
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.targets.cpu import CPU_TARGETS
+from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.machine import Machine, read_machine
 from sam2lite.targets.profile import TargetProfile
 
 HOST = "host"
 
-_TARGETS = CPU_TARGETS
+_TARGETS = CPU_TARGETS + JETSON_TARGETS
 
 
 def list_targets() -> List[TargetProfile]:
-    """Return every profile, from the most particular of a family to the most general."""
+    """Return every profile: CPUs, a family's most particular first, then the Jetson boards."""
     return list(_TARGETS)
 
 
@@ -33,7 +34,7 @@ def get_target(name: str) -> TargetProfile:
 
 
 def host_target(machine: Optional[Machine] = None) -> TargetProfile:
-    """Return the first profile that fits a machine.
+    """Return the first profile that fits a machine; on a Jetson, that of its CPU.
 
     Args:
         machine: None for the one that this process runs on.
@@ -53,6 +54,8 @@ def host_target(machine: Optional[Machine] = None) -> TargetProfile:
 
 
 def _fits(profile: TargetProfile, machine: Machine) -> bool:
+    if profile.detection is None:
+        return False
     machines, cpu_flags, compatible = profile.detection
     return (
         machine.architecture in machines

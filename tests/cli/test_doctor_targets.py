@@ -72,6 +72,28 @@ def test_one_target_is_explained_with_sources(profile: TargetProfile) -> None:
     assert profile.chip in result.stdout
 
 
+def test_a_jetson_is_explained_by_release() -> None:
+    result = CliRunner(env={"COLUMNS": "1000"}).invoke(app, ["targets", "jetson-xavier-nx"])
+    assert result.exit_code == 0
+    profile = next(p for p in list_targets() if p.id == "jetson-xavier-nx")
+    assert profile.tensorrt is not None
+    assert all(source in result.stdout for source in profile.tensorrt.sources.values())
+    rows = [line.split() for line in result.stdout.splitlines()]
+    jetpack_4 = " ".join(next(row for row in rows if row[1:2] == ["4.6.6"]))
+    jetpack_5 = " ".join(next(row for row in rows if row[1:2] == ["5.1.6"]))
+    assert "up to 13" in jetpack_4
+    assert "UINT8 at the border" in jetpack_4
+    assert "8.6.0 can be had" in jetpack_5
+    assert "UINT8" not in jetpack_5
+    assert "LayerNormalization" in jetpack_5
+    assert "no bundles for TensorRT yet" in result.stdout
+
+
+def test_ids_are_never_cut_short() -> None:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["targets"])
+    assert all(profile.id in result.stdout for profile in list_targets())
+
+
 def test_one_target_as_json() -> None:
     result = runner.invoke(app, ["targets", "raspberry-pi-4", "--json"])
     assert json.loads(result.stdout)["chip"].startswith("Broadcom BCM2711")

@@ -47,6 +47,9 @@ def machine(architecture: str, flags: Iterable[str] = (), compatible: str = "") 
         (machine("aarch64", ["asimd"], "raspberrypi,3-model-b brcm,bcm2837"), "arm64"),
         (machine("aarch64", ["asimddp", "i8mm"]), "arm64"),
         (machine("arm64"), "arm64"),  # macOS
+        # A Jetson is its CPU to ONNX Runtime.
+        (machine("aarch64", [], "nvidia,p3450-0000 nvidia,jetson-nano nvidia,tegra210"), "arm64"),
+        (machine("aarch64", ["asimddp"], "nvidia,p3767-0003 nvidia,tegra234"), "arm64"),
     ],
 )
 def test_host_is_found_by_the_marks_of_the_machine(found: Machine, target: str) -> None:

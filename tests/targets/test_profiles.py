@@ -7,8 +7,20 @@ from sam2lite.targets.precision import check_precision
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target, list_targets
 
-IDS = ["x86-64-vnni", "x86-64", "raspberry-pi-5", "raspberry-pi-4", "arm64"]
-FACTS = TargetProfile._fields[TargetProfile._fields.index("chip") : -1]
+CPU_IDS = ["x86-64-vnni", "x86-64", "raspberry-pi-5", "raspberry-pi-4", "arm64"]
+JETSON_IDS = [
+    "jetson-nano",
+    "jetson-tx2",
+    "jetson-xavier-nx",
+    "jetson-agx-xavier",
+    "jetson-orin-nano",
+    "jetson-orin-nx",
+    "jetson-agx-orin",
+    "jetson-thor",
+]
+IDS = CPU_IDS + JETSON_IDS
+FIELDS = TargetProfile._fields
+FACTS = FIELDS[FIELDS.index("chip") : FIELDS.index("sources")]
 
 
 def test_targets_are_listed_by_id() -> None:
@@ -16,12 +28,32 @@ def test_targets_are_listed_by_id() -> None:
     assert [get_target(name).id for name in IDS] == IDS
 
 
-@pytest.mark.parametrize("name", ["raspberry-pi-6", "", "X86-64", "jetson-nano"])
+@pytest.mark.parametrize("name", ["raspberry-pi-6", "", "X86-64", "jetson-nana"])
 def test_unknown_target_lists_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
         get_target(name)
     assert caught.value.exit_code == 2
     assert all(known in str(caught.value) for known in ["host", *IDS])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("jetson-nana", "jetson-nano"),
+        ("Jetson-Nano", "jetson-nano"),
+        ("orin-nano", "jetson-orin-nano"),
+        ("raspberrypi5", "raspberry-pi-5"),
+        ("hosst", "host"),
+    ],
+)
+def test_misspelt_target_is_recognised(name: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"; did you mean {meant}"):
+        get_target(name)
+
+
+@pytest.mark.parametrize("name", ["toaster", "", 241])
+def test_what_is_like_no_name_is_not_guessed(name: object) -> None:
+    assert "did you mean" not in str(UnknownNameError("thing", name, [240, "jetson-nano"]))
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -42,7 +74,7 @@ def test_profile_survives_json(name: str) -> None:
     assert data["sources"]["opset"] == profile.sources["opset"]
 
 
-@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("name", CPU_IDS)
 def test_fp16_is_said_to_be_storage_only(name: str) -> None:
     assert "storage only" in check_precision(get_target(name), "fp16").note
 
@@ -84,13 +116,13 @@ def test_int8_says_where_a_speed_up_is_not_assured(name: str, assured: bool) -> 
 
 
 def test_int8_style_follows_the_instruction_set() -> None:
-    styles = {name: get_target(name).qdq for name in IDS}
+    styles = {name: get_target(name).qdq for name in CPU_IDS}
     # Without VNNI the sum of two products of U8 and S8 is kept in 16 bits.
     assert 2 * 255 * 2 ** (styles["x86-64"].weight_bits - 1) < 2**15
     assert styles["x86-64-vnni"].weight_bits == 8
-    assert {styles[name].activation_dtype for name in IDS[:2]} == {"uint8"}
-    assert {styles[name].activation_dtype for name in IDS[2:]} == {"int8"}
-    assert {styles[name].activation_zero_point for name in IDS[2:]} == {0}
+    assert {styles[name].activation_dtype for name in CPU_IDS[:2]} == {"uint8"}
+    assert {styles[name].activation_dtype for name in CPU_IDS[2:]} == {"int8"}
+    assert {styles[name].activation_zero_point for name in CPU_IDS[2:]} == {0}
 
 
 def test_raspberry_pis_have_four_threads_and_others_all_cores() -> None:

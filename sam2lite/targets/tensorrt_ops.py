@@ -1,0 +1,272 @@
+"""What TensorRT's ONNX parser takes, from TensorRT 8.2 to 11.
+
+The parser is the open project onnx/onnx-tensorrt. Sources are its docs/operators.md at the branches
+8.2-GA (f42daee), 8.4-GA (63d626b), 8.5-GA (fdeeaca), 8.6-GA (ee0b139) and 10.1-GA (96e7811) and at
+6bde6596 (10.16) and 7c51a63a (11.1), its docs/Changelog.md, and builtin_op_importers.cpp where
+these say less than the code does. What happens when an engine is built, they do not say.
+"""
+
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from sam2lite.errors import ArgumentError
+
+Version = Tuple[int, int]
+
+OLDEST = (8, 2)  # JetPack 4.6
+_NEWEST = (11, 99)
+
+# The newest opset that each parser knows, from the version named on. docs/operators.md; of 10.9 and
+# 10.13: docs.nvidia.com, ONNX opset guide. Pages on 11.x name 25, the parser's own file at 11.1 24.
+_OPSETS = (((8, 2), 13), ((8, 4), 17), ((10, 0), 20), ((10, 9), 22), ((10, 13), 24))
+
+_IN_8_2 = """
+Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization Cast
+Ceil Celu Clip Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace
+DequantizeLinear Div Dropout Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor GRU Gather
+GatherElements GatherND Gemm GlobalAveragePool GlobalLpPool GlobalMaxPool Greater GreaterOrEqual
+HardSigmoid Identity If InstanceNormalization IsNaN LRN LSTM LeakyRelu Less LessOrEqual Log
+LogSoftmax Loop LpNormalization LpPool MatMul Max MaxPool Mean Min Mul Neg NonMaxSuppression Not
+Or PRelu Pad Pow QuantizeLinear RNN RandomUniform RandomUniformLike Range ReduceL1 ReduceL2
+ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare
+Relu Reshape Resize ReverseSequence Round Scan Scatter ScatterElements ScatterND Selu Shape
+Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum
+Tan Tanh ThresholdedRelu Tile TopK Transpose Unsqueeze Upsample Where
+"""
+_LATER = {
+    (8, 4): "Shrink Xor",
+    (8, 5): "GridSample HardSwish MeanVarianceNormalization Mod NonZero OneHot RandomNormal "
+    "RandomNormalLike Reciprocal RoiAlign Trilu",
+    (8, 6): "GroupNormalization IsInf LayerNormalization",
+    (10, 0): "CastLike Gelu Hardmax Mish",
+    (10, 1): "DeformConv",
+    (10, 4): "BlackmanWindow HammingWindow HannWindow",
+    (10, 5): "STFT",
+    (10, 14): "Attention",
+    (10, 15): "RMSNormalization RotaryEmbedding TensorScatter",
+}
+# Since which version an operator of the default domain is taken; one that is not here never is.
+OPERATORS: Dict[str, Version] = dict.fromkeys(_IN_8_2.split(), OLDEST)
+for _version, _names in _LATER.items():
+    OPERATORS.update(dict.fromkeys(_names.split(), _version))
+
+_QOPERATOR = "write INT8 with QuantizeLinear and DequantizeLinear around float operators"
+# How to do without an operator that a version does not take.
+REMEDIES = {
+    "LayerNormalization": "export with --opset 16 or less: it is written with ReduceMean and Sqrt",
+    "GroupNormalization": "export with --opset 17 or less: it becomes InstanceNormalization",
+    "Gelu": "export with --opset 19 or less: it is written with Erf",
+    "HardSwish": "export with --opset 13: it is written with HardSigmoid and Mul",
+    "Mod": "write it as a - b * floor(a / b)",
+    "Trilu": "make the triangular mask a constant",
+    "OneHot": "write it as Equal against a constant range",
+    "NonZero": "its shape depends on the data; choose a fixed number by TopK",
+    "Reciprocal": "write it as Div",
+    "IsInf": "compare Abs with the largest finite number",
+    "GridSample": "write it with Gather at computed corners",
+    "Attention": "export with --opset 22 or less: it becomes MatMul and Softmax",
+    "RMSNormalization": "export with --opset 22 or less: it becomes ReduceMean, Sqrt and Div",
+    "RotaryEmbedding": "export with --opset 22 or less: it becomes Sin, Cos and Mul",
+    "QLinearConv": _QOPERATOR,
+    "QLinearMatMul": _QOPERATOR,
+    "ConvInteger": _QOPERATOR,
+    "MatMulInteger": _QOPERATOR,
+    "DynamicQuantizeLinear": "calibrate ranges before export instead of taking them at run time",
+}
+
+
+class Limit(NamedTuple):
+    """A form of an operator that some versions do not take, although they take the operator.
+
+    Attributes:
+        operators: those concerned.
+        why: what the parser asks for.
+        remedy: what to change.
+        check: name of the check in `exporter/preflight_limits.py` that finds the form in a graph.
+        argument: of the check: the number of an input, or a bound.
+        since: the first version that has the limit.
+        until: the first version that has it no longer; None where the newest has it.
+    """
+
+    operators: Tuple[str, ...]
+    why: str
+    remedy: str
+    check: str
+    argument: int = 0
+    since: Version = OLDEST
+    until: Optional[Version] = None
+
+
+_FOLD = "make it a constant of the graph"
+_QDQ = ("QuantizeLinear", "DequantizeLinear")
+_REDUCTIONS = tuple(name for name in OPERATORS if name.startswith("Reduce"))
+
+# Of the versions after 8.6, docs/Changelog.md says which limits they lifted.
+LIMITS = (
+    Limit(("TopK",), "K must be a constant", _FOLD, "variable_input", 1, until=(8, 6)),
+    Limit(("TopK",), "K must be below 3840", "take fewer", "k_from", 3840, since=(10, 0)),
+    Limit(("TopK",), "results must be sorted", "set sorted=1", "unsorted", since=(10, 0)),
+    Limit(
+        ("Conv", "ConvTranspose"),
+        "weights must be constants",
+        _FOLD,
+        "variable_input",
+        1,
+        until=(8, 5),
+    ),
+    # From 10.7 and 10.8 on, these three also take what the parser can fold to a constant.
+    Limit(("CumSum",), "the axis must be a constant", _FOLD, "variable_input", 1),
+    Limit(("Squeeze", "Unsqueeze"), "axes must be constants", _FOLD, "variable_input", 1),
+    Limit(("OneHot",), "the depth must be a constant", _FOLD, "variable_input", 1, since=(10, 0)),
+    Limit(_REDUCTIONS, "axes must be constants", _FOLD, "variable_input", 1),
+    Limit(("Slice",), "axes must be constants", _FOLD, "variable_input", 3, until=(10, 3)),
+    Limit(
+        ("Resize",),
+        "there is no cubic interpolation",  # asserted in the code of 8.2 and 8.4
+        "interpolate before export, or linearly",
+        "cubic",
+        until=(8, 5),
+    ),
+    Limit(("Resize",), "there is no antialiasing", "set antialias=0", "antialias"),
+    Limit(
+        ("Einsum",),
+        "ellipsis and repeated indices of one input are not supported",
+        "write it with MatMul and Transpose",
+        "einsum_form",
+        until=(10, 12),  # docs/Changelog.md
+    ),
+    Limit(
+        ("GridSample", "Attention"),
+        "the input must have 4 dimensions",
+        "reshape it before",
+        "rank_not",
+        4,
+        since=(10, 0),
+    ),
+    Limit(
+        ("ScatterND",), "there is no reduction", "add in a node of its own", "reduction_attribute"
+    ),
+    Limit(
+        ("ScatterElements",),
+        "there is no reduction",
+        "add in a node of its own",
+        "reduction_attribute",
+        until=(10, 0),
+    ),
+    Limit(
+        ("GroupNormalization",),
+        "the form of opset 21 is not known",
+        "export with --opset 20 or less",
+        "opset_from",
+        21,
+        until=(10, 9),
+    ),
+    Limit(
+        ("Attention", "LayerNormalization", "MaxPool"),
+        "only the first output is computed",
+        "do without the others",
+        "more_outputs",
+    ),
+    Limit(
+        _QDQ,
+        "quantization must be symmetric: zero points are 0",
+        "render INT8 with signed activations and zero point 0",
+        "zero_point",
+    ),
+    Limit(
+        _QDQ,
+        "there is no quantization to UINT8",
+        "render INT8 with signed activations and zero point 0",
+        "unsigned",
+    ),
+)
+
+
+class BorderType(NamedTuple):
+    """How a type fares as input or output of a graph, by its ONNX name.
+
+    Attributes:
+        since: the first version that takes it; None where none does.
+        why: what happens before.
+        remedy: what to change.
+    """
+
+    since: Optional[Version]
+    why: str
+    remedy: str
+
+
+# docs/Changelog.md of 8.5: UINT8 inputs and outputs. Inside a graph there are none.
+BYTES_SINCE = (8, 5)
+_FLOAT_INSTEAD = "use float32 at the border"
+# A type that is not here is taken by no version.
+BORDER_TYPES = {
+    "FLOAT": BorderType(OLDEST, "", ""),
+    "FLOAT16": BorderType(OLDEST, "", ""),
+    "INT32": BorderType(OLDEST, "", ""),
+    "INT8": BorderType(OLDEST, "", ""),
+    "BOOL": BorderType(OLDEST, "", ""),
+    "UINT8": BorderType(
+        BYTES_SINCE, "the parser has no type for it", "give images as float32, still 0 to 255"
+    ),
+    # docs/Changelog.md of 9.0: INT64 is no longer made INT32.
+    "INT64": BorderType(
+        (9, 0), "the parser makes it INT32 without asking", "use int32 at the border"
+    ),
+    "BFLOAT16": BorderType((9, 0), "the parser has no type for it", _FLOAT_INSTEAD),
+    "DOUBLE": BorderType(None, "the parser makes it FLOAT without asking", _FLOAT_INSTEAD),
+}
+
+
+def read_version(text: str) -> Version:
+    """Return major and minor of a TensorRT version.
+
+    Args:
+        text: as in `8.2.1` or `10.3`.
+
+    Raises:
+        ArgumentError: it is not a version, or older than what is known here.
+    """
+    parts = text.split(".")
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts):
+        raise ArgumentError(
+            "TensorRT version is {!r}; give major and minor, as in 8.2 or 10.3".format(text)
+        )
+    version = int(parts[0]), int(parts[1])
+    if not OLDEST <= version <= _NEWEST:
+        raise ArgumentError(
+            "nothing is known here about TensorRT {}; choose one from {}.{} to {}".format(
+                text, OLDEST[0], OLDEST[1], _NEWEST[0]
+            )
+        )
+    return version
+
+
+def newest_opset(version: Version) -> int:
+    """Return the newest opset that the parser of a version knows."""
+    return max(opset for since, opset in _OPSETS if since <= version)
+
+
+def first_version_of_opset(opset: int) -> Optional[Version]:
+    """Return the first version whose parser knows an opset; None where none does."""
+    return next((since for since, newest in _OPSETS if opset <= newest), None)
+
+
+def limits_of(operator: str, version: Version) -> Tuple[Limit, ...]:
+    """Return the forms of an operator that a version does not take."""
+    return tuple(
+        limit
+        for limit in LIMITS
+        if operator in limit.operators
+        and limit.since <= version
+        and (limit.until is None or version < limit.until)
+    )
+
+
+def not_taken(version: Version) -> Tuple[str, ...]:
+    """Return what a version does not take but a later one does: border types, then operators."""
+    types = tuple(
+        name + " at the border"
+        for name, entry in BORDER_TYPES.items()
+        if entry.since is not None and version < entry.since
+    )
+    return types + tuple(name for name, since in OPERATORS.items() if version < since)
