@@ -59,6 +59,7 @@ def test_dry_run_writes_nothing(backend: str, tmp_path: Path) -> None:
         (["ort", "--rungs", "250"], UnknownNameError, "unknown rung 250; known: 240"),
         (["ort", "--rungs", "big"], ArgumentError, "--rungs is 'big'"),
         (["onnx", "--opset", "9"], ArgumentError, "opset 9 is not supported"),
+        (["ort", "--opset", "21"], ArgumentError, "opset 21 is not supported"),
         (["ort", "-o", "/proc/nowhere/b"], OutputError, "cannot write"),
     ],
 )
