@@ -1,7 +1,7 @@
 """`device.pyz` as a board runs it: in a process of its own that finds no sam2lite but its own.
 
-The tests run with this interpreter, and with the one that SAM2LITE_BOARD_PYTHON names, or else with a
-python3.6 on the path that has NumPy, OpenCV and ONNX Runtime.
+The tests run with this interpreter, and with the one that SAM2LITE_BOARD_PYTHON names, or else with
+a python3.6 on the path that has NumPy, OpenCV and ONNX Runtime.
 """
 
 import json
