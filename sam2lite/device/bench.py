@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from itertools import chain, islice, repeat
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from sam2lite.device.opening import add_common, open_checked, positive
+from sam2lite.device.opening import add_common, open_checked, positive, require_numpy
 from sam2lite.errors import OutputError, VideoError
 
 NOISE_WIDTH, NOISE_HEIGHT = 1280, 720
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         Sam2LiteError: those of `open_checked`, `open_source` and `VideoSegmenter`.
         OutputError: the file cannot be written.
+        ImportError: NumPy or OpenCV is missing.
     """
     report = measure(arguments)
     sys.stdout.write("\n".join(table(report)) + "\n")
@@ -62,6 +63,7 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
     Raises:
         Sam2LiteError: see `run`.
     """
+    require_numpy()
     from sam2lite.runtimes.memory import peak_rss_mb
     from sam2lite.runtimes.percentiles import percentiles
     from sam2lite.runtimes.presence import AlwaysPresent

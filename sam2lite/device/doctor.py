@@ -44,7 +44,14 @@ def run_checks(bundle: str) -> List[Check]:
     Args:
         bundle: its folder. What a version should be is not known where it cannot be read.
     """
-    python, onnxruntime = check_python(), check_onnxruntime()
+    python, numpy = check_python(), check_numpy()
+    if numpy.status == OK:
+        opencv, onnxruntime, video = check_opencv(), check_onnxruntime(), check_video_backends()
+    else:  # they import NumPy from C++, and print tracebacks of their own where it is missing
+        opencv, onnxruntime, video = (
+            Check(name, MISSING, "not tried without NumPy", required=True)
+            for name in ("OpenCV", "ONNX Runtime", "Video input")
+        )
     try:
         manifest, _ = read_manifest(bundle)
         made_for = check_target(manifest)
@@ -57,11 +64,11 @@ def run_checks(bundle: str) -> List[Check]:
     return [
         made_for,
         python,
-        check_numpy(),
-        check_opencv(),
+        numpy,
+        opencv,
         onnxruntime,
         check_tensorrt(),
-        check_video_backends(),
+        video,
         check_cpu(),
         check_memory(),
         check_swap(),

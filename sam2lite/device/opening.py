@@ -1,6 +1,7 @@
 """What `track` and `bench` share: their options, and the bundle with its thread pool."""
 
 import argparse
+import importlib
 import sys
 
 from sam2lite.errors import ArgumentError, SessionError
@@ -17,6 +18,15 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget-ms", type=float, metavar="MS", help="a frame may take; the rung then follows"
     )
+
+
+def require_numpy() -> None:
+    """Import NumPy before OpenCV does, which prints a traceback of its own where it is missing.
+
+    Raises:
+        ImportError: it is missing or broken.
+    """
+    importlib.import_module("numpy")
 
 
 def open_checked(arguments: argparse.Namespace) -> Bundle:

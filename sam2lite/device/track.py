@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from sam2lite.device.opening import add_common, open_checked, positive, warn
+from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         Sam2LiteError: those of `read_prompts`, `open_checked` and `track_video`.
+        ImportError: NumPy or OpenCV is missing.
     """
+    require_numpy()
     from sam2lite.runtimes.prompted import read_prompts
     from sam2lite.runtimes.track_run import summary_lines, track_video
 

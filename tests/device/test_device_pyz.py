@@ -50,8 +50,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return path, f"{x},{y}"
 
 
-def run(python: str, bundle: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    python: str, bundle: Path, *args: str, first_on_path: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    if first_on_path is not None:
+        environment["PYTHONPATH"] = str(first_on_path)
     return subprocess.run(
         [python, str(bundle / "device.pyz"), *args],
         capture_output=True,
@@ -102,6 +106,24 @@ def test_doctor_says_what_a_lone_file_lacks(
     assert done.returncode == 1
     assert "is not a bundle: it has no manifest.json" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("package", ["numpy", "cv2", "onnxruntime"])
+def test_a_missing_package_is_one_sentence(
+    package: str, python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    (tmp_path / f"{package}.py").write_text(f"raise ImportError('no {package} here')\n")
+    done = run(python, device_bundle, "doctor", first_on_path=tmp_path)
+    assert done.returncode == 1
+    assert f"no {package} here; pip install" in done.stdout
+    assert done.stderr == ""
+    video, click = clip
+    arguments = ["track", "--video", str(video), "--point", click, "-o", str(tmp_path / "out")]
+    for command in (arguments, ["bench"]):
+        done = run(python, device_bundle, *command, first_on_path=tmp_path)
+        assert done.returncode == 1
+        assert f"no {package} here" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_bench_writes_percentiles(python: str, device_bundle: Path, tmp_path: Path) -> None:
