@@ -7,8 +7,8 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check
 from sam2lite.targets.registry import host_target
 
-# The first release of ONNX Runtime that takes an opset (onnxruntime.ai, Compatibility). Version 8
-# of the file format, which all our graphs have, and `run_with_ort_values` need 1.10 in any case.
+# The first release of ONNX Runtime that takes an opset. Of these rows only the refusal of opset 17
+# by 1.10 was tried; 1.10 with opset 15 is the oldest release that a bundle has run on.
 _FIRST_ONNXRUNTIME = {16: (1, 11), 17: (1, 12), 18: (1, 14), 19: (1, 15), 20: (1, 17)}
 _FIRST_OF_ALL = (1, 10)
 

@@ -1,4 +1,5 @@
-"""Parsers of what a board's files say. Texts have the form of the systems that are named."""
+"""Parsers of what a board's files say. Texts are written in the form of those systems,
+not recorded on them."""
 
 import pytest
 
