@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from sam2lite.benchmarks.memory import rss_mb
 from sam2lite.contracts.graphs import RUNG_GRAPHS, graph_key
 from sam2lite.runtimes import ort
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.memory import rss_mb
 
 RUNS = 40
 # Whether sessions use the arena of the process, and whether each has its own.

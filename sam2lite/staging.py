@@ -2,9 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 from sam2lite.errors import OutputError
 
@@ -47,7 +47,7 @@ def staged_folder(output: Path, force: bool) -> Iterator[Path]:
 def _check_replaceable(target: Path, force: bool) -> None:
     if target.exists() and not target.is_dir():
         raise OutputError(f"'{target}' is a file; give --output the name of a folder")
-    if any(kept.is_relative_to(target) for kept in (Path.cwd(), Path.home())):
+    if any(target in (kept, *kept.parents) for kept in (Path.cwd(), Path.home())):
         raise OutputError(
             f"'{target}' holds the working or the home folder and will not be replaced; "
             "give --output a folder of its own"

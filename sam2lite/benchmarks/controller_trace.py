@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from sam2lite.benchmarks.frame_loop import FrameRecord, LoopRun
-from sam2lite.benchmarks.percentiles import p50
+from sam2lite.runtimes.percentiles import p50
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 
 from sam2lite.benchmarks.footage import FrameFeed
 from sam2lite.benchmarks.frame_loop import FrameRecord, track_frame
-from sam2lite.benchmarks.memory import rss_mb
-from sam2lite.benchmarks.percentiles import p50
 from sam2lite.benchmarks.startup import prompt_all
+from sam2lite.runtimes.memory import rss_mb
+from sam2lite.runtimes.percentiles import p50
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 

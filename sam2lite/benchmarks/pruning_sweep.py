@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.benchmarks.percentiles import p50
 from sam2lite.contracts.loop import MEMORY_CHANNELS
 from sam2lite.data.clips import ClipConfig, generate_clip, training_config
 from sam2lite.evaluation import EvaluationClip, Scores, evaluate
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.trackers import BundleTracker, Frame, Masks, Memory
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.runtimes.percentiles import p50
 from sam2lite.runtimes.prompts import Prompt
 
 HIDDEN_FRAMES = 8  # in a row, at least

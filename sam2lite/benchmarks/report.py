@@ -8,12 +8,12 @@ from sam2lite.benchmarks.controller_trace import last_third_p50_ms, phases, trac
 from sam2lite.benchmarks.footage import Footage
 from sam2lite.benchmarks.frame_loop import LOOP_STAGES, LoopRun
 from sam2lite.benchmarks.machine_facts import describe_machine, load_average
-from sam2lite.benchmarks.memory import peak_rss_mb, rss_mb
 from sam2lite.benchmarks.object_costs import ObjectCosts
-from sam2lite.benchmarks.percentiles import percentiles
 from sam2lite.benchmarks.rung_costs import RungCost
 from sam2lite.benchmarks.startup import Settings
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.runtimes.memory import peak_rss_mb, rss_mb
+from sam2lite.runtimes.percentiles import percentiles
 
 SCHEMA_VERSION = 1
 

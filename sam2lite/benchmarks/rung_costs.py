@@ -6,9 +6,9 @@ from time import perf_counter
 
 from sam2lite.benchmarks.footage import FrameFeed
 from sam2lite.benchmarks.frame_loop import run_loop, track_frame
-from sam2lite.benchmarks.memory import rss_mb
-from sam2lite.benchmarks.percentiles import p50
 from sam2lite.benchmarks.startup import Settings, start
+from sam2lite.runtimes.memory import rss_mb
+from sam2lite.runtimes.percentiles import p50
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 

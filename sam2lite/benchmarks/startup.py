@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sam2lite.benchmarks.footage import Frame
-from sam2lite.benchmarks.presence import open_always_present
+from sam2lite.runtimes.presence import open_always_present
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 

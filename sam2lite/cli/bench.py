@@ -1,6 +1,5 @@
 """The `sam2lite-bench` command: how fast a bundle is on this machine, and what it takes."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from sam2lite.cli.app import Debug, Version, make_command, run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
-from sam2lite.cli.progress import progress_bar
+from sam2lite.cli.progress import shown_progress
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError, BudgetMissedError
 
@@ -140,12 +139,7 @@ def bench(
             opened, Settings(rung, threads, budget_ms, preset), footage, objects, load_average()
         )
         prompts = _choose_prompts(point or [], footage, objects)
-        with progress_bar() as bar:
-
-            def progress(total: int) -> Callable[[], None]:
-                task = bar.add_task("bench", total=total)
-                return lambda: bar.advance(task)
-
+        with shown_progress("bench") as progress:
             report = measure(subject, prompts, Amount(frames, warmup, load), progress)
         show(report, Console(markup=False, highlight=False))
         if write is not None:
@@ -193,7 +187,7 @@ def _open_footage(video: str, objects: int) -> "Footage":
 
 
 def _choose_prompts(points: list[str], footage: "Footage", objects: int) -> dict[int, "Prompt"]:
-    from sam2lite.cli.prompt_flags import parse_prompts
+    from sam2lite.runtimes.prompt_flags import parse_prompts
     from sam2lite.runtimes.prompts import Prompt
 
     given = parse_prompts(points, [], [], None).get(0, {})

@@ -13,16 +13,16 @@ from rich.table import Table
 from sam2lite.cli import prompted_video
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.progress import progress_bar
-from sam2lite.cli.prompted_video import (
+from sam2lite.cli.prompted_video import warn
+from sam2lite.errors import ArgumentError, VerificationError, VideoError
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.prompted import (
     Prompts,
     check_prompts,
     expected_frames,
     read_prompts,
     track_prompted,
-    warn,
 )
-from sam2lite.errors import ArgumentError, VerificationError, VideoError
-from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.track_writer import run_warnings

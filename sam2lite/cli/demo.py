@@ -9,10 +9,11 @@ import typer
 
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import DEFAULT_MODEL, export_default
-from sam2lite.cli.track import track_video
+from sam2lite.cli.progress import shown_progress
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.track_run import track_video
 from sam2lite.staging import staged_folder
 
 CLIP_SEED = 14
@@ -56,7 +57,10 @@ def demo(
         typer.echo(f"3/4 tracking the object at {click} within {budget_ms:g} ms a frame")
         prompts = {0: {1: Prompt(points=[click])}}
         clip = folder / "clip.mp4"
-        summary = track_video(bundle, clip, prompts, folder / "track", budget_ms=budget_ms)
+        with shown_progress("tracking") as progress:
+            summary = track_video(
+                bundle, clip, prompts, folder / "track", budget_ms=budget_ms, progress=progress
+            )
         typer.echo(f"    {summary['latency_ms']:.1f} ms a frame in the loop")
         _write_sheet(folder / "track" / "overlay.mp4", folder / "contact_sheet.png")
     typer.echo(f"4/4 benchmarking {BENCH_FRAMES} frames")

@@ -39,6 +39,7 @@ def export_int8(
     rungs: tuple[int, ...],
     wanted: Int8Options = DEFAULTS,
     *,
+    device_app: bool = False,
     force: bool = False,
 ) -> Manifest:
     """Calibrate, search and export behind progress bars; say what it cost.
@@ -70,6 +71,7 @@ def export_int8(
             keep_float=wanted.keep_float,
             wanted=accuracies,
             cache=Path(cache_dir()) / "precision",
+            device_app=device_app,
             force=force,
             report=report,
         )

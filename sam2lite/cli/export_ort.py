@@ -27,6 +27,19 @@ def ort(
         typer.Option(metavar="ID", help="Device; `host` is this machine. See `sam2lite targets`."),
     ] = "host",
     rungs: options.Rungs = None,
+    opset: Annotated[
+        int | None,
+        typer.Option(
+            help="ONNX operator set, 13 to 20; 15 for ONNX Runtime 1.10, the last for Python 3.6.",
+            show_default="the target's",
+        ),
+    ] = None,
+    device_app: Annotated[
+        bool,
+        typer.Option(
+            "--device-app", help="Add device.pyz, which runs the bundle where nothing is installed."
+        ),
+    ] = False,
     precision: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp32"),
@@ -71,6 +84,7 @@ def ort(
     started = time.perf_counter()
     profile = get_target(target)
     check_ort(profile)
+    profile = _with_opset(profile, opset)
     chosen_precision = _precision(precision, fp16=fp16, int8=int8)
     check_precision(profile, chosen_precision)
     checkpoint = options.load_model(model)
@@ -90,14 +104,22 @@ def ort(
         return
     if chosen_precision != "int8":
         manifest = export_bundle(
-            checkpoint, profile, output, chosen, precision=chosen_precision, force=force
+            checkpoint,
+            profile,
+            output,
+            chosen,
+            precision=chosen_precision,
+            device_app=device_app,
+            force=force,
         )
         options.print_result(output, manifest, started, as_json)
         return
     wanted = Int8Options(
         calib, calib_frames, calib_seed, observer, ranges, keep_float or (), max_drop, accept_drop
     )
-    manifest = export_int8(checkpoint, profile, output, chosen, wanted, force=force)
+    manifest = export_int8(
+        checkpoint, profile, output, chosen, wanted, device_app=device_app, force=force
+    )
     options.print_result(output, manifest, started, as_json)
 
 
@@ -108,6 +130,7 @@ def export_bundle(
     rungs: tuple[int, ...] | None = None,
     *,
     precision: str = "fp32",
+    device_app: bool = False,
     force: bool = False,
 ) -> Manifest:
     """Export a bundle in floating point behind a progress bar; raises as `write_ort_bundle`."""
@@ -125,9 +148,25 @@ def export_bundle(
             output,
             rungs=rungs,
             lowering=lowering,
+            device_app=device_app,
             force=force,
             report=report,
         )
+
+
+def _with_opset(profile: TargetProfile, opset: int | None) -> TargetProfile:
+    """Return the profile with the opset that was asked for, if any.
+
+    Raises:
+        ArgumentError: the exporter cannot write the opset.
+    """
+    if opset is None:
+        return profile
+    from sam2lite.exporter.trace import check_opset
+
+    check_opset(opset)
+    sources = {**profile.sources, "opset": "asked for with --opset"}
+    return profile._replace(opset=opset, sources=sources)
 
 
 def _precision(name: str | None, **short: bool) -> str:

@@ -1,39 +1,19 @@
 """`sam2lite track`: follow objects through a video, and write what was found."""
 
 import json
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from itertools import islice
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from sam2lite.cli import prompted_video
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import bundle_or_default
-from sam2lite.cli.progress import progress_bar
-from sam2lite.cli.prompted_video import (
-    Prompts,
-    check_prompts,
-    expected_frames,
-    read_prompts,
-    track_prompted,
-    warn,
-)
-from sam2lite.errors import ArgumentError, VideoError
-from sam2lite.runtimes.bundle import Bundle
-from sam2lite.runtimes.segmenter import VideoSegmenter
-from sam2lite.runtimes.track_writer import TrackWriter
-from sam2lite.runtimes.video_source import FrameSource, open_source
-from sam2lite.staging import staged_folder
-
-DEFAULT_PRESET = "default"
+from sam2lite.cli.progress import shown_progress
+from sam2lite.cli.prompted_video import warn
+from sam2lite.errors import ArgumentError
+from sam2lite.runtimes.prompted import read_prompts
+from sam2lite.runtimes.track_run import DEFAULT_PRESET, summary_lines, track_video
 
 
 def track(
@@ -102,145 +82,26 @@ def track(
     share_threads(opened, threads)
     if not opened.manifest.model.trained:
         warn(f"the weights of {opened.manifest.model.name!r} are untrained; its masks mean nothing")
-    summary = track_video(
-        opened,
-        video,
-        prompts,
-        output,
-        budget_ms=budget_ms,
-        preset=preset or DEFAULT_PRESET,
-        rung=rung,
-        threads=threads,
-        frames=frames,
-        live=live,
-        overlay=not no_overlay,
-        masks=not no_masks,
-        force=force,
-    )
+    with shown_progress("tracking") as progress:
+        summary = track_video(
+            opened,
+            video,
+            prompts,
+            output,
+            budget_ms=budget_ms,
+            preset=preset or DEFAULT_PRESET,
+            rung=rung,
+            threads=threads,
+            frames=frames,
+            live=live,
+            overlay=not no_overlay,
+            masks=not no_masks,
+            force=force,
+            progress=progress,
+        )
     for message in summary["warnings"]:
         warn(message)
     if as_json:
         typer.echo(json.dumps(summary, indent=1))
     else:
-        _print_summary(summary)
-
-
-def track_video(
-    bundle: Bundle,
-    video: str | Path,
-    prompts: Prompts,
-    output: Path,
-    *,
-    budget_ms: float | None = None,
-    preset: str = DEFAULT_PRESET,
-    rung: int | None = None,
-    threads: int | None = None,
-    frames: int | None = None,
-    live: bool = False,
-    overlay: bool = True,
-    masks: bool = True,
-    force: bool = False,
-) -> dict[str, Any]:
-    """Track a video behind a progress bar; return the summary that the command prints.
-
-    See `track` for the arguments, `VideoSegmenter`, `open_source` and `staged_folder` for more that
-    may be raised.
-
-    Raises:
-        PromptError: a prompt lies outside its frame, or beyond the end of the video.
-        VideoError: the source failed. What a live one gave before is written nevertheless.
-    """
-    with open_source(video, live=live) as source:
-        check_prompts(prompts, source, frames)
-        feed = _Feed(source, frames)
-        with (
-            staged_folder(output, force) as folder,
-            VideoSegmenter(bundle, budget_ms, preset, rung, threads) as segmenter,
-            TrackWriter(str(folder), source, bundle, prompts, budget_ms, overlay, masks) as writer,
-            _interruptible(feed) if source.is_live else nullcontext(),
-            progress_bar() as bar,
-        ):
-            task = bar.add_task("tracking", total=expected_frames(source, frames))
-            started = time.perf_counter()
-            for index, frame in enumerate(feed):
-                writer.write(frame, track_prompted(segmenter, frame, prompts.get(index, {})))
-                bar.advance(task)
-            seconds = time.perf_counter() - started
-    if feed.failure is not None:
-        raise VideoError(
-            f"{feed.failure}; the {writer.frame_count} frames before are in {output}"
-        ) from feed.failure
-    return {
-        "path": str(output),
-        "frames": writer.frame_count,
-        "fps": round(writer.frame_count / seconds, 2),
-        "latency_ms": round(writer.latency_ms / writer.frame_count, 3),
-        "objects": {
-            str(object_id): {
-                "frames": count,
-                "visible_share": round(writer.visible_by_object[object_id] / count, 4),
-            }
-            for object_id, count in sorted(writer.frames_by_object.items())
-        },
-        "dropped_frames": writer.dropped_frames,
-        "trained": bundle.manifest.model.trained,
-        "warnings": writer.warnings,
-    }
-
-
-class _Feed:
-    """The frames of a run, and what ended a live one early.
-
-    Attributes:
-        stop: set to end after the current frame.
-        failure: why a live source ended, unless it was stopped.
-    """
-
-    def __init__(self, source: FrameSource, limit: int | None) -> None:
-        self.stop = threading.Event()
-        self.failure: VideoError | None = None
-        self._source = source
-        self._limit = limit
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        given = 0
-        try:
-            for frame in islice(self._source, self._limit):
-                yield frame
-                given += 1
-                if self.stop.is_set():
-                    return
-        except VideoError as error:
-            if not (self._source.is_live and given):
-                raise
-            if not self.stop.is_set():
-                self.failure = error
-
-
-@contextmanager
-def _interruptible(feed: _Feed) -> Iterator[None]:
-    """Let the first Ctrl-C end the feed in good order; a second one interrupts as usual."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        feed.stop.set()
-        signal.signal(signal.SIGINT, usual)
-
-    usual = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-
-
-def _print_summary(summary: dict[str, Any]) -> None:
-    for object_id, found in summary["objects"].items():
-        typer.echo(
-            f"object {object_id}: visible on {found['visible_share']:.1%} of "
-            f"{found['frames']} frames"
-        )
-    dropped = summary["dropped_frames"]
-    typer.echo(
-        f"{summary['path']}: {summary['frames']} frames, {len(summary['objects'])} objects, "
-        f"{summary['fps']:.1f} frames/s in all, {summary['latency_ms']:.1f} ms each in the loop"
-        + (f", {dropped} dropped" if dropped else "")
-    )
+        typer.echo("\n".join(summary_lines(summary)))

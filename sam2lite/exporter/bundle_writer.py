@@ -23,6 +23,7 @@ from sam2lite.contracts.manifest import (
 )
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import UnknownNameError
+from sam2lite.exporter.device_app import add_device_app
 from sam2lite.exporter.lowering import Float32, Lowering
 from sam2lite.runtimes.bundle import file_sha256, open_bundle
 from sam2lite.staging import staged_folder
@@ -147,6 +148,7 @@ def write_ort_bundle(
     rungs: Sequence[int] | None = None,
     lowering: Lowering | None = None,
     verification: Mapping[str, Any] | None = None,
+    device_app: bool = False,
     force: bool = False,
     report: Report = lambda _: None,
 ) -> Manifest:
@@ -159,6 +161,7 @@ def write_ort_bundle(
         rungs: input sides, px; all of the network's if not given.
         lowering: to the precision of the bundle; FP32 if not given.
         verification: what is known about the bundle beside what is measured here.
+        device_app: add the device code, so that the bundle runs where nothing is installed.
         force: replace what is there.
         report: told the name of each step when it is done.
 
@@ -173,6 +176,8 @@ def write_ort_bundle(
     lowering = lowering or Float32()
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
+        if device_app:
+            add_device_app(folder)
         manifest = _write_graphs(
             checkpoint, target, job, target.opset, folder, report, lowering, verification or {}
         )

@@ -63,6 +63,7 @@ def write_int8_bundle(
     keep_float: Sequence[str] = (),
     wanted: Accuracies,
     cache: Path,
+    device_app: bool = False,
     force: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[Manifest, Outcome]:
@@ -80,6 +81,7 @@ def write_int8_bundle(
         keep_float: patterns of layers that stay in float whatever the search says.
         wanted: the accuracy.
         cache: folder for outcomes of searches.
+        device_app: add the device code.
         force: replace what is there.
         report: told what was done, step by step.
 
@@ -111,6 +113,7 @@ def write_int8_bundle(
         rungs=rungs,
         lowering=Int8(ranges, outcome.plan, target.qdq, calibration.recording),
         verification={"accuracy": outcome.drop.to_json()},
+        device_app=device_app,
         force=force,
         report=report,
     )

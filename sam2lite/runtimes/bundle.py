@@ -1,14 +1,19 @@
-"""Open a bundle: read its manifest, check every file, give its sessions."""
+"""Open a bundle: read its manifest, check every file, give its sessions.
+
+Nothing here needs NumPy before a session is opened, so that a board without it can be told so.
+"""
 
 import hashlib
 import os
-from typing import Optional, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
 
 from sam2lite.contracts import graphs as contract
 from sam2lite.contracts import manifest as schema
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError, SessionError, UnknownNameError
-from sam2lite.runtimes.session import Session
+
+if TYPE_CHECKING:
+    from sam2lite.runtimes.session import Session
 
 _CHUNK_BYTES = 1 << 20
 
@@ -43,7 +48,7 @@ class Bundle:
 
     def open_session(
         self, key: str, threads: Optional[int] = None, provider: Optional[str] = None
-    ) -> Session:
+    ) -> "Session":
         """Open one graph by its key, such as `mask_decoder@480` or `memory_select`.
 
         Args:

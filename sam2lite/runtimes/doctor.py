@@ -15,7 +15,7 @@ from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
 
 from sam2lite.errors import ArgumentError, SessionError
 from sam2lite.runtimes.cache import cache_dir
-from sam2lite.targets.machine import read_machine
+from sam2lite.targets.machine import parse_meminfo, read_machine
 from sam2lite.targets.registry import host_target
 
 OK = "ok"
@@ -148,10 +148,8 @@ def check_memory(meminfo: str = "/proc/meminfo") -> Check:
     """Read the size of the memory and how much of it is free to use."""
     try:
         with open(meminfo, encoding="utf-8") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        total, available = (
-            int(fields[key].split()[0]) // 1024 for key in ("MemTotal", "MemAvailable")
-        )
+            sizes = parse_meminfo(file.read())
+        total, available = sizes["MemTotal"], sizes["MemAvailable"]
     except (OSError, KeyError):
         return Check("Memory", WARNING, "unknown: this system has no {}".format(meminfo))
     value = "{} MiB, {} MiB available".format(total, available)

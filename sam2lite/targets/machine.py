@@ -3,7 +3,7 @@
 import os
 import platform
 from pathlib import Path
-from typing import FrozenSet, NamedTuple, Tuple
+from typing import Dict, FrozenSet, NamedTuple, Tuple
 
 
 class Machine(NamedTuple):
@@ -64,6 +64,24 @@ def parse_cpuinfo(text: str) -> CpuInfo:
         flags = flags or frozenset(fields.get("flags", fields.get("Features", "")).split())
         cores.add((fields.get("physical id"), fields.get("core id", index)))
     return CpuInfo(model, len(cores), flags)
+
+
+def parse_meminfo(text: str) -> Dict[str, int]:
+    """Read the sizes in /proc/meminfo.
+
+    Args:
+        text: the file; `MemTotal:  16316412 kB` and the like, in KiB.
+
+    Returns:
+        MiB by name; lines of another form are left out.
+    """
+    sizes = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        if len(words) == 2 and words[0].isdigit() and words[1] == "kB":
+            sizes[name] = int(words[0]) // 1024
+    return sizes
 
 
 def allowed_cpus() -> int:

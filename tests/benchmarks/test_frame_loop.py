@@ -5,9 +5,9 @@ import pytest
 from sam2lite.benchmarks.footage import FrameFeed
 from sam2lite.benchmarks.frame_loop import LOOP_STAGES, run_loop
 from sam2lite.benchmarks.load import CpuLoad
-from sam2lite.benchmarks.presence import open_always_present
 from sam2lite.benchmarks.startup import Settings, start
 from sam2lite.errors import PromptError, UnknownNameError
+from sam2lite.runtimes.presence import open_always_present
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 

@@ -66,6 +66,7 @@ def test_dry_run_writes_nothing(backend: str, tmp_path: Path) -> None:
         (["onnx", "--opset", "9"], ArgumentError, "opset 9 is not supported"),
         (["onnx", "--check-for", "arm64"], ArgumentError, "'arm64', which runs ONNX Runtime"),
         (["onnx", "--check-for", "jetson"], UnknownNameError, "did you mean jetson-"),
+        (["ort", "--opset", "21"], ArgumentError, "opset 21 is not supported"),
         (["ort", "-o", "/proc/nowhere/b"], OutputError, "cannot write"),
     ],
 )

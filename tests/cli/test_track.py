@@ -14,7 +14,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sam2lite.cli import track as command
 from sam2lite.cli.track import track
 from sam2lite.errors import (
     ArgumentError,
@@ -24,7 +23,7 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
-from sam2lite.runtimes import rle
+from sam2lite.runtimes import rle, track_run
 from sam2lite.runtimes.camera import LatestFrame
 from sam2lite.runtimes.video_source import FrameSource, _Live, open_source
 from sam2lite.runtimes.video_writer import VideoWriter
@@ -317,7 +316,7 @@ def test_what_a_camera_gave_before_it_failed_is_kept(
     def open_camera(spec: str, live: bool) -> FrameSource:
         return _Live(spec, FPS, LatestFrame(DyingCamera(4), "camera 0", stall_timeout_s=0.5))
 
-    monkeypatch.setattr(command, "open_source", open_camera)
+    monkeypatch.setattr(track_run, "open_source", open_camera)
     result = run("--point", "40,30", video="0")
     assert isinstance(result.exception, VideoError)
     count = len(run.results["frames"])

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sam2lite.cli.prompt_flags import FILE_FORM, parse_prompts
 from sam2lite.errors import PromptError
+from sam2lite.runtimes.prompt_flags import FILE_FORM, parse_prompts
 
 
 @pytest.fixture

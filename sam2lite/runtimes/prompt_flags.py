@@ -1,9 +1,8 @@
 """Prompts from the command line and from a JSON file, as one table: frame, object, prompt."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -20,12 +19,12 @@ FILE_FORM = (
     '"box": [x1, y1, x2, y2], "mask": "file.png"}]}'
 )
 
-_Entry = dict[str, Any]  # one prompt of the file; a flag becomes an entry of frame 0
+_Entry = Dict[str, Any]  # one prompt of the file; a flag becomes an entry of frame 0
 
 
 def parse_prompts(
-    points: list[str], boxes: list[str], masks: list[str], prompts_file: Path | None
-) -> dict[int, dict[int, Prompt]]:
+    points: List[str], boxes: List[str], masks: List[str], prompts_file: Optional[Path]
+) -> Dict[int, Dict[int, Prompt]]:
     """Read all prompts of a run; what concerns one object on one frame becomes one prompt.
 
     Args:
@@ -46,11 +45,11 @@ def parse_prompts(
     if prompts_file is not None:
         entries += _file_entries(prompts_file)
 
-    merged: dict[tuple[int, int], _Entry] = {}
+    merged: Dict[Tuple[int, int], _Entry] = {}
     for entry in entries:
         key = entry.pop("frame", 0), entry.pop("object", 1)
         _merge(merged.setdefault(key, {"points": [], "labels": []}), entry, _place(*key))
-    prompts: dict[int, dict[int, Prompt]] = {}
+    prompts: Dict[int, Dict[int, Prompt]] = {}
     for (frame, object_id), entry in sorted(merged.items(), key=lambda item: item[0]):
         try:
             prompts.setdefault(frame, {})[object_id] = Prompt(**entry)
@@ -87,7 +86,7 @@ def _mask(text: str) -> _Entry:
     return {"object": object_id, "mask": _read_mask(Path(name))}
 
 
-def _fields(text: str, form: str, least: int, most: int) -> list[str]:
+def _fields(text: str, form: str, least: int, most: int) -> List[str]:
     fields = text.split(",")
     if not least <= len(fields) <= most:
         raise _malformed(text, form)
@@ -108,7 +107,7 @@ def _integer(field: str, text: str, form: str) -> int:
         raise _malformed(text, form) from None
 
 
-def _object(fields: list[str], text: str, form: str) -> int:
+def _object(fields: List[str], text: str, form: str) -> int:
     object_id = _integer(fields[0], text, form) if fields else 1
     if object_id < 1:
         raise PromptError(f"object {object_id} in '{text}' is not a number from 1 on")
@@ -163,7 +162,7 @@ def _checked_entry(entry: Any, place: str, folder: Path) -> _Entry:
     return {**entry, "points": points, "labels": labels}
 
 
-def _check_keys(data: _Entry, known: tuple[str, ...], place: str) -> None:
+def _check_keys(data: _Entry, known: Tuple[str, ...], place: str) -> None:
     for key in data:
         if key not in known:
             raise PromptError(f"unknown key '{key}' in {place}; known: {', '.join(known)}")

@@ -5,8 +5,7 @@ often that happens depends on the weights and the clip, and has no place in a fi
 budget has to hold while the object is there.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Dict, Mapping, Optional
 
 from sam2lite.contracts.graphs import MASK_DECODER
 from sam2lite.runtimes.bundle import Bundle, open_bundle
@@ -19,7 +18,7 @@ class AlwaysPresent(Bundle):
     """Gives the sessions of a bundle, with the mask decoder's object score set to present."""
 
     def open_session(
-        self, key: str, threads: int | None = None, provider: str | None = None
+        self, key: str, threads: Optional[int] = None, provider: Optional[str] = None
     ) -> Session:
         """Open one graph by its key; see `Bundle.open_session`."""
         session = super().open_session(key, threads, provider)
@@ -44,7 +43,7 @@ class _PresentDecoder(Session):
     def numpy(self, handle: Any) -> Any:
         return self._decoder.numpy(handle)
 
-    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, inputs: Mapping[str, Any]) -> Dict[str, Any]:
         outputs = self._decoder.run(inputs)
         self._decoder.numpy(outputs["object_score_b1"])[...] = _PRESENT
         return outputs

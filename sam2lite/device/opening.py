@@ -1,0 +1,72 @@
+"""What `track` and `bench` share: their options, and the bundle with its thread pool."""
+
+import argparse
+import importlib
+import sys
+
+from sam2lite.errors import ArgumentError, SessionError
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that runs the bundle."""
+    parser.add_argument("--backend", metavar="NAME", help="must be the bundle's: ort")
+    parser.add_argument("--rung", type=int, metavar="PX", help="input side; the largest")
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="of the processor; as the target says"
+    )
+    parser.add_argument(
+        "--budget-ms", type=float, metavar="MS", help="a frame may take; the rung then follows"
+    )
+
+
+def require_numpy() -> None:
+    """Import NumPy before OpenCV does, which prints a traceback of its own where it is missing.
+
+    Raises:
+        ImportError: it is missing or broken.
+    """
+    importlib.import_module("numpy")
+
+
+def open_checked(arguments: argparse.Namespace) -> Bundle:
+    """Open the bundle, let its sessions share one thread pool, and warn of untrained weights.
+
+    Raises:
+        ArgumentError: `--backend` is not the bundle's.
+        BundleError: the bundle cannot be used.
+        SessionError: ONNX Runtime cannot be imported.
+    """
+    bundle = open_bundle(arguments.bundle)
+    backend = bundle.manifest.backend
+    if arguments.backend not in (None, backend):
+        raise ArgumentError(
+            "--backend is {!r}, but {} was made for {!r}; leave the option out".format(
+                arguments.backend, bundle.path, backend
+            )
+        )
+    from sam2lite.runtimes import ort
+
+    available, reason = ort.is_available()
+    if not available:
+        raise SessionError(reason)
+    ort.share_threads(arguments.threads or bundle.default_threads())
+    if not bundle.manifest.model.trained:
+        warn(
+            "the weights of {!r} are untrained; its masks mean nothing".format(
+                bundle.manifest.model.name
+            )
+        )
+    return bundle
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on, as argparse wants it read."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("{!r} is not a whole number from 1 on".format(text))
+    return int(text)
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error."""
+    sys.stderr.write("warning: {}\n".format(message))

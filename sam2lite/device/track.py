@@ -1,0 +1,67 @@
+"""Follow objects through a video; write an overlay video and results.json."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "--video",
+        required=True,
+        metavar="FILE|INDEX",
+        help="video file, folder of frames, camera such as 0, or GStreamer pipeline",
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", type=Path, help="folder for the results"
+    )
+    parser.add_argument(
+        "--point",
+        action="append",
+        metavar="X,Y[,LABEL[,OBJECT]]",
+        help="click on the first frame; label 0 is beside the object; repeatable",
+    )
+    parser.add_argument(
+        "--box",
+        action="append",
+        metavar="X1,Y1,X2,Y2[,OBJECT]",
+        help="box on the first frame; repeatable",
+    )
+    add_common(parser)
+    parser.add_argument("--frames", type=positive, metavar="N", help="stop after so many")
+    parser.add_argument("--no-overlay", action="store_true", help="write no video")
+    parser.add_argument("--force", action="store_true", help="replace the folder")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Track the video and print what was found.
+
+    Raises:
+        Sam2LiteError: those of `read_prompts`, `open_checked` and `track_video`.
+        ImportError: NumPy or OpenCV is missing.
+    """
+    require_numpy()
+    from sam2lite.runtimes.prompted import read_prompts
+    from sam2lite.runtimes.track_run import summary_lines, track_video
+
+    prompts = read_prompts(arguments.point, arguments.box, None, None)
+    summary = track_video(
+        open_checked(arguments),
+        arguments.video,
+        prompts,
+        arguments.output,
+        budget_ms=arguments.budget_ms,
+        rung=arguments.rung,
+        threads=arguments.threads,
+        frames=arguments.frames,
+        overlay=not arguments.no_overlay,
+        masks=False,
+        force=arguments.force,
+    )
+    for message in summary["warnings"]:
+        warn(message)
+    sys.stdout.write("\n".join(summary_lines(summary)) + "\n")
+    return 0

@@ -1,0 +1,192 @@
+"""`device.pyz` as a board runs it: in a process of its own that finds no sam2lite but its own.
+
+The tests run with this interpreter, and with the one that SAM2LITE_BOARD_PYTHON names, or else with
+a python3.6 on the path that has NumPy, OpenCV and ONNX Runtime.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sam2lite.data.clips import ClipConfig, first_click, generate_clip, write_video
+from sam2lite.runtimes import rle
+from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.track_run import track_video
+
+FRAMES = 24
+MIN_IOU = 0.999
+
+
+def board_pythons() -> list[str]:
+    named = os.environ.get("SAM2LITE_BOARD_PYTHON")
+    if named:
+        return [named]
+    found = shutil.which("python3.6")
+    command = [str(found), "-c", "import numpy, cv2, onnxruntime"]
+    if found and subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return [found]
+    return []
+
+
+@pytest.fixture(params=[sys.executable, *board_pythons()])
+def python(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A video and a click on its first object."""
+    made = generate_clip(14, ClipConfig(height=270, width=480, frames=FRAMES))
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    write_video(made, path, 24.0)
+    x, y = first_click(made, made.object_ids[0])
+    return path, f"{x},{y}"
+
+
+def run(
+    python: str, bundle: Path, *args: str, first_on_path: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    if first_on_path is not None:
+        environment["PYTHONPATH"] = str(first_on_path)
+    return subprocess.run(
+        [python, str(bundle / "device.pyz"), *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=bundle.parent,  # not the folder of the sources, nor of the bundle
+        env=environment,
+    )
+
+
+def masks(folder: Path) -> list[np.ndarray]:
+    frames = json.loads((folder / "results.json").read_text())["frames"]
+    return [rle.decode(frame["objects"]["1"]["rle"]) for frame in frames]
+
+
+def test_masks_are_those_of_the_host(
+    python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    video, click = clip
+    arguments = ["--video", str(video), "--point", click, "--backend", "ort", "-o"]
+    done = run(python, device_bundle, "track", *arguments, str(tmp_path / "board"))
+    assert done.returncode == 0, done.stderr
+    assert f"{FRAMES} frames, 1 objects" in done.stdout
+    assert (tmp_path / "board" / "overlay.mp4").stat().st_size > 0
+
+    x, y = map(float, click.split(","))
+    prompts = {0: {1: Prompt([(x, y)])}}
+    track_video(open_bundle(str(device_bundle)), video, prompts, tmp_path / "host")
+    pairs = list(zip(masks(tmp_path / "board"), masks(tmp_path / "host"), strict=True))
+    assert len(pairs) == FRAMES
+    assert all(host.any() for _, host in pairs)
+    assert min((a & b).sum() / (a | b).sum() for a, b in pairs) >= MIN_IOU
+
+
+def test_doctor_shows_every_check(python: str, device_bundle: Path) -> None:
+    done = run(python, device_bundle, "doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("Bundle", "Python", "NumPy", "ONNX Runtime", "Memory", "Swap", "Power mode"):
+        assert f" {name} " in done.stdout
+    assert done.stdout.endswith("Tracking with this bundle can run here.\n")
+
+
+def test_doctor_says_what_a_lone_file_lacks(
+    python: str, device_bundle: Path, tmp_path: Path
+) -> None:
+    shutil.copy(device_bundle / "device.pyz", tmp_path)
+    done = run(python, tmp_path, "doctor")
+    assert done.returncode == 1
+    assert "is not a bundle: it has no manifest.json" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("package", ["numpy", "cv2", "onnxruntime"])
+def test_a_missing_package_is_one_sentence(
+    package: str, python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    (tmp_path / f"{package}.py").write_text(f"raise ImportError('no {package} here')\n")
+    done = run(python, device_bundle, "doctor", first_on_path=tmp_path)
+    assert done.returncode == 1
+    assert f"no {package} here; pip install" in done.stdout
+    assert done.stderr == ""
+    video, click = clip
+    arguments = ["track", "--video", str(video), "--point", click, "-o", str(tmp_path / "out")]
+    for command in (arguments, ["bench"]):
+        done = run(python, device_bundle, *command, first_on_path=tmp_path)
+        assert done.returncode == 1
+        assert f"no {package} here" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_bench_writes_percentiles(python: str, device_bundle: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bench.json"
+    arguments = ["--frames", "5", "--warmup", "2", "--json", str(file)]
+    done = run(python, device_bundle, "bench", *arguments)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(file.read_text())
+    assert (report["frames"], report["rung"], report["objects"]) == (5, 240, 1)
+    for stage in ("decode", "image_encoder", "memory_encoder", "total"):
+        found = report["stages_ms"][stage]
+        assert 0 < found["p50"] <= found["p95"] <= found["p99"]
+        assert f"\n{stage} " in done.stdout
+    assert report["fps"] > 0
+    assert report["peak_rss_mb"] > 0
+
+
+TRACK = ["track", "--video", "none.mp4", "-o", "never"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "--help"),
+        (["fly"], 2, "'fly'"),
+        (["track", "--point", "1,2"], 2, "required: --video"),
+        (TRACK, 2, "nothing is pointed out"),
+        ([*TRACK, "--point", "here"], 2, "cannot read 'here'; the form is --point X,Y"),
+        ([*TRACK, "--point", "1,2"], 1, "cannot read 'none.mp4'"),
+        ([*TRACK, "--point", "1,2", "--bundle", "nowhere"], 1, "there is no bundle at nowhere"),
+        ([*TRACK, "--point", "1,2", "--backend", "trt"], 2, "--backend is 'trt'"),
+        ([*TRACK, "--point", "1,2", "--rung", "250"], 1, "none.mp4"),
+        (["bench", "--frames", "0"], 2, "'0' is not a whole number from 1 on"),
+        (["bench", "--rung", "250"], 2, "unknown rung 250; known: 240"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    arguments: list[str], code: int, message: str, python: str, device_bundle: Path
+) -> None:
+    done = run(python, device_bundle, *arguments)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (device_bundle.parent / "never").exists()
+
+
+def test_a_damaged_bundle_is_one_sentence(python: str, device_bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(device_bundle, copy)
+    (copy / "manifest.json").write_text('{"schema_version": 1}')
+    for command in (["bench"], [*TRACK, "--point", "1,2"]):
+        done = run(python, copy, *command)
+        assert done.returncode == 1
+        assert "lacks or misstates a field" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert run(python, copy, "doctor").returncode == 1
+
+
+def test_the_bundle_lists_the_app(device_bundle: Path) -> None:
+    manifest = open_bundle(str(device_bundle)).manifest
+    assert manifest.opset == 15
+    assert manifest.target["opset"] == 15
+    assert {"device.pyz", "README.txt"} < set(manifest.files)
+    assert len((device_bundle / "README.txt").read_text().splitlines()) == 3
