@@ -15,9 +15,9 @@ def check_ort(profile: TargetProfile) -> None:
     """
     if profile.backend != "ort":
         raise ArgumentError(
-            "target '{}' is for TensorRT, for which there is no bundle yet; --target arm64 makes "
-            "one for ONNX Runtime on the board's CPU, which needs Python 3.11 and glibc 2.28 or "
-            "newer there".format(profile.id)
+            "target '{}' is for TensorRT, for which there is no bundle yet; --target arm64 "
+            "--device-app makes one for ONNX Runtime on the board's CPU, with --opset 15 where "
+            "Python is 3.6".format(profile.id)
         )
 
 
