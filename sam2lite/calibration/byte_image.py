@@ -96,12 +96,12 @@ def take_bytes(model: onnx.ModelProto, layers: Container[str]) -> ByteImage | No
 def join_bytes(model: onnx.ModelProto, image: ByteImage) -> None:
     """Take away the way through float between bytes and their codes, which are equal, in place."""
     graph = model.graph
-    quantize = next(node for node in graph.node if image.tensor in node.input)
+    detour = _chain(graph, image.packed, ("Cast", "Sub", "QuantizeLinear"))
+    assert detour is not None  # `take_bytes` and the quantizer have just laid it
+    codes = detour[-1].output[0]
     for node in graph.node:
-        for index, name in enumerate(node.input):
-            if name == quantize.output[0]:
-                node.input[index] = image.packed
-    gone = {quantize.name, image.tensor, f"{image.packed.removesuffix(':packed')}:float"}
+        node.input[:] = [image.packed if name == codes else name for name in node.input]
+    gone = {node.name for node in detour}
     rest = [node for node in graph.node if node.name not in gone]
     del graph.node[:]
     graph.node.extend(rest)

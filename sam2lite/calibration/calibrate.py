@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sam2lite import __version__
-from sam2lite.calibration.footage import CLIP_FRAMES, calibration_clips, content_sha256
+from sam2lite.calibration.footage import CLIP_FRAMES, calibration_clips
 from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS
 from sam2lite.calibration.ranges import ActivationRanges, Provenance
@@ -72,10 +72,10 @@ def calibrate(
 
     Raises:
         UnknownNameError: there is no such observer.
-        CalibrationError: learned ranges are asked for, and the checkpoint has none.
         ArgumentError: the number of frames or the seed is out of its range.
         VideoError: the footage cannot be read, or shows nothing.
-        CalibrationError: the footage is too little for the observer or for the rungs.
+        CalibrationError: the footage is too little for the observer or for the rungs, or learned
+            ranges are asked for and the checkpoint has none.
         OutputError: the cache cannot be written.
     """
     _check_observer(loaded, settings.observer)
@@ -115,7 +115,7 @@ def recorded(
         rungs=tuple(sorted(rungs)),
         observer=settings.observer,
         source=settings.source or GENERATED,
-        data_sha256=content_sha256(clips),
+        data_sha256=recording.data_sha256,
         frames=settings.frames,
         seed=settings.seed,
         sam2lite_version=__version__,

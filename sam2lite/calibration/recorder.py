@@ -27,9 +27,14 @@ class Recording:
 
     Floating-point inputs are stored as FP16: with 11 bits of mantissa, what they feed is seen to a
     fraction of an INT8 step.
+
+    Attributes:
+        folder: of the files.
+        data_sha256: of the frames and prompts that were tracked.
     """
 
     folder: Path
+    data_sha256: str
 
     def calls(self, graph: str, rung: int | None = None) -> Iterator[tuple[int, list[Tensor]]]:
         """Yield rung and inputs of every call of a graph, or of those at one rung, in order."""
@@ -71,11 +76,12 @@ def record(
     Raises:
         OutputError: the cache cannot be written.
     """
-    folder = cache / _key(loaded.sha256, clips, rungs)
-    if folder.is_dir():
-        return Recording(folder)
+    data_sha256 = content_sha256(clips)
+    recording = Recording(cache / _key(loaded.sha256, data_sha256, rungs), data_sha256)
+    if recording.folder.is_dir():
+        return recording
     model = loaded.model.fused()
-    with staged_folder(folder, force=False) as staging, ExitStack() as stack:
+    with staged_folder(recording.folder, force=False) as staging, ExitStack() as stack:
         writer = _Writer(staging)
         for spec in GRAPHS:
             hook = writer.hook(spec.name, spec.input_names)
@@ -87,7 +93,7 @@ def record(
             for _ in follow(model, clip, halves):
                 pass
             report(clip.name)
-    return Recording(folder)
+    return recording
 
 
 class _Writer:
@@ -110,8 +116,8 @@ class _Writer:
         return write
 
 
-def _key(model_sha256: str, clips: Sequence[CalibrationClip], rungs: Sequence[int]) -> str:
-    parts = f"{FORMAT} {model_sha256} {content_sha256(clips)} {sorted(rungs)}"
+def _key(model_sha256: str, data_sha256: str, rungs: Sequence[int]) -> str:
+    parts = f"{FORMAT} {model_sha256} {data_sha256} {sorted(rungs)}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

@@ -112,14 +112,20 @@ def ort(
             device_app=device_app,
             force=force,
         )
-        options.print_result(output, manifest, started, as_json)
-        return
-    wanted = Int8Options(
-        calib, calib_frames, calib_seed, observer, ranges, keep_float or (), max_drop, accept_drop
-    )
-    manifest = export_int8(
-        checkpoint, profile, output, chosen, wanted, device_app=device_app, force=force
-    )
+    else:
+        wanted = Int8Options(
+            calib,
+            calib_frames,
+            calib_seed,
+            observer,
+            ranges,
+            keep_float or (),
+            max_drop,
+            accept_drop,
+        )
+        manifest = export_int8(
+            checkpoint, profile, output, chosen, wanted, device_app=device_app, force=force
+        )
     options.print_result(output, manifest, started, as_json)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sam2lite.exporter.weights import THRESHOLD_BYTES
+
 if TYPE_CHECKING:
     import onnx
-
-SMALL_BYTES = 256  # constants up to here stay in the graph file, where their names weigh more
 
 
 def compact(model: onnx.ModelProto) -> None:
@@ -26,7 +26,7 @@ def compact(model: onnx.ModelProto) -> None:
         if not tensor.raw_data:
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
         content = (tensor.data_type, tuple(tensor.dims), tensor.raw_data)
-        if len(tensor.raw_data) > SMALL_BYTES:
+        if len(tensor.raw_data) >= THRESHOLD_BYTES:  # goes to the file of weights, by its name
             kept.append(tensor)
         elif content in seen:
             renamed[tensor.name] = seen[content]

@@ -4,8 +4,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from sam2lite.exporter.compact import SMALL_BYTES, compact
+from sam2lite.exporter.compact import compact
 from sam2lite.exporter.parity import run_onnx
+from sam2lite.exporter.weights import THRESHOLD_BYTES
 
 
 def wordy() -> onnx.ModelProto:
@@ -39,7 +40,7 @@ def test_what_is_computed_stays_and_names_that_matter_do() -> None:
     graph = model.graph
     assert [node.name for node in graph.node] == ["/a/Mul", "/a/Add", "/fc/MatMul"]
     assert ([v.name for v in graph.input], [v.name for v in graph.output]) == (["x"], ["y"])
-    assert len(wordy().graph.initializer[2].raw_data) > SMALL_BYTES
+    assert len(wordy().graph.initializer[2].raw_data) > THRESHOLD_BYTES
     assert "weight" in [tensor.name for tensor in graph.initializer]
 
 
