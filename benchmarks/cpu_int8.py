@@ -37,7 +37,7 @@ from sam2lite.cli.export_int8 import export_int8
 from sam2lite.cli.quantize_options import recordings
 from sam2lite.contracts.graphs import GRAPHS, graph_key
 from sam2lite.evaluation.bars import Bar, plot_bars
-from sam2lite.exporter.bundle_writer import write_ort_bundle
+from sam2lite.exporter.bundle_writer import write_bundle
 from sam2lite.exporter.trace import trace
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
 from sam2lite.targets.registry import host_target
@@ -89,7 +89,7 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
     target = host_target()
     settings = Settings()
     recording = calibrate(loaded, loaded.config.rungs, settings, recordings()).recording
-    write_ort_bundle(loaded, target, folder / "fp32", rungs=rungs)
+    write_bundle(loaded, target, folder / "fp32", rungs=rungs)
     export_int8(loaded, target, folder / "int8", loaded.config.rungs)
     folders = {}
     for rung in rungs:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sam2lite.exporter.bundle_writer import write_ort_bundle
+from sam2lite.exporter.bundle_writer import write_bundle
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
@@ -41,7 +41,7 @@ def tiny_model() -> LoadedModel:
 def shipped_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A verified FP32 bundle of the weights that come with the package, at 240 px alone."""
     path = tmp_path_factory.mktemp("bundles") / "shipped"
-    write_ort_bundle(resolve_model("tiny"), host_target(), path, rungs=RUNGS[:1])
+    write_bundle(resolve_model("tiny"), host_target(), path, rungs=RUNGS[:1])
     return path
 
 
@@ -49,7 +49,7 @@ def shipped_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_bundle(tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A verified FP32 bundle of `tiny_model` for this machine."""
     path = tmp_path_factory.mktemp("bundles") / "tiny"
-    write_ort_bundle(tiny_model, host_target(), path, rungs=RUNGS)
+    write_bundle(tiny_model, host_target(), path, rungs=RUNGS)
     return path
 
 

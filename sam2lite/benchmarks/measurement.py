@@ -87,7 +87,7 @@ def rungs_result(
         FrameFeed(subject.footage),
         prompts,
         amount.frames,
-        subject.settings.threads,
+        subject.settings,
         progress(len(rungs) * amount.frames),
     )
     return rungs_report(subject, costs)

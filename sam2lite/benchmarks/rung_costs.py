@@ -1,7 +1,7 @@
 """What every rung of a bundle costs: to open, on its first frame, on the others, and in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from sam2lite.benchmarks.footage import FrameFeed
@@ -39,7 +39,7 @@ def measure_rungs(
     feed: FrameFeed,
     prompts: Mapping[int, Prompt],
     frames: int,
-    threads: int | None = None,
+    settings: Settings,
     on_frame: Callable[[], None] = lambda: None,
 ) -> list[RungCost]:
     """Open one rung after the other, the largest first, and track some frames with each.
@@ -52,7 +52,7 @@ def measure_rungs(
         feed: where the frames come from.
         prompts: by object id; at least one.
         frames: how many to track with each rung, after its first one.
-        threads: of ONNX Runtime's pool; the target's default if None.
+        settings: how to run it; the rung in it is replaced.
         on_frame: called after every tracked frame.
 
     Raises:
@@ -62,7 +62,7 @@ def measure_rungs(
     """
     ordered = sorted(rungs, reverse=True)
     frame, _ = feed.take()
-    started = start(path, frame, prompts, Settings(rung=ordered[0], threads=threads))
+    started = start(path, frame, prompts, replace(settings, rung=ordered[0]))
     open_ms, first_frame_ms = started.open_ms, started.first_mask_ms
     costs = []
     with started.segmenter as segmenter:

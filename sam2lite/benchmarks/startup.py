@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sam2lite.benchmarks.footage import Frame
-from sam2lite.runtimes.presence import open_always_present
+from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
@@ -19,12 +20,14 @@ class Settings:
         threads: of ONNX Runtime's pool; the target's default if None.
         budget_ms: what a frame may take; None for no controller.
         preset: of the controller.
+        backend: `ort` or `trt`; that the bundle was made for if None.
     """
 
     rung: int | None = None
     threads: int | None = None
     budget_ms: float | None = None
     preset: str = "default"
+    backend: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def start(path: str, frame: Frame, prompts: Mapping[int, Prompt], settings: Sett
     """
     begun = time.perf_counter()
     segmenter = VideoSegmenter(
-        open_always_present(path),
+        always_present(open_bundle(path, settings.backend)),
         budget_ms=settings.budget_ms,
         preset=settings.preset,
         rung=settings.rung,

@@ -102,10 +102,13 @@ def render(
         {
             "ActivationSymmetric": style.activation_zero_point == 0,
             "WeightSymmetric": True,
+            "AddQDQPairToWeight": not style.codes_stored,
+            "QuantizeBias": style.codes_stored,
             "OpTypesToExcludeOutputQuantization": _LINEAR,
         },
     )
     quantizer.quantize_model()
+    quantizer.model.topological_sort()  # it has put Q/DQ at the end, against the standard
     rendered: onnx.ModelProto = quantizer.model.model
     if image is not None:
         join_bytes(rendered, image)

@@ -9,7 +9,6 @@ import typer
 
 from sam2lite import __version__
 from sam2lite.errors import Sam2LiteError
-from sam2lite.runtimes import ort
 from sam2lite.runtimes.bundle import Bundle
 
 INTERRUPTED = 130  # what shells and Typer return after Ctrl-C
@@ -100,7 +99,7 @@ def share_threads(bundle: Bundle, threads: int | None) -> None:
         SessionError: the pool has another size already.
     """
     if _owns_process:
-        ort.share_threads(threads or bundle.default_threads())
+        bundle.share_threads(threads)
 
 
 def _fail(message: str, code: int) -> None:

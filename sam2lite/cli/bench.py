@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from sam2lite.cli.app import Debug, Version, make_command, run_app, share_threads
-from sam2lite.cli.bundles import bundle_or_default
+from sam2lite.cli.bundles import Backend, bundle_or_default
 from sam2lite.cli.progress import shown_progress
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError, BudgetMissedError
@@ -29,10 +29,7 @@ def bench(
         Path | None,
         typer.Option(metavar="DIR", help="Bundle to measure; the default one if not given."),
     ] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="For the record; must be the bundle's: ort."),
-    ] = None,
+    backend: Backend = None,
     video: Annotated[
         str,
         typer.Option(
@@ -135,9 +132,8 @@ def bench(
         opened = _open(bundle, backend, rung)
         share_threads(opened, threads)
         footage = stack.enter_context(_open_footage(video, objects))
-        subject = Subject(
-            opened, Settings(rung, threads, budget_ms, preset), footage, objects, load_average()
-        )
+        settings = Settings(rung, threads, budget_ms, preset, opened.backend)
+        subject = Subject(opened, settings, footage, objects, load_average())
         prompts = _choose_prompts(point or [], footage, objects)
         with shown_progress("bench") as progress:
             report = measure(subject, prompts, Amount(frames, warmup, load), progress)
@@ -168,12 +164,7 @@ def _refuse(given: dict[str, bool], reason: str) -> None:
 
 
 def _open(path: Path | None, backend: str | None, rung: int | None) -> "Bundle":
-    bundle = bundle_or_default(path)
-    if backend not in (None, bundle.manifest.backend):
-        raise ArgumentError(
-            f"--backend is {backend!r}, but {bundle.path} was made for "
-            f"{bundle.manifest.backend!r}; leave --backend out, or export for it"
-        )
+    bundle = bundle_or_default(path, backend)
     if rung is not None:
         bundle.check_rung(rung)
     return bundle

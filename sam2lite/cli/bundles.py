@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -15,21 +16,36 @@ from sam2lite.weights import SHIPPED
 
 DEFAULT_MODEL = "tiny"
 
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        "--backend",
+        metavar="NAME",
+        help="What runs the bundle: ort, or trt on the board it was made for.",
+        show_default="what it was made for",
+    ),
+]
 
-def bundle_or_default(path: Path | None) -> Bundle:
+
+def bundle_or_default(path: Path | None, backend: str | None = None) -> Bundle:
     """Open the bundle at `path`, or the default model's for this machine, made once and cached.
 
+    Args:
+        path: of the bundle; None for the default one.
+        backend: to run it with; that it was made for, if not given.
+
     Raises:
+        ArgumentError: the backend does not run the bundle.
         BundleError: the bundle cannot be used, or there is none and export is not installed.
     """
     if path is not None:
-        return open_bundle(str(path))
+        return open_bundle(str(path), backend)
     target = host_target()
     weights = SHIPPED[DEFAULT_MODEL] / "model.safetensors"
     key = hashlib.sha256(f"{__version__}/{target.id}/int8/".encode() + weights.read_bytes())
     cached = Path(cache_dir()) / "bundles" / f"{DEFAULT_MODEL}-{target.id}-{key.hexdigest()[:12]}"
     try:
-        return open_bundle(str(cached))
+        return open_bundle(str(cached), backend)
     except BundleError:
         missing = missing_packages()
         if missing:
@@ -40,7 +56,7 @@ def bundle_or_default(path: Path | None) -> Bundle:
             ) from None
     typer.echo(f"making the default bundle once, in {cached}", err=True)
     export_default(cached)
-    return open_bundle(str(cached))
+    return open_bundle(str(cached), backend)
 
 
 def export_default(output: Path) -> None:

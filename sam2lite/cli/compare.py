@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sam2lite.cli import prompted_video
 from sam2lite.cli.app import share_threads
+from sam2lite.cli.bundles import Backend
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError, VerificationError, VideoError
@@ -43,6 +44,7 @@ def compare(
     prompts_file: prompted_video.PromptsFile = None,
     frames: prompted_video.Frames = None,
     rung: prompted_video.Rung = None,
+    backend: Backend = None,
     min_iou: Annotated[
         float | None,
         typer.Option(
@@ -60,7 +62,7 @@ def compare(
     Exit code 0: compared. 3: --min-iou, and an object's mean is below.
     """
     prompts = read_prompts(point, box, mask, prompts_file)
-    bundles = open_bundle(str(bundle_a)), open_bundle(str(bundle_b))
+    bundles = open_bundle(str(bundle_a), backend), open_bundle(str(bundle_b), backend)
     for bundle in bundles:
         if not bundle.manifest.model.trained:
             warn(f"the weights of {bundle.path} are untrained; its masks mean nothing")

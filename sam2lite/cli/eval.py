@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sam2lite.cli.bundles import Backend
 from sam2lite.cli.eval_tables import print_tables
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
@@ -34,6 +35,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A bundle, run as users run it.")
     ] = None,
+    backend: Backend = None,
     prompt: Annotated[
         str, typer.Option(help="On the first frame, made from its true mask: click, box or mask.")
     ] = "click",
@@ -99,7 +101,7 @@ def eval(  # noqa: A001 - commands are named like their functions
 
     check_prompt_kind(prompt)
     memory = Memory(policy, tokens, window or None)
-    recipe, known_rungs, trained = _tracker(model, bundle, memory)
+    recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis)
     if not trained:
@@ -136,7 +138,7 @@ def eval(  # noqa: A001 - commands are named like their functions
 
 
 def _tracker(
-    model: str | None, bundle: Path | None, memory: "Memory"
+    model: str | None, bundle: Path | None, backend: str | None, memory: "Memory"
 ) -> tuple["TrackerRecipe", Sequence[int], bool]:
     """Return what to evaluate, its rungs in ascending order, and whether it was trained.
 
@@ -146,15 +148,17 @@ def _tracker(
     from sam2lite.evaluation.workers import TrackerRecipe
     from sam2lite.runtimes.bundle import open_bundle
 
+    if model is not None and backend is not None:
+        raise ArgumentError(f"--backend {backend} is for bundles; --model runs in PyTorch")
     if (model is None) == (bundle is None):
         raise ArgumentError(
             f"{'neither' if model is None else 'both'} of --model and --bundle given; give one: "
             "--model tiny for PyTorch, or --bundle DIR for what users run"
         )
     if bundle is not None:
-        manifest = open_bundle(str(bundle)).manifest
+        manifest = open_bundle(str(bundle), backend).manifest
         Pruning(manifest.memory.budget, *memory)
-        recipe = TrackerRecipe("bundle", str(bundle), memory)
+        recipe = TrackerRecipe("bundle", str(bundle), memory, backend)
         return recipe, manifest.rungs, manifest.model.trained
     from sam2lite.models.checkpoint import resolve_model
 

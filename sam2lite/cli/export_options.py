@@ -33,6 +33,18 @@ Rungs = Annotated[
         help="Input sides to export, px; all of the network's if not given: 240,288,...,480.",
     ),
 ]
+NEXT = {
+    "ort": "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
+    "trt": "copy {} to the board and run there: python3 device.pyz build",
+}
+
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16 for trt, fp32 for ort"
+    ),
+]
+Int8 = Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; must not exist.")
 ]
@@ -78,6 +90,19 @@ def parse_rungs(text: str | None, known: tuple[int, ...]) -> tuple[int, ...]:
     if not all(part.isdecimal() for part in parts):
         raise ArgumentError(f"--rungs is {text!r}; give numbers as in 240,480")
     return tuple(sorted({int(part) for part in parts}))
+
+
+def choose_precision(default: str, name: str | None, **short: bool) -> str:
+    """Return the precision that `--precision` or one of the short forms asks for.
+
+    Raises:
+        ArgumentError: they contradict each other.
+    """
+    asked = [name] if name else []
+    asked += [precision for precision, given in short.items() if given]
+    if len(set(asked)) > 1:
+        raise ArgumentError(f"{' and '.join(asked)} are asked for; choose one precision")
+    return asked[0] if asked else default
 
 
 @contextmanager
@@ -126,7 +151,7 @@ def print_result(
             f"difference {loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}, "
             f"{loop['present']} present, {loop['absent']} absent"
         )
-        typer.echo(f"next: sam2lite track --bundle {output} --video FILE --point X,Y -o DIR")
+        typer.echo(f"next: {NEXT[manifest.backend].format(output)}")
     typer.echo(
         f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error of a graph "
         f"in float {worst:.1e}"

@@ -10,8 +10,7 @@ from sam2lite.cli import export_options as options
 from sam2lite.cli import quantize_options as quantize
 from sam2lite.cli.export_int8 import Int8Options, export_int8
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.errors import ArgumentError
-from sam2lite.targets.precision import check_ort, check_precision
+from sam2lite.targets.precision import check_backend, check_precision
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
 
@@ -40,35 +39,19 @@ def ort(
             "--device-app", help="Add device.pyz, which runs the bundle where nothing is installed."
         ),
     ] = False,
-    precision: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp32"),
-    ] = None,
+    precision: options.Precision = None,
     fp16: Annotated[
         bool, typer.Option("--fp16", help="Short for --precision fp16: weights of half the size.")
     ] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")] = False,
+    int8: options.Int8 = False,
     calib: quantize.Source = None,
     calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
     calib_seed: quantize.Seed = 0,
     observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
-    ranges: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Ranges of `sam2lite calibrate`, instead of --calib."),
-    ] = None,
-    keep_float: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Layers to keep in float, as in 'mask_decoder.iou.*'; may be repeated.",
-        ),
-    ] = None,
-    max_drop: Annotated[
-        float, typer.Option(help="Points of J&F that INT8 may lose against FP32.")
-    ] = 1.0,
-    accept_drop: Annotated[
-        bool, typer.Option("--accept-drop", help="Keep a bundle that loses more.")
-    ] = False,
+    ranges: quantize.Ranges = None,
+    keep_float: quantize.KeepFloat = None,
+    max_drop: quantize.MaxDrop = 1.0,
+    accept_drop: quantize.AcceptDrop = False,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -83,9 +66,9 @@ def ort(
     """
     started = time.perf_counter()
     profile = get_target(target)
-    check_ort(profile)
+    check_backend(profile, "ort")
     profile = _with_opset(profile, opset)
-    chosen_precision = _precision(precision, fp16=fp16, int8=int8)
+    chosen_precision = options.choose_precision("fp32", precision, fp16=fp16, int8=int8)
     check_precision(profile, chosen_precision)
     checkpoint = options.load_model(model)
     chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
@@ -139,8 +122,8 @@ def export_bundle(
     device_app: bool = False,
     force: bool = False,
 ) -> Manifest:
-    """Export a bundle in floating point behind a progress bar; raises as `write_ort_bundle`."""
-    from sam2lite.exporter.bundle_writer import ExportJob, write_ort_bundle
+    """Export a bundle in floating point behind a progress bar; raises as `write_bundle`."""
+    from sam2lite.exporter.bundle_writer import ExportJob, write_bundle
     from sam2lite.exporter.fp16_storage import Fp16Storage
     from sam2lite.exporter.lowering import Float32, Lowering
 
@@ -148,7 +131,7 @@ def export_bundle(
     rungs = rungs or checkpoint.config.rungs
     steps = len(ExportJob.plan(checkpoint, rungs).keys) + 1
     with options.reported_steps("export", steps) as report:
-        return write_ort_bundle(
+        return write_bundle(
             checkpoint,
             target,
             output,
@@ -173,16 +156,3 @@ def _with_opset(profile: TargetProfile, opset: int | None) -> TargetProfile:
     check_opset(opset)
     sources = {**profile.sources, "opset": "asked for with --opset"}
     return profile._replace(opset=opset, sources=sources)
-
-
-def _precision(name: str | None, **short: bool) -> str:
-    """Return the precision that `--precision` or one of the short forms asks for.
-
-    Raises:
-        ArgumentError: they contradict each other.
-    """
-    asked = [name] if name else []
-    asked += [precision for precision, given in short.items() if given]
-    if len(set(asked)) > 1:
-        raise ArgumentError(f"{' and '.join(asked)} are asked for; choose one precision")
-    return asked[0] if asked else "fp32"

@@ -33,6 +33,19 @@ Observer = Annotated[
         "a checkpoint learned.",
     ),
 ]
+Ranges = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Ranges of `sam2lite calibrate`, instead of --calib."),
+]
+KeepFloat = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Layers to keep in float, as in 'mask_decoder.iou.*'; may be repeated.",
+    ),
+]
+MaxDrop = Annotated[float, typer.Option(help="Points of J&F that INT8 may lose against FP32.")]
+AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="Keep a bundle that loses more.")]
 DEFAULT_FRAMES, DEFAULT_OBSERVER = 64, "mse"
 
 

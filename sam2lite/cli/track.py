@@ -8,7 +8,7 @@ import typer
 
 from sam2lite.cli import prompted_video
 from sam2lite.cli.app import share_threads
-from sam2lite.cli.bundles import bundle_or_default
+from sam2lite.cli.bundles import Backend, bundle_or_default
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError
@@ -36,9 +36,7 @@ def track(
         Path | None,
         typer.Option(metavar="DIR", help="What to track with.", show_default="Tiny, made once"),
     ] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="Must be the bundle's.", show_default="the bundle's")
-    ] = None,
+    backend: Backend = None,
     budget_ms: Annotated[
         float | None,
         typer.Option(help="Milliseconds a frame may take; the rung then follows.", metavar="MS"),
@@ -73,12 +71,7 @@ def track(
     if preset is not None and budget_ms is None:
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
     prompts = read_prompts(point, box, mask, prompts_file)
-    opened = bundle_or_default(bundle)
-    if backend not in (None, opened.manifest.backend):
-        raise ArgumentError(
-            f"--backend is {backend!r}, but {opened.path} was made for "
-            f"{opened.manifest.backend!r}; leave the option out"
-        )
+    opened = bundle_or_default(bundle, backend)
     share_threads(opened, threads)
     if not opened.manifest.model.trained:
         warn(f"the weights of {opened.manifest.model.name!r} are untrained; its masks mean nothing")

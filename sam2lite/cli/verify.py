@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sam2lite.cli.bundles import Backend
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 
@@ -21,6 +22,7 @@ def verify(
             "the manifest's name if not given.",
         ),
     ] = None,
+    backend: Backend = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check a bundle: its files, that every graph opens and runs, and parity with PyTorch.
@@ -31,7 +33,7 @@ def verify(
 
     Exit code 0: all that could be checked holds. 1: damaged. 3: parity is missed.
     """
-    opened = open_bundle(str(bundle))
+    opened = open_bundle(str(bundle), backend)
     results: dict[str, Any] = {
         "path": str(bundle),
         "bundle_sha256": opened.sha256,

@@ -30,9 +30,10 @@ _TOKENS = (
     TensorSpec("token_value_bnc", "float32", (1, "K", "C")),
 )
 
+IMAGE = "image_bchw"  # the one input whose type depends on the backend
 IMAGE_ENCODER = GraphSpec(
     "image_encoder",
-    inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "R", "R")),),  # RGB, 0..255
+    inputs=(TensorSpec(IMAGE, "uint8", (1, 3, "R", "R")),),  # RGB, 0..255
     outputs=_FEATURES,
 )
 MASK_DECODER = GraphSpec(
@@ -81,6 +82,24 @@ MEMORY_SELECT = GraphSpec(
 
 RUNG_GRAPHS = (IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER)
 GRAPHS = (*RUNG_GRAPHS, MEMORY_SELECT)
+
+# TensorRT 8.2 has no uint8 inputs, and its later releases nothing to gain from one.
+IMAGE_DTYPES = {"onnx": "uint8", "ort": "uint8", "trt": "float32"}
+
+
+def graph_for(graph: GraphSpec, backend: str) -> GraphSpec:
+    """Return a graph as a backend takes it: images in its type, still 0 to 255.
+
+    Args:
+        graph: one of `GRAPHS`.
+        backend: as in the manifest.
+    """
+    dtype = IMAGE_DTYPES[backend]
+    return graph._replace(
+        inputs=tuple(
+            spec._replace(dtype=dtype) if spec.name == IMAGE else spec for spec in graph.inputs
+        )
+    )
 
 
 def graph_dims(rung: int, d: int, c8: int, c4: int, budget: int) -> Dict[str, int]:

@@ -66,14 +66,13 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
     require_numpy()
     from sam2lite.runtimes.memory import peak_rss_mb
     from sam2lite.runtimes.percentiles import percentiles
-    from sam2lite.runtimes.presence import AlwaysPresent
+    from sam2lite.runtimes.presence import always_present
     from sam2lite.runtimes.prompt_flags import parse_prompts
     from sam2lite.runtimes.prompts import Prompt
     from sam2lite.runtimes.segmenter import VideoSegmenter
 
     prompts = parse_prompts(arguments.point or [], [], [], None).get(0)
     bundle = open_checked(arguments)
-    present = AlwaysPresent(bundle.path, bundle.manifest, bundle.sha256)
     times: Dict[str, List[float]] = {}
     with ExitStack() as stack:
         frames = _frames(arguments.video, stack)
@@ -82,7 +81,10 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         prompts = prompts or {1: Prompt([(width // 2, height // 2)])}
         segmenter = stack.enter_context(
             VideoSegmenter(
-                present, arguments.budget_ms, rung=arguments.rung, threads=arguments.threads
+                always_present(bundle),
+                arguments.budget_ms,
+                rung=arguments.rung,
+                threads=arguments.threads,
             )
         )
         for object_id, prompt in prompts.items():

@@ -4,13 +4,14 @@ import argparse
 import importlib
 import sys
 
-from sam2lite.errors import ArgumentError, SessionError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that runs the bundle."""
-    parser.add_argument("--backend", metavar="NAME", help="must be the bundle's: ort")
+    parser.add_argument(
+        "--backend", metavar="NAME", help="trt or ort; the one that the bundle was made for"
+    )
     parser.add_argument("--rung", type=int, metavar="PX", help="input side; the largest")
     parser.add_argument(
         "--threads", type=positive, metavar="N", help="of the processor; as the target says"
@@ -33,24 +34,12 @@ def open_checked(arguments: argparse.Namespace) -> Bundle:
     """Open the bundle, let its sessions share one thread pool, and warn of untrained weights.
 
     Raises:
-        ArgumentError: `--backend` is not the bundle's.
+        ArgumentError: `--backend` does not run the bundle.
         BundleError: the bundle cannot be used.
-        SessionError: ONNX Runtime cannot be imported.
+        SessionError: the backend cannot be used.
     """
-    bundle = open_bundle(arguments.bundle)
-    backend = bundle.manifest.backend
-    if arguments.backend not in (None, backend):
-        raise ArgumentError(
-            "--backend is {!r}, but {} was made for {!r}; leave the option out".format(
-                arguments.backend, bundle.path, backend
-            )
-        )
-    from sam2lite.runtimes import ort
-
-    available, reason = ort.is_available()
-    if not available:
-        raise SessionError(reason)
-    ort.share_threads(arguments.threads or bundle.default_threads())
+    bundle = open_bundle(arguments.bundle, arguments.backend)
+    bundle.share_threads(arguments.threads)
     if not bundle.manifest.model.trained:
         warn(
             "the weights of {!r} are untrained; its masks mean nothing".format(

@@ -21,6 +21,7 @@ from sam2lite.evaluation.trackers import (
     TorchTracker,
     Tracker,
 )
+from sam2lite.runtimes.bundle import open_bundle
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class TrackerRecipe:
         kind: `model` or `bundle`.
         source: a model's name or folder, or a bundle's folder.
         memory: how it is pruned.
+        backend: that runs the bundle; that it was made for if None.
     """
 
     kind: str
     source: str
     memory: Memory = USUAL_MEMORY
+    backend: str | None = None
 
     def make(self, rung: int, threads: int | None = None) -> Tracker:
         """Return a new tracker.
@@ -45,7 +48,7 @@ class TrackerRecipe:
             threads: for the process; the backend's default if not given.
         """
         if self.kind == "bundle":
-            return BundleTracker(self.source, rung, threads, self.memory)
+            return BundleTracker(open_bundle(self.source, self.backend), rung, threads, self.memory)
         import torch
 
         from sam2lite.models.checkpoint import resolve_model

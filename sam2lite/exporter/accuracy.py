@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.evaluation.sources import fresh_clips
+from sam2lite.runtimes.bundle import open_bundle
 
 if TYPE_CHECKING:
     from sam2lite.evaluation.clip import EvaluationClip
@@ -68,8 +69,10 @@ class AccuracyTest:
         ]
 
     def score(self, bundle: Path) -> Accuracy:
-        """Follow the objects of every clip."""
+        """Follow the objects of every clip, in ONNX Runtime."""
         from sam2lite.evaluation import BundleTracker, evaluate
 
-        scores = evaluate(lambda: BundleTracker(str(bundle), self.rung), self._clips, PROMPT)
+        scores = evaluate(
+            lambda: BundleTracker(open_bundle(str(bundle), "ort"), self.rung), self._clips, PROMPT
+        )
         return Accuracy(scores.jf, scores.first_frame_j)

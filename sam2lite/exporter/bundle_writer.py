@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite import __version__
-from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
+from sam2lite.contracts.build_plan import NOT_BUILT
+from sam2lite.contracts.graphs import IMAGE_DTYPES, MEMORY_SELECT, RUNG_GRAPHS, graph_for, graph_key
 from sam2lite.contracts.loop import MEMORY_CHANNELS, TOKENS_PER_FRAME, WINDOW_MAX
 from sam2lite.contracts.manifest import (
     GRAPHS_FOLDER,
@@ -25,6 +26,7 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import UnknownNameError
 from sam2lite.exporter.device_app import add_device_app
 from sam2lite.exporter.lowering import Float32, Lowering
+from sam2lite.exporter.trt_plan import write_plan
 from sam2lite.runtimes.bundle import file_sha256, open_bundle
 from sam2lite.staging import staged_folder
 from sam2lite.targets.profile import TargetProfile
@@ -37,7 +39,6 @@ PREPROCESS = {
     "geometry": "stretch",
     "resize": "halve an axis by averaging pairs while twice too long, then INTER_LINEAR",
     "colour": "RGB",
-    "dtype": "uint8",
     "range": [0, 255],
     "normalisation": "in the graph",
 }
@@ -59,8 +60,15 @@ class ExportJob:
     keys: dict[str, tuple[GraphSpec, int]]
 
     @classmethod
-    def plan(cls, checkpoint: LoadedModel, rungs: Sequence[int]) -> ExportJob:
+    def plan(
+        cls, checkpoint: LoadedModel, rungs: Sequence[int], backend: str = "onnx"
+    ) -> ExportJob:
         """List the graphs of the rungs and the one that all rungs share.
+
+        Args:
+            checkpoint: the network.
+            rungs: input sides, px.
+            backend: that the graphs are for, as in the manifest.
 
         Raises:
             UnknownNameError: a rung that the network is not made for.
@@ -70,7 +78,7 @@ class ExportJob:
             if rung not in config.rungs:
                 raise UnknownNameError("rung", rung, config.rungs)
         keys = {
-            graph_key(graph.name, rung): (graph.bind(config.dims(rung)), rung)
+            graph_key(graph.name, rung): (graph_for(graph, backend).bind(config.dims(rung)), rung)
             for rung in sorted(rungs)
             for graph in RUNG_GRAPHS
         }
@@ -140,7 +148,7 @@ def export_graphs(
     return entries, verification
 
 
-def write_ort_bundle(
+def write_bundle(
     checkpoint: LoadedModel,
     target: TargetProfile,
     output: Path,
@@ -152,7 +160,10 @@ def write_ort_bundle(
     force: bool = False,
     report: Report = lambda _: None,
 ) -> Manifest:
-    """Write a verified bundle for ONNX Runtime.
+    """Write a verified bundle.
+
+    Graphs for TensorRT are verified in ONNX Runtime: they are plain ONNX, and nothing of TensorRT
+    works without a GPU. Their engines are built where they run.
 
     Args:
         checkpoint: the network and where it comes from.
@@ -174,18 +185,22 @@ def write_ort_bundle(
     from sam2lite.exporter.loop_parity import loop_parity
 
     lowering = lowering or Float32()
-    job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
+    job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs, target.backend)
     with staged_folder(output, force) as folder:
-        if device_app:
-            add_device_app(folder)
         manifest = _write_graphs(
             checkpoint, target, job, target.opset, folder, report, lowering, verification or {}
         )
-        loop = loop_parity(open_bundle(str(folder)), checkpoint.model)
+        loop = loop_parity(open_bundle(str(folder), "ort"), checkpoint.model)
         report("loop parity")
         manifest.verification["loop"] = loop.to_json()
         if manifest.precision == "fp32":
             loop.check()
+        if target.backend == "trt":
+            manifest.verification.update(write_plan(folder, target, manifest))
+            manifest = manifest._replace(status=NOT_BUILT)
+        if device_app:
+            add_device_app(folder, target.backend)
+        manifest = manifest._replace(files=_files(folder))
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
@@ -195,7 +210,7 @@ def write_trial_bundle(
 ) -> None:
     """Write a bundle of one rung into a new folder, without comparing its loop with PyTorch's."""
     folder.mkdir(parents=True)
-    job = ExportJob.plan(checkpoint, [rung])
+    job = ExportJob.plan(checkpoint, [rung], target.backend)
     _write_graphs(checkpoint, target, job, target.opset, folder, lambda _: None, lowering, {})
 
 
@@ -209,7 +224,7 @@ def write_onnx_folder(
     force: bool = False,
     report: Report = lambda _: None,
 ) -> Manifest:
-    """Write the verified graphs alone, for tools other than ours; see `write_ort_bundle`."""
+    """Write the verified graphs alone, for tools other than ours; see `write_bundle`."""
     lowering = lowering or Float32()
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
@@ -244,6 +259,7 @@ def _manifest(
     entries: dict[str, GraphEntry],
 ) -> Manifest:
     config = checkpoint.config
+    backend = "onnx" if target is None else target.backend
     return Manifest(
         sam2lite_version=__version__,
         model=ModelInfo(
@@ -254,12 +270,12 @@ def _manifest(
             parameters=checkpoint.model.parameter_counts()["total"],
             config=config.to_json(),
         ),
-        backend="onnx" if target is None else target.backend,
+        backend=backend,
         target={} if target is None else target.to_json(),
         opset=opset,
         rungs=rungs,
         graphs=entries,
-        preprocess=PREPROCESS,
+        preprocess={**PREPROCESS, "dtype": IMAGE_DTYPES[backend]},
         postprocess=POSTPROCESS,
         memory=MemoryInfo(
             budget=config.budget,

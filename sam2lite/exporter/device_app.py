@@ -29,7 +29,7 @@ Track an object:  python3 device.pyz track --video FILE --point X,Y -o DIR
 """
 
 
-def add_device_app(folder: Path) -> None:
+def add_device_app(folder: Path, backend: str = "ort") -> None:
     """Add `device.pyz` and a README.txt to the folder of a bundle, before its files are listed."""
     write_device_app(folder / DEVICE_APP)
     (folder / README).write_text(_README_TEXT, encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from sam2lite.exporter.fp16_rules import kept_by_rule
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, onnx_runner
 from sam2lite.exporter.selection import Arrays
+from sam2lite.exporter.trace import feeds_of
 from sam2lite.exporter.value_types import value_types
 
 if TYPE_CHECKING:
@@ -30,20 +31,38 @@ LEAST_SQNR_DB = 40.0  # of every output over all calls; 11 bits of mantissa alon
 OVERFLOW = "overflow"
 
 
+Form = Callable[["onnx.ModelProto", "onnx.ModelProto"], "onnx.ModelProto"]
+# What is written, given a graph in FP32 and in FP16.
+FORMS: dict[str, Form] = {
+    "typed": lambda _, half: half,  # types say what computes in FP16
+    "plan": lambda full, _: full,  # a flag of the builder does, and the plan what must not
+    "rounded": lambda _, half: with_rounding(half),  # what both compute, for a CPU
+}
+
+
 class Fp16:
     """A lowering to FP16 that computes in it.
 
     Inputs and outputs stay as the contract says. The whole of memory_select stays in FP32.
     """
 
-    def __init__(self, recording: Recording, provenance: Provenance) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        provenance: Provenance,
+        form: str = "typed",
+        least_sqnr_db: float = LEAST_SQNR_DB,
+    ) -> None:
         """Take a recording over.
 
         Args:
             recording: of the network at the rungs of the bundle.
             provenance: of the recording, for the manifest.
+            form: what is written: one of `FORMS`.
+            least_sqnr_db: of every output over all calls.
         """
         self._recording, self._provenance = recording, provenance
+        self._form, self._least_sqnr_db = FORMS[form], least_sqnr_db
 
     @property
     def calibration(self) -> dict[str, Any]:
@@ -58,14 +77,13 @@ class Fp16:
         Raises:
             CalibrationError: nothing was recorded of the graph at its rung.
             ExportError: a type cannot be told, or onnxruntime refuses a graph.
-            VerificationError: an output is further from FP32 than `LEAST_SQNR_DB`.
+            VerificationError: an output is further from the graph in FP32 than is allowed.
         """
         if spec.name == MEMORY_SELECT.name:  # a rounded score may keep another token
             return Lowered(model, "fp32")
         key = graph_key(spec.name, rung)
-        names = spec.input_names
         calls = [
-            {name: x.numpy() for name, x in zip(names, tensors, strict=True)}
+            feeds_of(spec, tensors)
             for tensors in self._recording.sample(spec.name, rung, MOST_CALLS)
         ]
         if not calls:
@@ -77,11 +95,33 @@ class Fp16:
         pinned = pinned_nodes(model, ranges)
         lowered = to_fp16(model, pinned)
         report = {
-            "sqnr_db": _checked_sqnr(model, lowered, calls, key),
+            "sqnr_db": self._checked_sqnr(model, lowered, calls, key),
             "pinned": pinned,
             "ranges": ranges.to_json(),
         }
-        return Lowered(lowered, "fp16", report)
+        return Lowered(self._form(model, lowered), "fp16", report)
+
+    def _checked_sqnr(
+        self, model: onnx.ModelProto, lowered: onnx.ModelProto, calls: Sequence[Arrays], key: str
+    ) -> dict[str, float | None]:
+        """Return the SQNR of every output over all calls, dB; None where nothing differs."""
+        run, rounded = onnx_runner(model), onnx_runner(with_rounding(lowered))
+        expected, actual = [run(feeds) for feeds in calls], [rounded(feeds) for feeds in calls]
+        ratios: dict[str, float | None] = {}
+        for name in expected[0]:
+            # Together, because one call's object score may be next to 0 by chance.
+            error = compare(
+                *(np.concatenate([a[name] for a in side]) for side in (actual, expected))
+            )
+            if error.sqnr_db < self._least_sqnr_db:
+                raise VerificationError(
+                    f"in FP16, {name} of {key} is at {error.sqnr_db:.1f} dB of FP32's; "
+                    f"{self._least_sqnr_db:g} dB are asked for: export without --fp16, or "
+                    "calibrate on footage like what the network will see"
+                )
+            found = error.to_json()["sqnr_db"]
+            ratios[name] = found if found is None else round(found, 2)
+        return ratios
 
 
 def pinned_nodes(model: onnx.ModelProto, ranges: RangeReport) -> dict[str, str]:
@@ -109,24 +149,3 @@ def pinned_nodes(model: onnx.ModelProto, ranges: RangeReport) -> dict[str, str]:
             greatest = overflowing[largest].greatest
             pinned[node.name] = f"{OVERFLOW}: {largest} reaches {greatest:.3g}"
     return pinned
-
-
-def _checked_sqnr(
-    model: onnx.ModelProto, lowered: onnx.ModelProto, calls: Sequence[Arrays], key: str
-) -> dict[str, float | None]:
-    """Return the SQNR of every output over all calls, dB; None where nothing differs."""
-    run, rounded = onnx_runner(model), onnx_runner(with_rounding(lowered))
-    expected, actual = [run(feeds) for feeds in calls], [rounded(feeds) for feeds in calls]
-    ratios: dict[str, float | None] = {}
-    for name in expected[0]:
-        # Together, because one call's object score may be next to 0 by chance.
-        error = compare(*(np.concatenate([a[name] for a in side]) for side in (actual, expected)))
-        if error.sqnr_db < LEAST_SQNR_DB:
-            raise VerificationError(
-                f"in FP16, {name} of {key} is at {error.sqnr_db:.1f} dB of FP32's; "
-                f"{LEAST_SQNR_DB:g} dB are asked for: export without --fp16, or calibrate on "
-                "footage like what the network will see"
-            )
-        found = error.to_json()["sqnr_db"]
-        ratios[name] = found if found is None else round(found, 2)
-    return ratios

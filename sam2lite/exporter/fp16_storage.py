@@ -10,7 +10,7 @@ from sam2lite.contracts.graphs import MEMORY_SELECT
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, run_onnx
-from sam2lite.exporter.trace import example_inputs
+from sam2lite.exporter.trace import example_inputs, feeds_of
 
 if TYPE_CHECKING:
     import onnx
@@ -71,8 +71,7 @@ class Fp16Storage:
         before = type(model)()
         before.CopyFrom(model)
         tensors = store_in_fp16(model)
-        inputs = example_inputs(spec)
-        feeds = {name: x.numpy() for name, x in zip(spec.input_names, inputs, strict=True)}
+        feeds = feeds_of(spec, example_inputs(spec))
         expected, actual = run_onnx(before, feeds), run_onnx(model, feeds)
         ratios: dict[str, Any] = {}
         for name in expected:

@@ -10,7 +10,7 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.exporter.graph_metadata import GraphMetadata, write_metadata
 from sam2lite.exporter.parity import ErrorStatistics, graph_parity, require_parity
 from sam2lite.exporter.passes.pipeline import PassReport, run_passes
-from sam2lite.exporter.trace import example_inputs, opset_of, trace
+from sam2lite.exporter.trace import example_inputs, feeds_of, opset_of, trace
 
 if TYPE_CHECKING:
     import onnx
@@ -58,8 +58,7 @@ def export_graph(
         VerificationError: a pass changed the values, or the graph misses `GRAPH_TOLERANCE`.
     """
     traced = trace(module, spec, opset)
-    inputs = example_inputs(spec)
-    feeds = {name: x.numpy() for name, x in zip(spec.input_names, inputs, strict=True)}
+    feeds = feeds_of(spec, example_inputs(spec))
     model, passes = run_passes(traced, spec, feeds)
     parity = graph_parity(reference, model, spec)
     require_parity(parity, f"{graph_key(spec.name, metadata.rung)} at opset {opset}")

@@ -10,6 +10,7 @@ from sam2lite.exporter.compact import compact
 from sam2lite.exporter.fp16_storage import store_in_fp16
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare, run_onnx
+from sam2lite.exporter.trace import feeds_of
 from sam2lite.targets.profile import QdqStyle
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ class Int8:
         if not layers:
             return Lowered(model, "fp32")
         rendered = render(model, layers, _below(graph, self._ranges.spans), self._style)
-        store_in_fp16(rendered)  # what is left: position tables, and the layers kept in float
-        report = self._report(model, rendered, spec, rung)
-        compact(rendered)
-        return Lowered(rendered, "int8", report)
+        if self._style.codes_stored:  # else a compiler stores weights as it likes
+            store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
+            compact(rendered)
+        return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
 
     def _report(
         self, model: onnx.ModelProto, rendered: onnx.ModelProto, spec: GraphSpec, rung: int
@@ -82,7 +83,7 @@ class Int8:
             return {}
         ratios: dict[str, list[float]] = {}
         for tensors in self._recording.sample(spec.name, rung, MOST_CALLS):
-            feeds = {name: x.numpy() for name, x in zip(spec.input_names, tensors, strict=True)}
+            feeds = feeds_of(spec, tensors)
             expected, actual = run_onnx(model, feeds), run_onnx(rendered, feeds)
             for name in expected:
                 statistics = compare(actual[name], expected[name]).to_json()

@@ -14,10 +14,11 @@ from sam2lite import __version__
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.accuracy import Accuracy, AccuracyDrop, AccuracyTest
-from sam2lite.exporter.bundle_writer import write_ort_bundle, write_trial_bundle
+from sam2lite.exporter.bundle_writer import write_bundle, write_trial_bundle
 from sam2lite.exporter.int8 import Int8
 from sam2lite.exporter.lowering import Float32, Lowering
 from sam2lite.exporter.precision_search import Outcome, search
+from sam2lite.exporter.trt_precision import FIRST_LAYER, beside_fp16
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
@@ -89,13 +90,15 @@ def write_int8_bundle(
         UnknownNameError: a pattern matches no layer.
         CalibrationError: the ranges are of another network, or lack a rung.
         VerificationError: the accuracy is missed, with a quarter of the layers in float as well.
-        OutputError, ExportError: as for `write_ort_bundle`.
+        OutputError, ExportError: as for `write_bundle`.
     """
     from sam2lite.calibration.plan import first_plan
     from sam2lite.models.sam2lite.quantizable import quantized_layers
 
     ranges = calibration.ranges
     ranges.check_fits(checkpoint.sha256, rungs)
+    if target.tensorrt is not None:
+        keep_float = [*keep_float, FIRST_LAYER]
     plan = first_plan(list(quantized_layers(checkpoint.model)), ranges.spans, keep_float)
     key = json.dumps([__version__, asdict(ranges), target.qdq, sorted(plan.int8), asdict(wanted)])
     memo = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
@@ -106,18 +109,25 @@ def write_int8_bundle(
         _remember(memo, outcome)
     if outcome.drop.points > wanted.max_drop and not wanted.accept:
         raise VerificationError(_missed(outcome, wanted))
-    manifest = write_ort_bundle(
+    manifest = write_bundle(
         checkpoint,
         target,
         output,
         rungs=rungs,
-        lowering=Int8(ranges, outcome.plan, target.qdq, calibration.recording),
+        lowering=_lowering(target, outcome.plan, calibration),
         verification={"accuracy": outcome.drop.to_json()},
         device_app=device_app,
         force=force,
         report=report,
     )
     return manifest, outcome
+
+
+def _lowering(target: TargetProfile, plan: PrecisionPlan, calibration: Calibration) -> Lowering:
+    int8 = Int8(calibration.ranges, plan, target.qdq, calibration.recording)
+    if target.tensorrt is None:
+        return int8
+    return beside_fp16(int8, target.tensorrt, calibration.recording, calibration.ranges.provenance)
 
 
 class _Trial:

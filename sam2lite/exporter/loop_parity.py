@@ -42,6 +42,7 @@ class LoopParity:
         max_logit_difference: over all frames, objects and pixels.
         max_score_difference: of the object score, likewise.
         min_iou: lowest IoU of a frame's mask, over pixels that are not near zero.
+        mean_iou: mean over frames and objects, likewise.
         near_zero_pixels: left out of the IoU, of `compared_pixels`.
         compared_pixels: at stride 4, of all frames and objects.
         present: decisions for present, of frames times objects.
@@ -57,6 +58,7 @@ class LoopParity:
     max_logit_difference: float = 0.0
     max_score_difference: float = 0.0
     min_iou: float = 1.0
+    mean_iou: float = 1.0
     near_zero_pixels: int = 0
     compared_pixels: int = 0
     present: int = 0
@@ -88,6 +90,8 @@ class LoopParity:
             self.max_score_difference, abs(actual.object_score - float(score))
         )
         self.min_iou = min(self.min_iou, iou)
+        before = self.present + self.absent
+        self.mean_iou += (iou - self.mean_iou) / (before + 1)
         self.near_zero_pixels += int((~sure).sum())
         self.compared_pixels += expected.size
         self.present += present

@@ -15,7 +15,7 @@ import onnxruntime as ort
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ExportError, VerificationError
 from sam2lite.exporter.selection import Arrays, Ranking, match_rows, run_unpruned
-from sam2lite.exporter.trace import example_inputs
+from sam2lite.exporter.trace import example_inputs, feeds_of
 from sam2lite.runtimes.ort import session_options
 from sam2lite.targets.machine import read_machine
 
@@ -135,7 +135,7 @@ def graph_parity(
         The error of every output, by name.
     """
     inputs = example_inputs(spec, seed)
-    feeds = {name: x.numpy() for name, x in zip(spec.input_names, inputs, strict=True)}
+    feeds = feeds_of(spec, inputs)
     actual = run_onnx(model, feeds)
     outputs, ranking = run_unpruned(module, inputs)
     expected = {name: x.numpy() for name, x in zip(spec.output_names, outputs, strict=True)}

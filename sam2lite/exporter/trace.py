@@ -10,13 +10,18 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
+from sam2lite.contracts.graphs import IMAGE
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ArgumentError, ExportError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import onnx
     import torch
     from torch import nn
+
+    from sam2lite.exporter.selection import Arrays
 
 # What the networks use exists since 13, and nothing newer than 20 changes it.
 OPSETS = tuple(range(13, 21))
@@ -36,8 +41,8 @@ def example_inputs(spec: GraphSpec, seed: int = 0) -> list[torch.Tensor]:
     def example(tensor: TensorSpec) -> torch.Tensor:
         shape = [int(dim) for dim in tensor.shape]
         uniform = torch.rand(shape, generator=generator)
-        if tensor.name == "image_bchw":
-            return (256.0 * uniform).to(torch.uint8)
+        if tensor.name == IMAGE:
+            return (256.0 * uniform).to(torch.uint8).to(getattr(torch, tensor.dtype))
         if tensor.name == "prompt_label_bp":
             return (loop.LABEL_PAD * uniform).to(torch.int32)
         if "bias" in tensor.name:
@@ -54,6 +59,14 @@ def example_inputs(spec: GraphSpec, seed: int = 0) -> list[torch.Tensor]:
         return torch.randn(shape, generator=generator)
 
     return [example(tensor) for tensor in spec.inputs]
+
+
+def feeds_of(spec: GraphSpec, tensors: Sequence[torch.Tensor]) -> Arrays:
+    """Return tensors as the arrays that a graph takes, by name and in the spec's types."""
+    return {
+        entry.name: tensor.numpy().astype(entry.dtype, copy=False)
+        for entry, tensor in zip(spec.inputs, tensors, strict=True)
+    }
 
 
 def opset_of(model: onnx.ModelProto) -> int:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Optional, Tuple
 from sam2lite.contracts import graphs as contract
 from sam2lite.contracts import manifest as schema
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.errors import BundleError, SessionError, UnknownNameError
+from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.session import Session
 
 _CHUNK_BYTES = 1 << 20
+
+# What can run a bundle, by the backend that it was made for. TensorRT's graphs are plain ONNX.
+RUN_BY = {"ort": ("ort",), "trt": ("trt", "ort")}
 
 
 class Bundle:
@@ -25,12 +28,14 @@ class Bundle:
         path: the directory.
         manifest: its parsed manifest.
         sha256: of `manifest.json`, which holds the hashes of all other files.
+        backend: that its sessions are of; one of `RUN_BY` for the manifest's.
     """
 
-    def __init__(self, path: str, manifest: Manifest, sha256: str) -> None:
+    def __init__(self, path: str, manifest: Manifest, sha256: str, backend: str) -> None:
         self.path = path
         self.manifest = manifest
         self.sha256 = sha256
+        self.backend = backend
 
     def check_rung(self, rung: int) -> None:
         """Raise UnknownNameError unless the bundle holds the rung."""
@@ -46,6 +51,21 @@ class Bundle:
 
         return read_machine().cores
 
+    def share_threads(self, threads: Optional[int] = None) -> None:
+        """Let all sessions of this process share one thread pool, where the backend has one.
+
+        Args:
+            threads: of the pool; the target's default if not given.
+
+        Raises:
+            SessionError: the backend is not available, or the pool has another size already.
+        """
+        if self.backend == "ort":
+            from sam2lite.runtimes import ort
+
+            _require(*ort.is_available())
+            ort.share_threads(threads or self.default_threads())
+
     def open_session(
         self, key: str, threads: Optional[int] = None, provider: Optional[str] = None
     ) -> "Session":
@@ -60,12 +80,14 @@ class Bundle:
         Raises:
             SessionError: the backend is not available or cannot load the graph.
         """
+        entry = self.manifest.graphs[key]
+        if self.backend == "trt":
+            from sam2lite.runtimes import trt
+
+            return trt.open_engine(self.path, self.manifest, key)
         from sam2lite.runtimes import ort
 
-        available, reason = ort.is_available()
-        if not available:
-            raise SessionError(reason)
-        entry = self.manifest.graphs[key]
+        _require(*ort.is_available())
         return ort.OrtSession(
             entry.spec,
             os.path.join(self.path, *entry.file.split("/")),
@@ -73,6 +95,11 @@ class Bundle:
             arena=bool(self.manifest.target.get("arena", True)),
             provider=provider or ort.CPU,
         )
+
+
+def _require(available: bool, reason: str) -> None:
+    if not available:
+        raise SessionError(reason)
 
 
 def read_manifest(path: str) -> Tuple[Manifest, str]:
@@ -101,22 +128,36 @@ def read_manifest(path: str) -> Tuple[Manifest, str]:
     return schema.loads(text, manifest_path), hashlib.sha256(raw).hexdigest()
 
 
-def open_bundle(path: str) -> Bundle:
+def open_bundle(path: str, backend: Optional[str] = None) -> Bundle:
     """Open and check a bundle.
 
+    Args:
+        path: the directory.
+        backend: to run it with: `trt` or `ort`; that it was made for, if not given.
+
     Raises:
+        ArgumentError: the backend does not run it.
         BundleError: it is missing or not a bundle, of another schema version, a file is missing or
             differs from the manifest, a path leaves the directory, a graph's tensors are not those
             of the contract, or it was made for a backend that has no adapter.
     """
     manifest, sha256 = read_manifest(path)
-    if manifest.backend != "ort":
+    if manifest.backend not in RUN_BY:
         raise BundleError(
-            "{} was made for backend {!r}; this version runs 'ort'".format(path, manifest.backend)
+            "{} was made for backend {!r}; this version runs {}".format(
+                path, manifest.backend, " and ".join(sorted(RUN_BY))
+            )
+        )
+    if backend not in (None,) + RUN_BY[manifest.backend]:
+        raise ArgumentError(
+            "--backend is {!r}, but {} was made for {!r} and can be run by {}; leave the option "
+            "out, or export for it".format(
+                backend, path, manifest.backend, " or ".join(RUN_BY[manifest.backend])
+            )
         )
     _check_graphs(path, manifest)
     _check_files(path, manifest)
-    return Bundle(str(path), manifest, sha256)
+    return Bundle(str(path), manifest, sha256, backend or manifest.backend)
 
 
 def _check_graphs(path: str, manifest: Manifest) -> None:
@@ -142,7 +183,7 @@ def _check_graphs(path: str, manifest: Manifest) -> None:
     for key, (graph, rung) in wanted.items():
         entry = manifest.graphs[key]
         dims = contract.graph_dims(rung, d, c8, c4, manifest.memory.budget)
-        if entry.spec != graph.bind(dims):
+        if entry.spec != contract.graph_for(graph, manifest.backend).bind(dims):
             raise BundleError(
                 "{}: the tensors of {} are not those of the contract of this version; export the "
                 "bundle again".format(path, key)

@@ -6,6 +6,7 @@ from typing import Any, Dict, NamedTuple, Optional
 import cv2
 import numpy as np
 
+from sam2lite.contracts.graphs import IMAGE
 from sam2lite.runtimes.geometry import Scratch, network_input
 from sam2lite.runtimes.memory_bank import MemoryBank
 from sam2lite.runtimes.motion import MotionSignal
@@ -56,7 +57,8 @@ class CurrentFrame:
         if self._features is None:
             with self.clock.stage("image_encoder"):
                 session = self.graphs.sessions["image_encoder"]
-                self._features = session.run({"image_bchw": self.image})
+                dtype = session.spec.inputs[0].dtype
+                self._features = session.run({IMAGE: self.image.astype(dtype, copy=False)})
             self.graphs.frames += 1
         return self._features
 

@@ -138,9 +138,8 @@ class OrtSession(Session):
         self._wrap = onnxruntime.OrtValue.ortvalue_from_numpy
         self._outputs = spec.output_names
 
-    def numpy(self, handle: Any) -> np.ndarray:
-        """Return the host array of a handle, without a copy on the CPU."""
-        array: np.ndarray = handle.numpy()
+    def _numpy(self, handle: Any) -> np.ndarray:
+        array: np.ndarray = handle.numpy()  # no copy on the CPU
         return array
 
     def _describe(self, value: Any) -> Tuple[str, Tuple[int, ...]]:

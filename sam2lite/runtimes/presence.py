@@ -7,8 +7,10 @@ budget has to hold while the object is there.
 
 from typing import Any, Dict, Mapping, Optional
 
+import numpy as np
+
 from sam2lite.contracts.graphs import MASK_DECODER
-from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.session import Session
 
 _PRESENT = 1.0  # as an object score: above 0
@@ -25,14 +27,9 @@ class AlwaysPresent(Bundle):
         return _PresentDecoder(session) if session.spec.name == MASK_DECODER.name else session
 
 
-def open_always_present(path: str) -> AlwaysPresent:
-    """Open and check a bundle as `open_bundle` does.
-
-    Raises:
-        BundleError: the bundle cannot be used.
-    """
-    bundle = open_bundle(path)
-    return AlwaysPresent(bundle.path, bundle.manifest, bundle.sha256)
+def always_present(bundle: Bundle) -> AlwaysPresent:
+    """Return an open bundle as one whose objects are always present."""
+    return AlwaysPresent(bundle.path, bundle.manifest, bundle.sha256, bundle.backend)
 
 
 class _PresentDecoder(Session):
@@ -40,13 +37,11 @@ class _PresentDecoder(Session):
         super().__init__(decoder.spec)
         self._decoder = decoder
 
-    def numpy(self, handle: Any) -> Any:
-        return self._decoder.numpy(handle)
-
     def run(self, inputs: Mapping[str, Any]) -> Dict[str, Any]:
-        outputs = self._decoder.run(inputs)
-        self._decoder.numpy(outputs["object_score_b1"])[...] = _PRESENT
-        return outputs
+        return dict(self._decoder.run(inputs), object_score_b1=np.full((1, 1), _PRESENT))
+
+    def _numpy(self, handle: Any) -> Any:
+        return self._decoder.numpy(handle)
 
     def _close(self) -> None:
         self._decoder.close()

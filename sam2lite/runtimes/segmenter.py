@@ -260,7 +260,7 @@ class VideoSegmenter:
             self._next_index,
             self._motion.grey,
             self._objects,
-            self._host,
+            self._loader.numpy,
         )
 
     def load_state(self, path: str) -> None:
@@ -279,12 +279,6 @@ class VideoSegmenter:
 
     def _new_bank(self) -> MemoryBank:
         return MemoryBank(self.bundle.manifest.memory.budget, self._pruning)
-
-    def _host(self, handle: Any) -> np.ndarray:
-        if isinstance(handle, np.ndarray):
-            return handle
-        array: np.ndarray = self._loader.numpy(handle)
-        return array
 
     def _check_frame(self, frame: np.ndarray) -> None:
         check_frame(frame)

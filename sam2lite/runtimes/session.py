@@ -67,7 +67,14 @@ class Session:
             self._close()
 
     def numpy(self, handle: Any) -> np.ndarray:
-        """Bring an output to the host; it may share the handle's memory, so do not write to it."""
+        """Bring an output to the host; it may share the handle's memory, so do not write to it.
+
+        Args:
+            handle: of any session of the backend; an array is returned as it is.
+        """
+        return handle if isinstance(handle, np.ndarray) else self._numpy(handle)
+
+    def _numpy(self, handle: Any) -> np.ndarray:
         raise NotImplementedError
 
     def _describe(self, value: Any) -> Tuple[str, Tuple[int, ...]]:

@@ -25,9 +25,10 @@ _TORCH2TRT = "torch2trt, table of supported devices"
 _MIGRATION = "docs.nvidia.com, TensorRT 11.4.1, migration 10.x to 11.x on Jetson"
 
 _QDQ_SYMMETRIC = Fact(
-    QdqStyle("int8", 0, "int8", weight_bits=8, per_channel=True),
+    QdqStyle("int8", 0, "int8", weight_bits=8, per_channel=True, codes_stored=False),
     "onnx/onnx-tensorrt, docs/operators.md: zero points must be 0; UINT8 is refused; "
-    "docs/Changelog.md of 8.0: scales per axis",
+    "docs/Changelog.md of 8.0: scales per axis; microsoft/onnxruntime#11535 and #14229: parsers of "
+    "8.x refuse weights and biases that are stored as codes",
 )
 _THREADS = Fact(None, "of the frame loop around the engines; the GPU has none")
 _ARENA = Fact(False, "by definition: TensorRT has no arena of ONNX Runtime's")
@@ -127,7 +128,7 @@ _OPSET_8_2 = Fact(
     13, _PARSER + "8.2-GA; LayerNormalization, unknown to it, is written out below 17"
 )
 _OPSET_8_5 = Fact(16, _PARSER + "8.5-GA: it knows 17, but not its LayerNormalization")
-_OPSET_10 = Fact(17, _PARSER + "10.1-GA; LayerNormalization stays one operator")
+_OPSET_10 = Fact(19, _PARSER + "10.1-GA: it knows 20; from 19 on, scales of Q/DQ may be FP16")
 
 
 def _jetson(

@@ -32,6 +32,8 @@ class QdqStyle(NamedTuple):
         weight_dtype: NumPy's name for the type. Weights are symmetric: zero point 0.
         weight_bits: 8, or 7 where products of 8-bit weights overflow an accumulator.
         per_channel: whether each output channel of a weight has its own scale.
+        codes_stored: whether weights and biases are stored as codes; where not, they stay float,
+            weights with QuantizeLinear and DequantizeLinear behind them, biases without.
     """
 
     activation_dtype: str
@@ -39,6 +41,7 @@ class QdqStyle(NamedTuple):
     weight_dtype: str
     weight_bits: int
     per_channel: bool
+    codes_stored: bool = True
 
 
 class Detection(NamedTuple):

@@ -13,6 +13,9 @@ from sam2lite.errors import ArgumentError
 Version = Tuple[int, int]
 
 OLDEST = (8, 2)  # JetPack 4.6
+# Since when a network may be built with the types that stand in its graph, as 11 does always.
+# docs.nvidia.com, TensorRT 10.0, strongly typed networks.
+STRONGLY_TYPED_SINCE = (10, 0)
 _NEWEST = (11, 99)
 
 # The newest opset that each parser knows, from the version named on. docs/operators.md; of 10.9 and

@@ -7,7 +7,8 @@ from sam2lite.benchmarks.frame_loop import LOOP_STAGES, run_loop
 from sam2lite.benchmarks.load import CpuLoad
 from sam2lite.benchmarks.startup import Settings, start
 from sam2lite.errors import PromptError, UnknownNameError
-from sam2lite.runtimes.presence import open_always_present
+from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
@@ -75,7 +76,7 @@ def test_with_a_budget_every_record_has_the_controllers_state(
 
 def test_objects_are_always_present(tiny_bundle: Path, feed: FrameFeed) -> None:
     frame, _ = feed.take()
-    with VideoSegmenter(open_always_present(str(tiny_bundle)), rung=240) as segmenter:
+    with VideoSegmenter(always_present(open_bundle(str(tiny_bundle))), rung=240) as segmenter:
         segmenter.prompt(frame, points=[(80, 60)])
         found = segmenter.track(feed.take()[0]).objects[1]
     with VideoSegmenter(str(tiny_bundle), rung=240) as segmenter:

@@ -8,7 +8,7 @@ import pytest
 from sam2lite.contracts.graphs import GRAPHS, graph_key
 from sam2lite.errors import OutputError, UnknownNameError, VerificationError
 from sam2lite.exporter import bundle_writer
-from sam2lite.exporter.bundle_writer import ExportJob, write_onnx_folder, write_ort_bundle
+from sam2lite.exporter.bundle_writer import ExportJob, write_bundle, write_onnx_folder
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.targets.registry import get_target
@@ -58,7 +58,7 @@ def test_existing_folder_is_refused_and_kept(tiny_model: LoadedModel, tmp_path: 
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="--force"):
-        write_ort_bundle(tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240])
+        write_bundle(tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240])
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["mine.txt"]
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_left_when_an_export_ends_early(
             raise error
 
     with pytest.raises(expected):
-        write_ort_bundle(
+        write_bundle(
             tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240], report=interrupt
         )
     assert len(done) == 2

@@ -10,7 +10,7 @@ import torch
 
 from sam2lite.data.clips import first_click
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.bundle_writer import write_ort_bundle
+from sam2lite.exporter.bundle_writer import write_bundle
 from sam2lite.exporter.loop_parity import FRAMES, LoopParity, loop_parity, parity_clip
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.models.sam2lite.network import Sam2Lite
@@ -62,7 +62,7 @@ def decisive_bundle(
 ) -> Bundle:
     path = tmp_path_factory.mktemp("decisive") / "bundle"
     checkpoint = dataclasses.replace(tiny_model, model=decisive_model)
-    write_ort_bundle(checkpoint, host_target(), path, rungs=(240, 480))
+    write_bundle(checkpoint, host_target(), path, rungs=(240, 480))
     return open_bundle(str(path))
 
 

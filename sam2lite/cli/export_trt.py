@@ -1,0 +1,144 @@
+"""`sam2lite-export trt`: a verified bundle from which a board builds its TensorRT engines."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sam2lite.cli import export_options as options
+from sam2lite.cli import quantize_options as quantize
+from sam2lite.cli.export_int8 import Int8Options, export_int8
+from sam2lite.contracts.manifest import Manifest
+from sam2lite.targets.precision import check_backend, check_precision, nearest_precision
+from sam2lite.targets.profile import TargetProfile
+from sam2lite.targets.registry import get_target
+
+if TYPE_CHECKING:
+    from sam2lite.calibration.ranges import Provenance
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.models.checkpoint import LoadedModel
+
+DEFAULT_PRECISION = "fp16"
+
+
+def trt(
+    output: options.Output,
+    target: Annotated[
+        str,
+        typer.Option(metavar="ID", help="Board or GPU; see `sam2lite targets`."),
+    ],
+    model: options.Model = "tiny",
+    rungs: options.Rungs = None,
+    precision: options.Precision = None,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Short for --precision fp16.")] = False,
+    int8: options.Int8 = False,
+    fallback: Annotated[
+        bool,
+        typer.Option(
+            "--fallback", help="Where the target lacks the precision, take the nearest it has."
+        ),
+    ] = False,
+    calib: quantize.Source = None,
+    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
+    calib_seed: quantize.Seed = 0,
+    observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
+    ranges: quantize.Ranges = None,
+    keep_float: quantize.KeepFloat = None,
+    max_drop: quantize.MaxDrop = 1.0,
+    accept_drop: quantize.AcceptDrop = False,
+    force: options.Force = False,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Export a network to a bundle from which a board builds its TensorRT engines.
+
+    No engine is made here: one works on the chip and with the TensorRT it was built with. The
+    bundle has graphs that the target's TensorRT takes, the plan of the build, and device.pyz;
+    copy it to the board and run there: python3 device.pyz build
+
+    Every graph is compared with PyTorch, and so is the whole frame loop over a clip, in ONNX
+    Runtime. What FP16 loses is computed with every value rounded to FP16. Exit code 3 if a bound
+    is missed, or if the target's parser would not take a graph.
+    """
+    started = time.perf_counter()
+    profile = get_target(target)
+    check_backend(profile, "trt")
+    asked = options.choose_precision(DEFAULT_PRECISION, precision, fp16=fp16, int8=int8)
+    chosen_precision = _served(profile, asked, fallback)
+    checkpoint = options.load_model(model)
+    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    if dry_run:
+        from sam2lite.exporter.bundle_writer import ExportJob
+
+        plan = {
+            "model": model,
+            "target": profile.id,
+            "runtime": profile.runtime,
+            "opset": profile.opset,
+            "precision": chosen_precision,
+            "output": str(output),
+            "graphs": list(ExportJob.plan(checkpoint, chosen).keys),
+        }
+        options.print_plan(plan, as_json)
+        return
+    if chosen_precision == "int8":
+        footage = (calib, calib_frames, calib_seed)
+        wanted = Int8Options(*footage, observer, ranges, keep_float or (), max_drop, accept_drop)
+        manifest = export_int8(
+            checkpoint, profile, output, chosen, wanted, device_app=True, force=force
+        )
+    else:
+        recording = quantize.recorded(checkpoint, chosen, calib, calib_frames, calib_seed)
+        manifest = _export_float(
+            checkpoint, profile, output, chosen, chosen_precision, recording, force=force
+        )
+    options.print_result(output, manifest, started, as_json)
+
+
+def _served(profile: TargetProfile, asked: str, fallback: bool) -> str:
+    """Return the precision that is asked for, or with a word about it what is nearest."""
+    if not fallback:
+        return check_precision(profile, asked).name
+    found = nearest_precision(profile, asked).name
+    if found != asked:
+        note = next(entry.note for entry in profile.precisions if entry.name == asked)
+        typer.echo(f"{asked} falls back to {found} on {profile.id}: {note}", err=True)
+    return found
+
+
+def _export_float(
+    checkpoint: "LoadedModel",
+    target: TargetProfile,
+    output: Path,
+    rungs: tuple[int, ...],
+    precision: str,
+    recording: "tuple[Recording, Provenance]",
+    *,
+    force: bool,
+) -> Manifest:
+    """Export in FP32 or FP16 behind a progress bar; raises as `write_trt_bundle`."""
+    from sam2lite.exporter.bundle_writer import ExportJob
+    from sam2lite.exporter.trt_bundle import write_trt_bundle
+
+    steps = len(ExportJob.plan(checkpoint, rungs).keys) + 2
+    with options.reported_steps("export", steps) as report:
+        manifest = write_trt_bundle(
+            checkpoint,
+            target,
+            output,
+            precision,
+            recording,
+            rungs=rungs,
+            force=force,
+            report=report,
+        )
+    loop = manifest.verification.get("fp16_loop")
+    if loop is not None:
+        typer.echo(
+            f"FP16 over {loop['frames']} frames, every value rounded to it: mean IoU with PyTorch "
+            f"{loop['mean_iou']:.4f}, lowest {loop['min_iou']:.4f}, {loop['decisions_differ']} of "
+            f"{loop['present'] + loop['absent']} decisions differ",
+            err=True,
+        )
+    return manifest

@@ -1,0 +1,79 @@
+"""What a bundle for TensorRT has beside its graphs: the parser's consent, and the build plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sam2lite.contracts.build_plan import PLAN_FILE, BuildPlan, GraphPlan
+from sam2lite.errors import VerificationError
+from sam2lite.exporter.preflight import Finding, preflight
+from sam2lite.exporter.trt_precision import FLAGS, strongly_typed
+
+if TYPE_CHECKING:
+    import onnx
+
+    from sam2lite.contracts.manifest import Manifest
+    from sam2lite.targets.profile import TargetProfile, TensorRt
+
+# More workspace lets TensorRT try kernels that need it; what it does not use is not taken.
+WORKSPACE_MB = 1024
+WORKSPACE_SHARE = 8  # of the smallest board's memory, at most
+
+
+def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[str, Any]:
+    """Check the graphs against the target's parser and write `plan.json`.
+
+    Args:
+        folder: of the bundle; its graphs are there.
+        target: with TensorRT.
+        manifest: of the bundle so far; its verification says which nodes were pinned.
+
+    Returns:
+        what the manifest's `verification` says about it.
+
+    Raises:
+        VerificationError: the parser would not take a graph.
+    """
+    import onnx
+
+    reports = manifest.verification["graphs"]
+    tensorrt = target.tensorrt
+    assert tensorrt is not None  # by the backend
+    models = {
+        key: onnx.load(folder / entry.file, load_external_data=False)
+        for key, entry in manifest.graphs.items()
+    }
+    _require_taken(models, target.id, tensorrt)
+    typed = strongly_typed(tensorrt)
+    plan = BuildPlan(
+        tensorrt.version,
+        typed,
+        min([WORKSPACE_MB, *(size // WORKSPACE_SHARE for size in target.memory_mb)]),
+        {
+            key: GraphPlan(
+                entry.file,
+                () if typed else FLAGS[entry.precision],
+                () if typed else tuple(reports[key].get("pinned", ())),
+            )
+            for key, entry in manifest.graphs.items()
+        },
+    )
+    (folder / PLAN_FILE).write_text(plan.dumps(), encoding="utf-8")
+    return {"preflight": {"tensorrt": tensorrt.version, "graphs": len(models), "findings": 0}}
+
+
+def _require_taken(models: Mapping[str, onnx.ModelProto], target: str, tensorrt: TensorRt) -> None:
+    found: list[tuple[str, Finding]] = [
+        (key, finding)
+        for key, model in models.items()
+        for finding in preflight(model, tensorrt.version)
+    ]
+    if found:
+        key, first = found[0]
+        raise VerificationError(
+            f"TensorRT {tensorrt.version} of {target} would not take {len(found)} things in these "
+            f"graphs; the first is {first.subject} at {first.where} in {key}: {first.why}. "
+            f"{first.remedy[0].upper()}{first.remedy[1:]}"
+        )
