@@ -10,11 +10,15 @@ from sam2lite.targets.tensorrt_ops import export_opset, parser_opset, read_versi
 
 def release_facts(release: JetPack) -> Dict[str, Fact]:
     """Return the facts of a profile that follow from its JetPack, by field."""
-    span = "{} to {}".format(release.also[0], release.name) if release.also else release.name
     return {
-        "os": Fact("JetPack " + span, release.source),
+        "os": Fact("JetPack " + span_of(release), release.source),
         "python": Fact(release.python, release.source),
     }
+
+
+def span_of(release: JetPack) -> str:
+    """Return the releases that have the same versions, as in `6.1 to 6.2.2`."""
+    return "{} to {}".format(release.also[0], release.name) if release.also else release.name
 
 
 def tensorrt_facts(version: Fact) -> Dict[str, Fact]:
