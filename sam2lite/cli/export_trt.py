@@ -13,6 +13,7 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.targets.precision import check_backend, check_precision, nearest_precision
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
+from sam2lite.targets.releases import with_jetpack, with_tensorrt
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance
@@ -28,6 +29,22 @@ def trt(
         str,
         typer.Option(metavar="ID", help="Board or GPU; see `sam2lite targets`."),
     ],
+    jetpack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RELEASE",
+            help="Of the board's system, as in 6.2.",
+            show_default="see `sam2lite targets ID`",
+        ),
+    ] = None,
+    tensorrt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="That is installed there, where it is not the usual one.",
+            show_default="the release's",
+        ),
+    ] = None,
     model: options.Model = "tiny",
     rungs: options.Rungs = None,
     precision: options.Precision = None,
@@ -62,8 +79,7 @@ def trt(
     is missed, or if the target's parser would not take a graph.
     """
     started = time.perf_counter()
-    profile = get_target(target)
-    check_backend(profile, "trt")
+    profile = _profile(target, jetpack, tensorrt)
     asked = options.choose_precision(DEFAULT_PRECISION, precision, fp16=fp16, int8=int8)
     chosen_precision = _served(profile, asked, fallback)
     checkpoint = options.load_model(model)
@@ -94,6 +110,15 @@ def trt(
             checkpoint, profile, output, chosen, chosen_precision, recording, force=force
         )
     options.print_result(output, manifest, started, as_json)
+
+
+def _profile(target: str, jetpack: str | None, tensorrt: str | None) -> TargetProfile:
+    """Return the target with the release and the version that are asked for."""
+    profile = get_target(target)
+    check_backend(profile, "trt")
+    if jetpack is not None:
+        return with_jetpack(profile, jetpack, tensorrt)
+    return profile if tensorrt is None else with_tensorrt(profile, tensorrt)
 
 
 def _served(profile: TargetProfile, asked: str, fallback: bool) -> str:

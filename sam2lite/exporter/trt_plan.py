@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import PLAN_FILE, BuildPlan, GraphPlan
 from sam2lite.errors import VerificationError
+from sam2lite.exporter.memory_estimate import estimate_memory
 from sam2lite.exporter.preflight import Finding, preflight
 from sam2lite.exporter.trt_precision import FLAGS, strongly_typed
 
 if TYPE_CHECKING:
-    import onnx
-
     from sam2lite.contracts.manifest import Manifest
     from sam2lite.targets.profile import TargetProfile, TensorRt
 
@@ -34,23 +33,25 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
         what the manifest's `verification` says about it.
 
     Raises:
-        VerificationError: the parser would not take a graph.
+        VerificationError: the parser would not take a graph, or no board of the target has the
+            memory for a rung.
     """
     import onnx
 
     reports = manifest.verification["graphs"]
     tensorrt = target.tensorrt
     assert tensorrt is not None  # by the backend
-    models = {
-        key: onnx.load(folder / entry.file, load_external_data=False)
+    findings = {
+        key: preflight(onnx.load(folder / entry.file), tensorrt.version)
         for key, entry in manifest.graphs.items()
     }
-    _require_taken(models, target.id, tensorrt)
+    _require_taken(findings, target.id, tensorrt)
     typed = strongly_typed(tensorrt)
+    workspace_mb = min([WORKSPACE_MB, *(size // WORKSPACE_SHARE for size in target.memory_mb)])
     plan = BuildPlan(
         tensorrt.version,
         typed,
-        min([WORKSPACE_MB, *(size // WORKSPACE_SHARE for size in target.memory_mb)]),
+        workspace_mb,
         {
             key: GraphPlan(
                 entry.file,
@@ -61,15 +62,24 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
         },
     )
     (folder / PLAN_FILE).write_text(plan.dumps(), encoding="utf-8")
-    return {"preflight": {"tensorrt": tensorrt.version, "graphs": len(models), "findings": 0}}
+    memory = estimate_memory(
+        [
+            (key, onnx.load(folder / entry.file, load_external_data=False))
+            for key, entry in manifest.graphs.items()
+        ],
+        {key: entry.precision for key, entry in manifest.graphs.items()},
+        target,
+        workspace_mb,
+    )
+    memory.require_fit()
+    return {
+        "preflight": {"tensorrt": tensorrt.version, "graphs": len(findings), "findings": 0},
+        "memory": memory.to_json(),
+    }
 
 
-def _require_taken(models: Mapping[str, onnx.ModelProto], target: str, tensorrt: TensorRt) -> None:
-    found: list[tuple[str, Finding]] = [
-        (key, finding)
-        for key, model in models.items()
-        for finding in preflight(model, tensorrt.version)
-    ]
+def _require_taken(findings: Mapping[str, list[Finding]], target: str, tensorrt: TensorRt) -> None:
+    found = [(key, finding) for key, listed in findings.items() for finding in listed]
     if found:
         key, first = found[0]
         raise VerificationError(

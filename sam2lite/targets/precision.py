@@ -3,12 +3,6 @@
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.targets.profile import Precision, TargetProfile
 
-_ELSEWHERE = {
-    "ort": "sam2lite-export trt makes bundles for it; for ONNX Runtime on the board's CPU, "
-    "--target arm64 --device-app makes one, with --opset 15 where Python is 3.6",
-    "trt": "sam2lite-export ort makes bundles for it",
-}
-
 
 def check_backend(profile: TargetProfile, backend: str) -> None:
     """Refuse a target that is for another runtime.
@@ -20,10 +14,19 @@ def check_backend(profile: TargetProfile, backend: str) -> None:
     Raises:
         ArgumentError: the target has another; the message says what works.
     """
-    if profile.backend != backend:
+    if profile.backend == backend:
+        return
+    if profile.backend == "ort":
         raise ArgumentError(
-            "target '{}' runs {}: {}".format(profile.id, profile.runtime, _ELSEWHERE[backend])
+            "target '{0}' runs ONNX Runtime: sam2lite-export ort --target {0} makes its "
+            "bundle".format(profile.id)
         )
+    cpu = "arm64" if profile.architecture == "aarch64" else "x86-64"
+    raise ArgumentError(
+        "target '{0}' is for TensorRT: sam2lite-export trt --target {0} makes its bundle; for "
+        "ONNX Runtime on the CPU beside the GPU use --target {1} (with --device-app and "
+        "--opset 15 where Python is 3.6)".format(profile.id, cpu)
+    )
 
 
 def check_precision(profile: TargetProfile, precision: str) -> Precision:
