@@ -9,6 +9,7 @@ import typer
 from sam2lite.cli import export_options as options
 from sam2lite.cli import quantize_options as quantize
 from sam2lite.cli.export_int8 import Int8Options, export_int8
+from sam2lite.cli.memory_report import describe_memory
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.targets.precision import check_backend, check_precision, nearest_precision
 from sam2lite.targets.profile import TargetProfile
@@ -109,7 +110,14 @@ def trt(
         manifest = _export_float(
             checkpoint, profile, output, chosen, chosen_precision, recording, force=force
         )
-    options.print_result(output, manifest, started, as_json)
+    found = {name: manifest.verification[name] for name in ("preflight", "memory")}
+    if not as_json:
+        checked = found["preflight"]
+        typer.echo("\n".join(describe_memory(found["memory"])))
+        typer.echo(
+            f"preflight: TensorRT {checked['tensorrt']} takes all {checked['graphs']} graphs"
+        )
+    options.print_result(output, manifest, started, as_json, {**found, "engine": manifest.status})
 
 
 def _profile(target: str, jetpack: str | None, tensorrt: str | None) -> TargetProfile:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.memory_report import describe_memory
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.runtimes.bundle import read_manifest
 
@@ -28,6 +29,8 @@ def inspect(
         return
     console = Console(markup=False, highlight=False)
     console.print(_summary(manifest, sha256))
+    if "memory" in manifest.verification:
+        console.print("\n".join(describe_memory(manifest.verification["memory"])))
     console.print(_graphs(manifest))
     console.print(_tensors(manifest))
 
@@ -42,6 +45,10 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
         ("checkpoint SHA-256", model.checkpoint_sha256),
         ("bundle SHA-256", sha256),
         ("backend, target", f"{manifest.backend}, {manifest.target.get('id', 'any')}"),
+        (
+            "made for",
+            f"{manifest.target.get('os', 'any')}, {manifest.target.get('runtime', 'any')}",
+        ),
         ("precision", manifest.precision),
         ("opset", manifest.opset),
         ("rungs", ", ".join(map(str, manifest.rungs))),
@@ -56,6 +63,15 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
                 "loop parity",
                 f"{loop['frames']} frames: largest logit difference "
                 f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}",
+            )
+        )
+    rounded = manifest.verification.get("fp16_loop")
+    if rounded is not None:
+        rows.append(
+            (
+                "FP16 over a clip",
+                f"{rounded['frames']} frames: mean IoU with PyTorch {rounded['mean_iou']:.4f}, "
+                f"lowest {rounded['min_iou']:.4f}",
             )
         )
     rows.extend(_quantization(manifest))

@@ -119,6 +119,7 @@ class MemoryReport:
             },
             "graphs_bytes": {key: asdict(graph) for key, graph in self.graphs.items()},
             "rungs": [asdict(rung) for rung in self.rungs],
+            "warnings": self.warnings(),
             "sizes": [
                 {
                     **asdict(size),

@@ -284,7 +284,7 @@ def test_a_target_of_any_memory_is_never_refused() -> None:
     report = estimate_memory(models, precisions, get_target("cuda-x86-sm86"))
     report.require_fit()
     assert report.warnings() == []
-    assert len(describe_memory(report)[1].split()) == 5
+    assert len(describe_memory(report.to_json())[1].split()) == 5
 
 
 def test_target_without_tensorrt_is_refused() -> None:
@@ -303,7 +303,7 @@ def test_report_survives_json() -> None:
 
 def test_table_has_a_line_a_rung_and_a_column_a_size() -> None:
     report = estimate(2048, 4096)
-    lines = describe_memory(report)
+    lines = describe_memory(report.to_json())
     assert "estimated" in lines[0]
     assert lines[1].split() == ["rung", "run", "MiB", "build", "MiB", "2048", "MiB", "4096", "MiB"]
     for line, rung in zip(lines[2:4], report.rungs, strict=True):
