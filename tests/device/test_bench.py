@@ -13,7 +13,7 @@ from sam2lite.device.footage import open_footage
 from sam2lite.device.power_rails import Rail
 from sam2lite.device.sensors import Sensors
 from sam2lite.device.thermal import Zone
-from sam2lite.runtimes import video_source
+from sam2lite.runtimes import ort, video_source
 
 
 class SimulatedSource:
@@ -57,6 +57,7 @@ def test_power_and_drops_are_reported(
     (tmp_path / "temp").write_text("99000\n")
     rail = Rail("POM_5V_IN", (str(tmp_path / "power"),), 1e-3)
     zone = Zone("CPU-therm", str(tmp_path / "temp"), 98.0)
+    monkeypatch.setattr(ort, "share_threads", lambda threads: None)  # other tests export after it
     monkeypatch.setattr(bench, "find_sensors", lambda: Sensors([rail], [], [zone], []))
     file = tmp_path / "bench.json"
     arguments = ["--bundle", str(device_bundle), "--video", "csi:0", "--json", str(file)]
