@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from sam2lite.benchmarks.footage import FrameFeed
@@ -77,6 +78,7 @@ def run_loop(
     warmup: int = 0,
     load: CpuLoad | None = None,
     on_frame: Callable[[], None] = lambda: None,
+    around: AbstractContextManager[object] | None = None,
 ) -> LoopRun:
     """Track frames and time them.
 
@@ -87,17 +89,21 @@ def run_loop(
         warmup: how many to track before.
         load: started at a third of the measured frames and stopped at two thirds, if given.
         on_frame: called after every frame, outside the time that is measured.
+        around: entered when the first frame that counts is about to be taken, left after the last.
 
     Raises:
         VideoError: a frame cannot be read, or there are no more.
     """
     load_frames = (warmup + frames // 3, warmup + 2 * frames // 3) if load else None
     records = []
-    for index in range(warmup + frames):
-        if load and load_frames and index in load_frames:
-            load.start() if index == load_frames[0] else load.stop()
-        records.append(track_frame(segmenter, feed))
-        on_frame()
+    with ExitStack() as stack:
+        for index in range(warmup + frames):
+            if load and load_frames and index in load_frames:
+                load.start() if index == load_frames[0] else load.stop()
+            if around is not None and index == warmup:
+                stack.enter_context(around)
+            records.append(track_frame(segmenter, feed))
+            on_frame()
     return LoopRun(records, warmup, load_frames)
 
 

@@ -12,6 +12,9 @@ from sam2lite.benchmarks.object_costs import block_frames, measure_objects, obje
 from sam2lite.benchmarks.report import Subject, loop_report, rungs_report
 from sam2lite.benchmarks.rung_costs import measure_rungs
 from sam2lite.benchmarks.startup import start
+from sam2lite.device import sampled
+from sam2lite.device.sampler import Sampler
+from sam2lite.device.sensors import find_sensors
 from sam2lite.runtimes.prompts import Prompt
 
 # Told how many frames there will be, it returns what to call after each.
@@ -61,7 +64,8 @@ def loop_result(
             else None
         )
         dropped_before = subject.footage.dropped_frames
-        run = run_loop(segmenter, feed, amount.frames, amount.warmup, load, on_frame)
+        sampler = Sampler(find_sensors())
+        run = run_loop(segmenter, feed, amount.frames, amount.warmup, load, on_frame, sampler)
         return loop_report(
             subject,
             run,
@@ -69,6 +73,7 @@ def loop_result(
             dropped_frames=subject.footage.dropped_frames - dropped_before,
             load=amount.load,
             object_costs=costs,
+            sensors=sampled.describe(sampler.sensors, sampler.readings, amount.frames),
         )
 
 

@@ -77,6 +77,7 @@ def loop_report(
     dropped_frames: int,
     load: int,
     object_costs: ObjectCosts | None,
+    sensors: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the result of a run of the frame loop.
 
@@ -87,6 +88,7 @@ def loop_report(
         dropped_frames: of a live source, since the first frame that counts.
         load: processes of the competing load.
         object_costs: what further objects cost, if measured.
+        sensors: power, warmth and clocks over the frames that count, of `device.sampled`.
     """
     measured = run.measured
     return {
@@ -107,6 +109,7 @@ def loop_report(
         "object_costs": None if object_costs is None else _object_costs(object_costs),
         "budget": _budget(subject.settings, run),
         "controller": trace(run),
+        **sensors,
     }
 
 

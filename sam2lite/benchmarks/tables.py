@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from sam2lite.device import sampled
+
 Report = dict[str, Any]
 
 
@@ -85,6 +87,9 @@ def _summary(report: Report) -> Iterator[str]:
         yield f"{report['dropped_frames']} frames of the source came too fast and were dropped"
     if report["lost_frames"]:
         yield f"{report['lost_frames']} frames had numbers that are not finite, and cost less"
+    yield from sampled.lines(report)
+    for warning in report["warnings"]:
+        yield f"Warning: {warning}"
 
 
 def _print_objects(costs: Report, console: Console) -> None:

@@ -21,8 +21,8 @@ def track(
         str,
         typer.Option(
             metavar="FILE|FOLDER|CAMERA",
-            help="A video, a folder of frames, a camera (0, camera, /dev/video0) or a GStreamer "
-            "pipeline.",
+            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0) or a "
+            "GStreamer pipeline.",
         ),
     ],
     output: Annotated[

@@ -1,27 +1,27 @@
-"""Measure the bundle on this board: milliseconds by stage, frames a second, memory."""
+"""Measure the bundle on this board: milliseconds by stage, frames a second, memory, power."""
 
 import argparse
 import json
 import sys
-import time
 from contextlib import ExitStack
-from itertools import chain, islice, repeat
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from itertools import chain, islice
+from typing import Any, Dict, Iterator, List
 
-from sam2lite.device.opening import add_common, open_checked, positive, require_numpy
+from sam2lite.device import sampled
+from sam2lite.device.footage import NOISE_HEIGHT, NOISE_WIDTH, open_footage, timed
+from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
+from sam2lite.device.sampler import Sampler
+from sam2lite.device.sensors import find_sensors
 from sam2lite.errors import OutputError, VideoError
-
-NOISE_WIDTH, NOISE_HEIGHT = 1280, 720
-SHIFT_PX = 4  # a frame, so that no two in a row are the same
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument(
         "--video",
-        metavar="FILE|INDEX",
-        help="what to track, again from its start if too short; moving noise of {}x{} px if not "
-        "given".format(NOISE_WIDTH, NOISE_HEIGHT),
+        metavar="FILE|CAMERA",
+        help="what to track, a file again from its start if too short, or a camera such as 0 or "
+        "csi:0; moving noise of {}x{} px if not given".format(NOISE_WIDTH, NOISE_HEIGHT),
     )
     parser.add_argument(
         "--point", action="append", metavar="X,Y[,LABEL[,OBJECT]]", help="the centre; repeatable"
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     report = measure(arguments)
     sys.stdout.write("\n".join(table(report)) + "\n")
+    for warning in report["warnings"]:
+        warn(warning)
     if arguments.json:
         try:
             with open(arguments.json, "w", encoding="utf-8") as stream:
@@ -56,9 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
-    """Track frames; return times by stage as percentiles, frames a second and memory.
+    """Track frames; return times by stage as percentiles, frames a second, memory and power.
 
-    Objects count as present on every frame, so that every frame does all of the work.
+    The sensors are read while the frames that count are tracked: see `sampled.describe`. Objects
+    count as present on every frame, so that every frame does all of the work.
 
     Raises:
         Sam2LiteError: see `run`.
@@ -75,8 +78,8 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
     bundle = open_checked(arguments)
     times: Dict[str, List[float]] = {}
     with ExitStack() as stack:
-        frames = _frames(arguments.video, stack)
-        first = next(frames)
+        footage = open_footage(arguments.video, stack)
+        first = next(footage.frames)
         height, width = first.shape[:2]
         prompts = prompts or {1: Prompt([(width // 2, height // 2)])}
         segmenter = stack.enter_context(
@@ -89,13 +92,16 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         )
         for object_id, prompt in prompts.items():
             segmenter.give(first, object_id, prompt)
-        for frame in islice(frames, arguments.warmup):
+        for frame in islice(footage.frames, arguments.warmup):
             segmenter.track(frame)
-        for frame, decode_ms in islice(_timed(frames), arguments.frames):
-            result = segmenter.track(frame)
-            for stage, spent_ms in chain([("decode", decode_ms)], result.stage_ms.items()):
-                times.setdefault(stage, []).append(spent_ms)
+        dropped_before = footage.dropped_frames()
+        with Sampler(find_sensors()) as sampler:
+            for frame, decode_ms in islice(timed(footage.frames), arguments.frames):
+                result = segmenter.track(frame)
+                for stage, spent_ms in chain([("decode", decode_ms)], result.stage_ms.items()):
+                    times.setdefault(stage, []).append(spent_ms)
         rung = segmenter.rung
+        dropped_frames = footage.dropped_frames() - dropped_before
     measured = len(times.get("total", ()))
     if measured < arguments.frames:
         raise VideoError(
@@ -116,7 +122,9 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         "warmup": arguments.warmup,
         "stages_ms": {stage: percentiles(values) for stage, values in times.items()},
         "fps": round(1e3 * measured / sum(times["decode"] + times["total"]), 2),
+        "dropped_frames": dropped_frames,
         "peak_rss_mb": peak_rss_mb(),
+        **sampled.describe(sampler.sensors, sampler.readings, measured),
     }
 
 
@@ -129,35 +137,8 @@ def table(report: Dict[str, Any]) -> Iterator[str]:
     for stage, found in report["stages_ms"].items():
         yield "{:<16}{p50:>10.2f}{p95:>10.2f}{p99:>10.2f}".format(stage, **found)
     yield "{fps:.1f} frames/s, decoding included; {peak_rss_mb:.0f} MB at the peak".format(**report)
-
-
-def _timed(frames: Iterator[Any]) -> Iterator[Tuple[Any, float]]:
-    """Give every frame with the milliseconds it took to get."""
-    while True:
-        started = time.perf_counter()
-        frame = next(frames, None)
-        if frame is None:
-            return
-        yield frame, 1e3 * (time.perf_counter() - started)
-
-
-def _frames(video: Optional[str], stack: ExitStack) -> Iterator[Any]:
-    """Give frames of a source, which the stack closes, or noise."""
-    if video is None:
-        return _noise()
-    from sam2lite.runtimes.video_source import open_source
-
-    source = stack.enter_context(open_source(video))
-    # A camera goes on from where it is; a file starts again.
-    return iter(source) if source.is_live else chain.from_iterable(repeat(source))
-
-
-def _noise() -> Iterator[Any]:
-    import cv2
-    import numpy as np
-
-    coarse = np.random.RandomState(0).randint(0, 256, (NOISE_HEIGHT // 16, NOISE_WIDTH // 16, 3))
-    frame = cv2.resize(coarse.astype(np.uint8), (NOISE_WIDTH, NOISE_HEIGHT))
-    while True:
-        yield frame
-        frame = np.roll(frame, SHIFT_PX, axis=1)
+    if report["dropped_frames"]:
+        yield "{dropped_frames} frames of the source came too fast and were dropped".format(
+            **report
+        )
+    yield from sampled.lines(report)

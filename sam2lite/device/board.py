@@ -8,6 +8,7 @@ import os
 import re
 from typing import Dict, List, Mapping, Optional
 
+from sam2lite.device.sysfs import read_text
 from sam2lite.runtimes.doctor import OK, WARNING, Check
 from sam2lite.targets.machine import parse_meminfo
 
@@ -23,7 +24,7 @@ _CPUFREQ_FILES = ("scaling_governor", "scaling_driver", "scaling_max_freq", "cpu
 
 def check_swap() -> Check:
     """Look at the swap space and how much of it is used."""
-    return judge_swap(_read("/proc/meminfo"))
+    return judge_swap(read_text("/proc/meminfo"))
 
 
 def judge_swap(meminfo: str) -> Check:
@@ -43,7 +44,7 @@ def judge_swap(meminfo: str) -> Check:
 
 def check_power_mode() -> Check:
     """Look at the power mode of a Jetson; other boards have none."""
-    return judge_power_mode(_read(_NVPMODEL_CONF), _read(_NVPMODEL_STATUS))
+    return judge_power_mode(read_text(_NVPMODEL_CONF), read_text(_NVPMODEL_STATUS))
 
 
 def judge_power_mode(conf: str, status: str) -> Check:
@@ -79,7 +80,7 @@ def check_clocks() -> Check:
     """Look at the limits and governors of the processor's clocks."""
     return judge_clocks(
         [
-            {name: _read(os.path.join(folder, name)).strip() for name in _CPUFREQ_FILES}
+            {name: read_text(os.path.join(folder, name)).strip() for name in _CPUFREQ_FILES}
             for folder in sorted(glob.glob(_CPUFREQ))
         ]
     )
@@ -109,11 +110,3 @@ def judge_clocks(cores: List[Mapping[str, str]]) -> Check:
         remedy = "on a Jetson: sudo jetson_clocks; else: sudo cpupower frequency-set -g schedutil"
         return Check("CPU clocks", WARNING, value, remedy)
     return Check("CPU clocks", OK, value)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return ""

@@ -12,8 +12,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--video",
         required=True,
-        metavar="FILE|INDEX",
-        help="video file, folder of frames, camera such as 0, or GStreamer pipeline",
+        metavar="FILE|CAMERA",
+        help="video file, folder of frames, camera such as 0 or csi:0, or GStreamer pipeline",
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", type=Path, help="folder for the results"

@@ -12,6 +12,7 @@ import numpy as np
 
 from sam2lite.errors import VideoError
 from sam2lite.runtimes.camera import STALL_TIMEOUT_S, LatestFrame, PacedCapture
+from sam2lite.runtimes.csi_camera import PREFIX, parse_csi, reason_closed
 
 DEFAULT_FPS = 30.0  # of folders, and of cameras that do not say
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -180,16 +181,20 @@ def open_source(spec: Union[str, Path], live: bool = False) -> FrameSource:
 
     Args:
         spec: a video file; an image; a folder of JPEG or PNG frames, sorted as people count; a
-            camera (`0`, `camera`, `/dev/video0`); or a GStreamer pipeline, told by its `!`. A
-            pipeline is live unless it reads a file (`filesrc`).
+            camera (`0`, `camera`, `/dev/video0`), on the CSI port of a Jetson `csi:0`, with
+            `,1920x1080@30` if not 1280x720 at 30 frames a second; or a GStreamer pipeline, told by
+            its `!`. A pipeline is live unless it reads a file (`filesrc`).
         live: play a file or a folder at its own rate and drop the frames that come too fast, as a
             camera would.
 
     Raises:
         VideoError: it is missing, empty, damaged, or not something to read frames from.
+        ArgumentError: it begins like a CSI camera and is none.
     """
     silence_opencv()
     text = str(spec)
+    if text.startswith(PREFIX):
+        return _open_csi(text)
     camera = _CAMERA.fullmatch(text)
     if camera is not None:
         return _open_camera(text, int(camera.group(1) or 0))
@@ -263,9 +268,18 @@ def _open_camera(name: str, index: int) -> FrameSource:
     if not capture.isOpened():
         raise VideoError(
             "camera '{}' cannot be opened; check that /dev/video{} exists, that no other program "
-            "uses it, and that you are in the group 'video'".format(name, index)
+            "uses it, and that you are in the group 'video'; one on the CSI port of a Jetson is "
+            "called csi:{}".format(name, index, index)
         )
     return _Live(name, capture.get(cv2.CAP_PROP_FPS), LatestFrame(capture, "camera " + name))
+
+
+def _open_csi(text: str) -> FrameSource:
+    camera = parse_csi(text)
+    capture = cv2.VideoCapture(camera.pipeline, cv2.CAP_GSTREAMER)
+    if not capture.isOpened():
+        raise VideoError(reason_closed(text, cv2))
+    return _Live(text, camera.fps, LatestFrame(capture, "camera " + text))
 
 
 def _open_pipeline(text: str) -> FrameSource:

@@ -33,6 +33,33 @@ class LoggedLoad(CpuLoad):
         self.frames_done += 1
 
 
+class Surroundings:
+    """Notes how many frames were done when it was entered and left."""
+
+    def __init__(self) -> None:
+        self.frames_done = 0
+        self.seen: list[int] = []
+
+    def __enter__(self) -> None:
+        self.seen.append(self.frames_done)
+
+    def __exit__(self, *error: object) -> None:
+        self.seen.append(self.frames_done)
+
+    def count(self) -> None:
+        self.frames_done += 1
+
+
+def test_what_is_around_leaves_the_warm_up_out(
+    tiny_bundle: Path, feed: FrameFeed, prompts: dict[int, Prompt]
+) -> None:
+    frame, _ = feed.take()
+    around = Surroundings()
+    with start(str(tiny_bundle), frame, prompts, SMALLEST).segmenter as segmenter:
+        run_loop(segmenter, feed, frames=3, warmup=2, on_frame=around.count, around=around)
+    assert around.seen == [2, 5]
+
+
 def test_every_frame_is_recorded(
     tiny_bundle: Path, feed: FrameFeed, prompts: dict[int, Prompt]
 ) -> None:

@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from sam2lite.benchmarks import measurement
 from sam2lite.cli.bench import app
+from sam2lite.device.power_rails import Rail
+from sam2lite.device.sensors import Sensors
+from sam2lite.device.thermal import Zone
 from sam2lite.errors import (
     ArgumentError,
     BudgetMissedError,
@@ -72,6 +76,39 @@ def test_json_has_what_the_design_promises(tiny_bundle: Path, video: Path, tmp_p
     assert (report["rung"], report["presence"], report["controller"]) == (240, "forced", [])
     assert report["load"] is report["budget"] is report["object_costs"] is None
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_power_is_in_the_json_and_the_table(
+    tiny_bundle: Path, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "power").write_text("5000\n")  # mW
+    (tmp_path / "temp").write_text("99500\n")
+    rail = Rail("VDD_IN", (str(tmp_path / "power"),), 1e-3)
+    zone = Zone("CPU-therm", str(tmp_path / "temp"), 99.0)
+    monkeypatch.setattr(measurement, "find_sensors", lambda: Sensors([rail], [], [zone], []))
+    path = tmp_path / "a.json"
+    result = bench(*small(tiny_bundle, video), "--json", path)
+    report = measured(result, path)
+    power = report["power"]
+    assert (power["rail"], power["covers"], power["mean_w"]) == ("VDD_IN", "module", 5.0)
+    # The loop's own time is all but a little of what passed from the first reading to the last.
+    assert 0.9 * 5.0 / report["fps"] < power["joules_per_frame"]
+    assert report["temperature_c"] == {"CPU-therm": 99.5}
+    assert "J a frame; 5.00 W on average, 5.00 W at most, of the module (VDD_IN)" in result.stdout
+    assert "99.5 C at most, in CPU-therm" in result.stdout
+    assert "Warning: CPU-therm reached 99.5 C" in result.stdout
+
+
+def test_nothing_is_said_of_power_that_is_not_read(
+    tiny_bundle: Path, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measurement, "find_sensors", lambda: Sensors([], [], [], []))
+    path = tmp_path / "a.json"
+    result = bench(*small(tiny_bundle, video), "--json", path)
+    report = measured(result, path)
+    assert (report["power"], report["temperature_c"], report["clocks_mhz"]) == (None, {}, {})
+    assert " W " not in result.stdout
+    assert " C " not in result.stdout
 
 
 def test_tables_have_every_stage_in_order(tiny_bundle: Path, video: Path) -> None:

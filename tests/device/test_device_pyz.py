@@ -139,6 +139,9 @@ def test_bench_writes_percentiles(python: str, device_bundle: Path, tmp_path: Pa
         assert f"\n{stage} " in done.stdout
     assert report["fps"] > 0
     assert report["peak_rss_mb"] > 0
+    assert report["dropped_frames"] == 0
+    # What sensors this machine has is not known; that they are asked is.
+    assert {"power", "temperature_c", "clocks_mhz", "warnings"} <= set(report)
 
 
 TRACK = ["track", "--video", "none.mp4", "-o", "never"]

@@ -2,13 +2,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
-from sam2lite.errors import VideoError
+from sam2lite.errors import ArgumentError, VideoError
 from sam2lite.runtimes.video_source import DEFAULT_FPS, open_source
 from sam2lite.runtimes.video_writer import VideoWriter
 
@@ -209,3 +211,80 @@ def test_errors_of_a_file_played_live_arrive(tmp_path: Path) -> None:
     (folder / "2.png").write_text("not an image")
     with open_source(folder, live=True) as source, pytest.raises(VideoError, match=r"2\.png"):
         list(source)
+
+
+class SimulatedCamera:
+    """Stands for cv2.VideoCapture of a CSI camera: remembers the pipeline, gives frames."""
+
+    opened: ClassVar[list[tuple[str, int]]] = []
+
+    def __init__(self, target: str, api: int) -> None:
+        self.opened.append((target, api))
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        return True, np.zeros((48, 64, 3), np.uint8)
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("spec", "sensor", "caps", "fps"),
+    [
+        ("csi:0", 0, "width=1280,height=720,format=NV12,framerate=30/1", 30.0),
+        ("csi:1,1920x1080", 1, "width=1920,height=1080,format=NV12,framerate=30/1", 30.0),
+        ("csi:10,640x480@120", 10, "width=640,height=480,format=NV12,framerate=120/1", 120.0),
+    ],
+)
+def test_a_csi_camera_is_a_live_pipeline(
+    spec: str, sensor: int, caps: str, fps: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedCamera, "opened", [])
+    monkeypatch.setattr(cv2, "VideoCapture", SimulatedCamera)
+    with open_source(spec) as source:
+        assert (source.is_live, source.name, source.fps) == (True, spec, fps)
+        assert [frame.shape for frame in islice(source, 2)] == [(48, 64, 3)] * 2
+    ((pipeline, api),) = SimulatedCamera.opened
+    assert api == cv2.CAP_GSTREAMER
+    assert pipeline == (
+        f"nvarguscamerasrc sensor-id={sensor} ! video/x-raw(memory:NVMM),{caps} ! nvvidconv "
+        "! video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR "
+        "! appsink drop=true max-buffers=1 sync=false"
+    )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("csi:", "csi:x", "csi:-1", "csi:0,", "csi:0,10", "csi:0,640x", "csi:0,640x480@"),
+        *("csi:0,640x480@29.97", "csi:0,640*480", "csi:0,0x480", "csi:0,640x480@0", "csi:0 "),
+    ],
+)
+def test_a_misspelt_csi_camera_is_refused(spec: str) -> None:
+    with pytest.raises(ArgumentError, match=r"form is csi:SENSOR\[,WIDTHxHEIGHT\[@FPS\]\]") as told:
+        open_source(spec)
+    assert f"'{spec}'" in str(told.value)
+
+
+def test_a_csi_camera_without_gstreamer_says_whose_opencv_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "    GStreamer:                   NO\n")
+    with pytest.raises(VideoError, match=r"needs an OpenCV with GStreamer.* JetPack's own"):
+        open_source("csi:0")
+
+
+def test_a_csi_camera_that_is_not_there_says_what_to_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GStreamer:  YES (1.20.3)\n")
+    with pytest.raises(VideoError, match=r"'csi:3,64x48' .*plugged in.*restart nvargus-daemon"):
+        open_source("csi:3,64x48")
+
+
+def test_another_camera_is_told_of_the_csi_port() -> None:
+    with pytest.raises(VideoError, match="called csi:97"):
+        open_source("97")
