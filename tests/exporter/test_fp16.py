@@ -13,7 +13,6 @@ from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.graphs import GRAPHS, IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import CalibrationError, ExportError, VerificationError
-from sam2lite.exporter import fp16
 from sam2lite.exporter.bundle_writer import write_onnx_folder
 from sam2lite.exporter.fp16 import Fp16, pinned_nodes
 from sam2lite.exporter.fp16_convert import to_fp16, with_rounding
@@ -205,13 +204,10 @@ def test_graphs_of_a_folder(
         )
 
 
-def test_too_much_error_is_refused(
-    mini: Sam2Lite, footage: tuple[Recording, Provenance], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fp16, "LEAST_SQNR_DB", 200.0)
+def test_too_much_error_is_refused(mini: Sam2Lite, footage: tuple[Recording, Provenance]) -> None:
     model, spec = graph(mini, MEMORY_ENCODER)
     with pytest.raises(VerificationError, match="export without --fp16"):
-        Fp16(*footage).lower(model, spec, RUNG)
+        Fp16(*footage, least_sqnr_db=200.0).lower(model, spec, RUNG)
 
 
 def test_a_rung_that_was_not_recorded_is_refused(

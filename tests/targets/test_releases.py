@@ -125,7 +125,7 @@ def test_jetpack_is_for_jetsons(target: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "opset"),
-    [("8.2", 13), ("8.4", 16), ("8.5", 16), ("8.6", 17), ("10.3", 17), ("11.4", 17)],
+    [("8.2", 13), ("8.4", 16), ("8.5", 16), ("8.6", 17), ("10.3", 19), ("11.4", 19)],
 )
 def test_opset_of_export_follows_from_tensorrt(version: str, opset: int) -> None:
     assert export_opset(read_version(version)).value == opset
