@@ -1,0 +1,316 @@
+"""Rewrite any ONNX model of static shapes for an old parser of TensorRT."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from sam2lite.errors import ExportError
+from sam2lite.exporter.parity import GRAPH_TOLERANCE, run_onnx
+from sam2lite.exporter.passes.checked import PassReport, check_pass
+from sam2lite.exporter.passes.constants import constants
+from sam2lite.exporter.passes.contract import describe_values
+from sam2lite.exporter.passes.shapes import shapes
+from sam2lite.exporter.passes.simplify import simplify
+from sam2lite.exporter.passes.tensorrt.antialias_resize import antialias_resize
+from sam2lite.exporter.passes.tensorrt.border import inputs_of
+from sam2lite.exporter.passes.tensorrt.cubic_resize import cubic_resize
+from sam2lite.exporter.passes.tensorrt.einsum import einsum
+from sam2lite.exporter.passes.tensorrt.float_image import float_image
+from sam2lite.exporter.passes.tensorrt.gelu import gelu
+from sam2lite.exporter.passes.tensorrt.hard_swish import hard_swish
+from sam2lite.exporter.passes.tensorrt.int32_border import int32_border
+from sam2lite.exporter.passes.tensorrt.is_inf import is_inf
+from sam2lite.exporter.passes.tensorrt.layer_norm import layer_norm
+from sam2lite.exporter.passes.tensorrt.mod import mod
+from sam2lite.exporter.passes.tensorrt.one_hot import one_hot
+from sam2lite.exporter.passes.tensorrt.opset_down import opset_down
+from sam2lite.exporter.passes.tensorrt.reciprocal import reciprocal
+from sam2lite.exporter.passes.tensorrt.trilu import trilu
+from sam2lite.exporter.preflight import Finding, preflight
+from sam2lite.exporter.selection import Arrays
+from sam2lite.exporter.trace import opset_of
+from sam2lite.targets.tensorrt_ops import (
+    BORDER_TYPES,
+    BYTES_SINCE,
+    LIMITS,
+    OPERATORS,
+    Version,
+    newest_opset,
+    read_version,
+)
+
+if TYPE_CHECKING:
+    import onnx
+
+# Of outputs of a graph with FP16 in it: some roundings of 5e-4 each.
+HALF_TOLERANCE = 5e-3
+
+
+class Rewrite(NamedTuple):
+    """When a pass applies.
+
+    Attributes:
+        apply: the pass.
+        of: the operators or the form that it rewrites, in words.
+        below: the first version that needs it no longer; None where all versions do.
+        retypes: NumPy's names of the types that it changes at the border.
+    """
+
+    apply: Callable[[onnx.ModelProto], onnx.ModelProto]
+    of: str
+    below: Version | None
+    retypes: Mapping[str, str] = {}  # never written to
+
+    def applies_to(self, version: Version) -> bool:
+        """Say whether a version of TensorRT needs the pass."""
+        return self.below is None or version < self.below
+
+
+def _lifted(check: str) -> Version | None:
+    """Return the first version without the limit that a check of preflight finds."""
+    return next(limit.until for limit in LIMITS if limit.check == check)
+
+
+# In this order, after `constants` and `simplify` and before `opset_down` and `shapes`.
+REWRITES = (
+    Rewrite(float_image, "UINT8 inputs", BYTES_SINCE, {"uint8": "float32"}),
+    Rewrite(
+        int32_border, "INT64 inputs and outputs", BORDER_TYPES["INT64"].since, {"int64": "int32"}
+    ),
+    Rewrite(layer_norm, "LayerNormalization", OPERATORS["LayerNormalization"]),
+    Rewrite(gelu, "Gelu", OPERATORS["Gelu"]),
+    Rewrite(trilu, "Trilu", OPERATORS["Trilu"]),
+    Rewrite(mod, "Mod", OPERATORS["Mod"]),
+    Rewrite(one_hot, "OneHot", OPERATORS["OneHot"]),
+    Rewrite(hard_swish, "HardSwish", OPERATORS["HardSwish"]),
+    Rewrite(reciprocal, "Reciprocal", OPERATORS["Reciprocal"]),
+    Rewrite(is_inf, "IsInf", OPERATORS["IsInf"]),
+    Rewrite(cubic_resize, "Resize, mode=cubic", _lifted("cubic")),
+    Rewrite(antialias_resize, "Resize, antialias=1", _lifted("antialias")),
+    Rewrite(einsum, "Einsum", _lifted("einsum_form")),
+)
+
+
+@dataclass(frozen=True)
+class AppliedPass(PassReport):
+    """What a pass did that changed something.
+
+    Attributes:
+        operators: how many nodes of an operator came (above 0) or went (below).
+        border: the new type of inputs and outputs whose type it changed, by name.
+    """
+
+    operators: dict[str, int]
+    border: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a plain dictionary."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class LoweredModel:
+    """A model after lowering.
+
+    Attributes:
+        model: with the names and shapes of inputs and outputs that it had; checked only if there
+            are no findings.
+        passes: those that changed something, in order.
+        findings: why the parser would still not take it; empty if it would.
+    """
+
+    model: onnx.ModelProto
+    passes: list[AppliedPass]
+    findings: list[Finding]
+
+
+def lower(
+    model: onnx.ModelProto,
+    tensorrt: str,
+    feeds: Arrays | None = None,
+    *,
+    report: Callable[[str], None] = lambda _: None,
+) -> LoweredModel:
+    """Rewrite what a version of TensorRT would not take, and check the values after every pass.
+
+    A graph that no pass can help, for its inputs have no fixed shape or an operator is not ONNX's,
+    is left as it is: `findings` then name these reasons alone.
+
+    Args:
+        model: with its weights inside; it stays as it is.
+        tensorrt: the version, as in `8.2.1`.
+        feeds: inputs to compare with, by name; see `random_feeds` for what they are if not given.
+        report: told the name of each pass when it is done.
+
+    Raises:
+        ArgumentError: the version is not one, or older than 8.2.
+        ExportError: onnxruntime cannot run the model, or a pass broke it.
+        VerificationError: a pass changed a value by more than rounding.
+    """
+    version = read_version(tensorrt)
+    hopeless = _hopeless(model, preflight(model, tensorrt))
+    if hopeless:
+        return LoweredModel(model, [], hopeless)
+    run = _Run(model, feeds)
+    for first in (constants, simplify):
+        run.apply(first, report=report)
+    for rewrite in REWRITES:
+        if rewrite.applies_to(version):
+            run.apply(rewrite.apply, rewrite.retypes, report=report)
+    cannot = run.lower_opset(newest_opset(version), report)
+    run.apply(shapes, report=report)
+    run.model.metadata_props.extend(model.metadata_props)
+    findings = [
+        replace(f, why=f"{f.why}; {cannot}") if cannot and f.kind == "opset" else f
+        for f in preflight(run.model, tensorrt)
+    ]
+    return LoweredModel(run.model, run.passes, findings)
+
+
+def steps_for(tensorrt: str) -> int:
+    """Return how many passes `lower` tries for a version."""
+    version = read_version(tensorrt)
+    return 4 + sum(rewrite.applies_to(version) for rewrite in REWRITES)
+
+
+def random_feeds(model: onnx.ModelProto, seed: int = 0) -> Arrays:
+    """Return seeded inputs for a model of which nothing is known: types and shapes decide.
+
+    Floats are normally distributed, bytes are any, other integers 0 or 1 (so that they may be
+    indices of whatever has two rows), flags are either.
+
+    Raises:
+        ExportError: an input has a type that NumPy does not have.
+    """
+    rng = np.random.default_rng(seed)
+    feeds = {}
+    for spec in describe_values(inputs_of(model.graph)):
+        shape = [int(side) for side in spec.shape]
+        values: np.ndarray[Any, Any]
+        if spec.dtype in ("float16", "float32", "float64"):
+            values = rng.standard_normal(shape)
+        elif spec.dtype == "uint8":
+            values = rng.integers(0, 256, shape)
+        elif spec.dtype == "bool" or spec.dtype.startswith(("int", "uint")):
+            values = rng.integers(0, 2, shape)
+        else:
+            raise ExportError(
+                f"input {spec.name} is {spec.dtype}, and onnxruntime takes no values of it here; "
+                "export the model with float32 inputs"
+            )
+        feeds[spec.name] = np.asarray(values).astype(spec.dtype)
+    return feeds
+
+
+def _hopeless(model: onnx.ModelProto, findings: list[Finding]) -> list[Finding]:
+    """Return the findings for which the graph cannot even be run to compare."""
+    inputs = {value.name for value in inputs_of(model.graph)}
+    return [
+        finding
+        for finding in findings
+        if (finding.kind == "shape" and finding.where in inputs)
+        or (finding.kind == "type" and finding.subject not in BORDER_TYPES)
+        or (finding.kind == "operator" and "::" in finding.subject)  # of another domain
+    ]
+
+
+class _Run:
+    """The model on its way, and what it is compared with."""
+
+    def __init__(self, model: onnx.ModelProto, feeds: Arrays | None) -> None:
+        self.model = type(model)()
+        self.model.CopyFrom(model)
+        self.passes: list[AppliedPass] = []
+        self._tolerance = HALF_TOLERANCE if _has_half(model) else GRAPH_TOLERANCE
+        self._feeds = random_feeds(model) if feeds is None else feeds
+        self._expected = run_onnx(model, self._feeds, optimise=False)
+
+    def apply(
+        self,
+        change: Callable[[onnx.ModelProto], onnx.ModelProto],
+        retypes: Mapping[str, str] | None = None,
+        *,
+        report: Callable[[str], None],
+        name: str = "",
+    ) -> None:
+        """Apply a pass; if it changed something, check border and values, and note what."""
+        name = name or change.__name__
+        nodes, before = _nodes(self.model), _operators(self.model)
+        border = self._border()
+        self.model = change(self.model)
+        if (nodes, border) != (_nodes(self.model), self._border()):
+            allowed = retypes or {}
+            self._feeds = _retyped(name, self._feeds, inputs_of(self.model.graph), allowed)
+            self._expected = _retyped(name, self._expected, self.model.graph.output, allowed)
+            checked = check_pass(name, self.model, self._feeds, self._expected, self._tolerance)
+            difference = _operators(self.model)
+            difference.subtract(before)
+            self.passes.append(
+                AppliedPass(
+                    **asdict(checked),
+                    operators={k: n for k, n in sorted(difference.items()) if n},
+                    border={k: t for k, t in self._border().items() if border.get(k) != t},
+                )
+            )
+        report(name)
+
+    def lower_opset(self, opset: int, report: Callable[[str], None]) -> str:
+        """Bring the opset down if it is above; return why that cannot be done, if it cannot."""
+        if opset_of(self.model) <= opset:
+            report("opset_down")
+            return ""
+        untouched = type(self.model)()
+        untouched.CopyFrom(self.model)
+        try:
+            self.apply(lambda model: opset_down(model, opset), report=report, name="opset_down")
+        except ExportError as error:
+            self.model = untouched
+            return str(error)
+        return ""
+
+    def _border(self) -> dict[str, str]:
+        values = (*inputs_of(self.model.graph), *self.model.graph.output)
+        return {spec.name: spec.dtype for spec in describe_values(values)}
+
+
+def _retyped(
+    name: str, arrays: Arrays, values: Iterable[onnx.ValueInfoProto], allowed: Mapping[str, str]
+) -> Arrays:
+    """Return arrays in the types of a border that a pass may have changed.
+
+    Raises:
+        ExportError: the pass changed a name, or a type that it may not.
+    """
+    found = {spec.name: spec.dtype for spec in describe_values(values)}
+    wanted = {key: str(array.dtype) for key, array in arrays.items()}
+    fits = set(found) == set(wanted) and all(
+        found[key] in (dtype, allowed.get(dtype)) for key, dtype in wanted.items()
+    )
+    if not fits:
+        raise ExportError(
+            f"the pass '{name}' made {found} of the graph's {wanted}; the pass is at fault"
+        )
+    return {key: array.astype(found[key]) for key, array in arrays.items()}
+
+
+def _nodes(model: onnx.ModelProto) -> list[bytes]:
+    return [node.SerializeToString(deterministic=True) for node in model.graph.node] + [
+        str(opset_of(model)).encode()
+    ]
+
+
+def _operators(model: onnx.ModelProto) -> Counter[str]:
+    return Counter(node.op_type for node in model.graph.node)
+
+
+def _has_half(model: onnx.ModelProto) -> bool:
+    from onnx import TensorProto
+
+    border = (value.type.tensor_type.elem_type for value in model.graph.input)
+    weights = (tensor.data_type for tensor in model.graph.initializer)
+    return TensorProto.FLOAT16 in (*border, *weights)

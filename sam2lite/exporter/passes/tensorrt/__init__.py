@@ -1,0 +1,1 @@
+"""Rewrites for TensorRT's parsers; `exporter/lower.py` has the table of when each applies."""
