@@ -143,9 +143,14 @@ def _product(new: Replacement, a: _Term, b: _Term, wanted: set[str]) -> _Term:
     left = _matrices(new, a, batch, rows, summed)
     right = _matrices(new, b, batch, summed, columns)
     sides = {c: (a.sides | b.sides)[c] for c in (*batch, *rows, *columns)}
-    return _Term(new.reshape(new.add("MatMul", [left, right]), list(sides.values())), sides)
+    product = new.add("MatMul", [left, right])
+    if all(len(group) == 1 for group in (batch, rows, columns)):
+        return _Term(product, sides)
+    return _Term(new.reshape(product, list(sides.values())), sides)
 
 
 def _matrices(new: Replacement, term: _Term, *groups: list[str]) -> str:
     turned = _transposed(new, term, [c for group in groups for c in group])
+    if all(len(group) == 1 for group in groups):
+        return turned.name
     return new.reshape(turned.name, [prod(term.sides[c] for c in group) for group in groups])
