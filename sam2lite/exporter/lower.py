@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import ExportError
 from sam2lite.exporter.parity import GRAPH_TOLERANCE, run_onnx
@@ -16,84 +14,20 @@ from sam2lite.exporter.passes.constants import constants
 from sam2lite.exporter.passes.contract import describe_values
 from sam2lite.exporter.passes.shapes import shapes
 from sam2lite.exporter.passes.simplify import simplify
-from sam2lite.exporter.passes.tensorrt.antialias_resize import antialias_resize
 from sam2lite.exporter.passes.tensorrt.border import inputs_of
-from sam2lite.exporter.passes.tensorrt.cubic_resize import cubic_resize
-from sam2lite.exporter.passes.tensorrt.einsum import einsum
-from sam2lite.exporter.passes.tensorrt.float_image import float_image
-from sam2lite.exporter.passes.tensorrt.gelu import gelu
-from sam2lite.exporter.passes.tensorrt.hard_swish import hard_swish
-from sam2lite.exporter.passes.tensorrt.int32_border import int32_border
-from sam2lite.exporter.passes.tensorrt.is_inf import is_inf
-from sam2lite.exporter.passes.tensorrt.layer_norm import layer_norm
-from sam2lite.exporter.passes.tensorrt.mod import mod
-from sam2lite.exporter.passes.tensorrt.one_hot import one_hot
 from sam2lite.exporter.passes.tensorrt.opset_down import opset_down
-from sam2lite.exporter.passes.tensorrt.reciprocal import reciprocal
-from sam2lite.exporter.passes.tensorrt.trilu import trilu
+from sam2lite.exporter.passes.tensorrt.table import REWRITES
 from sam2lite.exporter.preflight import Finding, preflight
+from sam2lite.exporter.random_feeds import random_feeds
 from sam2lite.exporter.selection import Arrays
 from sam2lite.exporter.trace import opset_of
-from sam2lite.targets.tensorrt_ops import (
-    BORDER_TYPES,
-    BYTES_SINCE,
-    LIMITS,
-    OPERATORS,
-    Version,
-    newest_opset,
-    read_version,
-)
+from sam2lite.targets.tensorrt_ops import BORDER_TYPES, newest_opset, read_version
 
 if TYPE_CHECKING:
     import onnx
 
 # Of outputs of a graph with FP16 in it: some roundings of 5e-4 each.
 HALF_TOLERANCE = 5e-3
-
-
-class Rewrite(NamedTuple):
-    """When a pass applies.
-
-    Attributes:
-        apply: the pass.
-        of: the operators or the form that it rewrites, in words.
-        below: the first version that needs it no longer; None where all versions do.
-        retypes: NumPy's names of the types that it changes at the border.
-    """
-
-    apply: Callable[[onnx.ModelProto], onnx.ModelProto]
-    of: str
-    below: Version | None
-    retypes: Mapping[str, str] = {}  # never written to
-
-    def applies_to(self, version: Version) -> bool:
-        """Say whether a version of TensorRT needs the pass."""
-        return self.below is None or version < self.below
-
-
-def _lifted(check: str) -> Version | None:
-    """Return the first version without the limit that a check of preflight finds."""
-    return next(limit.until for limit in LIMITS if limit.check == check)
-
-
-# In this order, after `constants` and `simplify` and before `opset_down` and `shapes`.
-REWRITES = (
-    Rewrite(float_image, "UINT8 inputs", BYTES_SINCE, {"uint8": "float32"}),
-    Rewrite(
-        int32_border, "INT64 inputs and outputs", BORDER_TYPES["INT64"].since, {"int64": "int32"}
-    ),
-    Rewrite(layer_norm, "LayerNormalization", OPERATORS["LayerNormalization"]),
-    Rewrite(gelu, "Gelu", OPERATORS["Gelu"]),
-    Rewrite(trilu, "Trilu", OPERATORS["Trilu"]),
-    Rewrite(mod, "Mod", OPERATORS["Mod"]),
-    Rewrite(one_hot, "OneHot", OPERATORS["OneHot"]),
-    Rewrite(hard_swish, "HardSwish", OPERATORS["HardSwish"]),
-    Rewrite(reciprocal, "Reciprocal", OPERATORS["Reciprocal"]),
-    Rewrite(is_inf, "IsInf", OPERATORS["IsInf"]),
-    Rewrite(cubic_resize, "Resize, mode=cubic", _lifted("cubic")),
-    Rewrite(antialias_resize, "Resize, antialias=1", _lifted("antialias")),
-    Rewrite(einsum, "Einsum", _lifted("einsum_form")),
-)
 
 
 @dataclass(frozen=True)
@@ -118,8 +52,7 @@ class LoweredModel:
     """A model after lowering.
 
     Attributes:
-        model: with the names and shapes of inputs and outputs that it had; checked only if there
-            are no findings.
+        model: with the names and shapes of inputs and outputs that it had.
         passes: those that changed something, in order.
         findings: why the parser would still not take it; empty if it would.
     """
@@ -144,7 +77,7 @@ def lower(
     Args:
         model: with its weights inside; it stays as it is.
         tensorrt: the version, as in `8.2.1`.
-        feeds: inputs to compare with, by name; see `random_feeds` for what they are if not given.
+        feeds: inputs to compare with, by name; those of `random_feeds` if not given.
         report: told the name of each pass when it is done.
 
     Raises:
@@ -178,35 +111,6 @@ def steps_for(tensorrt: str) -> int:
     return 4 + sum(rewrite.applies_to(version) for rewrite in REWRITES)
 
 
-def random_feeds(model: onnx.ModelProto, seed: int = 0) -> Arrays:
-    """Return seeded inputs for a model of which nothing is known: types and shapes decide.
-
-    Floats are normally distributed, bytes are any, other integers 0 or 1 (so that they may be
-    indices of whatever has two rows), flags are either.
-
-    Raises:
-        ExportError: an input has a type that NumPy does not have.
-    """
-    rng = np.random.default_rng(seed)
-    feeds = {}
-    for spec in describe_values(inputs_of(model.graph)):
-        shape = [int(side) for side in spec.shape]
-        values: np.ndarray[Any, Any]
-        if spec.dtype in ("float16", "float32", "float64"):
-            values = rng.standard_normal(shape)
-        elif spec.dtype == "uint8":
-            values = rng.integers(0, 256, shape)
-        elif spec.dtype == "bool" or spec.dtype.startswith(("int", "uint")):
-            values = rng.integers(0, 2, shape)
-        else:
-            raise ExportError(
-                f"input {spec.name} is {spec.dtype}, and onnxruntime takes no values of it here; "
-                "export the model with float32 inputs"
-            )
-        feeds[spec.name] = np.asarray(values).astype(spec.dtype)
-    return feeds
-
-
 def _hopeless(model: onnx.ModelProto, findings: list[Finding]) -> list[Finding]:
     """Return the findings for which the graph cannot even be run to compare."""
     inputs = {value.name for value in inputs_of(model.graph)}
@@ -223,8 +127,10 @@ class _Run:
     """The model on its way, and what it is compared with."""
 
     def __init__(self, model: onnx.ModelProto, feeds: Arrays | None) -> None:
-        self.model = type(model)()
-        self.model.CopyFrom(model)
+        import onnx
+
+        # A copy; onnxsim fails where an output says no shape.
+        self.model = onnx.shape_inference.infer_shapes(model)
         self.passes: list[AppliedPass] = []
         self._tolerance = HALF_TOLERANCE if _has_half(model) else GRAPH_TOLERANCE
         self._feeds = random_feeds(model) if feeds is None else feeds

@@ -1,1 +1,1 @@
-"""Rewrites for TensorRT's parsers; `exporter/lower.py` has the table of when each applies."""
+"""Rewrites for TensorRT's parsers, one file each; `table.py` has when each applies."""

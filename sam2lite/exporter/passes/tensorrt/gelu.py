@@ -29,7 +29,7 @@ def gelu(model: onnx.ModelProto) -> onnx.ModelProto:
     The cube of x is not there: with the square an activation of FP16 may overflow and Tanh still
     gives -1 or 1.
 
-    Parity: to rounding, 3e-7 of the largest value.
+    Parity: to rounding, 1e-7 of the largest value.
     """
     return replace(model, "Gelu", _expand)
 

@@ -21,7 +21,7 @@ def hard_swish(model: onnx.ModelProto) -> onnx.ModelProto:
 
         %y = Mul(%x, HardSigmoid(%x)), alpha=1/6, beta=0.5
 
-    Parity: to rounding, 1e-7 of the largest value.
+    Parity: exact in onnxruntime.
     """
     return replace(model, "HardSwish", _expand)
 
