@@ -88,6 +88,6 @@ def _line(applied: "AppliedPass") -> str:
     changes = [f"{count:+d} {operator}" for operator, count in applied.operators.items()]
     changes += [f"{name} becomes {dtype}" for name, dtype in applied.border.items()]
     return (
-        f"{applied.name}: {', '.join(changes) or 'as many nodes of each operator'}; "
+        f"{applied.name}: {', '.join(changes) or 'the form of nodes alone'}; "
         f"largest difference {applied.max_abs:.1e}, {applied.relative:.1e} of the largest value"
     )

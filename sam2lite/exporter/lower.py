@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Of outputs of a graph with FP16 in it: some roundings of 5e-4 each.
 HALF_TOLERANCE = 5e-3
+OTHER_OPERATOR = "do without that form, or export with an opset that the parser knows"
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,10 @@ def lower(
     run.apply(shapes, report=report)
     run.model.metadata_props.extend(model.metadata_props)
     findings = [
-        replace(f, why=f"{f.why}; {cannot}") if cannot and f.kind == "opset" else f
-        for f in preflight(run.model, tensorrt)
+        replace(finding, why=f"{finding.why}; {cannot}", remedy=OTHER_OPERATOR)
+        if cannot and finding.kind == "opset"
+        else finding
+        for finding in preflight(run.model, tensorrt)
     ]
     return LoweredModel(run.model, run.passes, findings)
 

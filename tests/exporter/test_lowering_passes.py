@@ -13,7 +13,7 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ArgumentError, ExportError, VerificationError
 from sam2lite.exporter import lower as lower_module
 from sam2lite.exporter.fp16_convert import to_fp16, with_rounding
-from sam2lite.exporter.lower import lower, steps_for
+from sam2lite.exporter.lower import OTHER_OPERATOR, lower, steps_for
 from sam2lite.exporter.parity import compare, run_onnx
 from sam2lite.exporter.passes.pipeline import run_passes
 from sam2lite.exporter.passes.tensorrt.cubic_resize import cubic_resize
@@ -513,6 +513,7 @@ def test_an_opset_that_cannot_be_lowered_is_a_finding_with_the_reason() -> None:
     opset, operator = lowered.findings
     assert (opset.subject, operator.subject) == ("opset 18", "Mish")
     assert opset.why.endswith("Mish 'node' cannot be written in opset 13: there is no Mish")
+    assert opset.remedy == OTHER_OPERATOR
 
 
 def test_a_graph_without_static_shapes_is_refused_with_the_remedy() -> None:
