@@ -1,4 +1,4 @@
-"""What `--check-for` prints: the findings of all graphs, each said once."""
+"""What `--check-for` and `lower` print: the findings of all graphs, each said once."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +18,12 @@ class TensorRtTarget(NamedTuple):
     tensorrt: TensorRt
 
 
-def tensorrt_target(name: str) -> TensorRtTarget:
+def tensorrt_target(name: str, option: str = "--check-for") -> TensorRtTarget:
     """Return a target by its id.
+
+    Args:
+        name: the id.
+        option: that it was given with, for the message.
 
     Raises:
         UnknownNameError: there is no such target.
@@ -28,7 +32,7 @@ def tensorrt_target(name: str) -> TensorRtTarget:
     profile: TargetProfile = get_target(name)
     if profile.tensorrt is None:
         raise ArgumentError(
-            f"--check-for is '{name}', which runs ONNX Runtime, and that takes all our graphs; "
+            f"{option} is '{name}', which runs ONNX Runtime, and that takes all our graphs; "
             "name a target of backend trt (`sam2lite targets` lists them)"
         )
     return TensorRtTarget(profile.id, profile.opset, profile.tensorrt)
@@ -47,7 +51,8 @@ def describe(findings: "dict[str, list[Finding]]", target: TensorRtTarget) -> li
         for finding in found:
             groups.setdefault((finding.subject, finding.why), []).append((key, finding))
     if not groups:
-        return [f"{name}: by the tables, its parser takes all {len(findings)} graphs"]
+        graphs = "the graph" if len(findings) == 1 else f"all {len(findings)} graphs"
+        return [f"{name}: by the tables, its parser takes {graphs}"]
     lines = [f"{name} would not take:"]
     for (subject, why), members in groups.items():
         key, first = members[0]

@@ -9,7 +9,8 @@ from sam2lite.contracts.graphs import graph_key
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.exporter.graph_metadata import GraphMetadata, write_metadata
 from sam2lite.exporter.parity import ErrorStatistics, graph_parity, require_parity
-from sam2lite.exporter.passes.pipeline import PassReport, run_passes
+from sam2lite.exporter.passes.checked import PassReport
+from sam2lite.exporter.passes.pipeline import run_passes
 from sam2lite.exporter.trace import example_inputs, feeds_of, opset_of, trace
 
 if TYPE_CHECKING:

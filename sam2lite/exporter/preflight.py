@@ -104,7 +104,7 @@ def _opset_findings(model: onnx.ModelProto, opset: int, version: Version) -> Ite
             f"opset {opset}",
             f"the parser knows opsets up to {newest}",
             _text(first_version_of_opset(opset)),
-            f"export with --opset {newest} or less",
+            f"export with --opset {newest} or less; `sam2lite-export lower` rewrites most graphs",
         )
 
 
@@ -134,7 +134,8 @@ def _shape_finding(name: str, shape: str) -> Finding:
         shape,
         "a dimension that is no number needs an optimisation profile, and none is written",
         None,
-        "export with static shapes",
+        "export with static shapes, or fix them: onnxsim IN.onnx OUT.onnx "
+        "--overwrite-input-shape NAME:1,3,512,512",
     )
 
 

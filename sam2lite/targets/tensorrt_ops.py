@@ -62,19 +62,22 @@ OPERATORS: Dict[str, Version] = dict.fromkeys(_IN_8_2.split(), OLDEST)
 for _version, _names in _LATER.items():
     OPERATORS.update(dict.fromkeys(_names.split(), _version))
 
+_LOWER = "`sam2lite-export lower` writes it "
 _QOPERATOR = "write INT8 with QuantizeLinear and DequantizeLinear around float operators"
 # How to do without an operator that a version does not take.
 REMEDIES = {
-    "LayerNormalization": "export with --opset 16 or less: it is written with ReduceMean and Sqrt",
+    "LayerNormalization": _LOWER
+    + "with ReduceMean and Sqrt, unless its mean is an output; or export "
+    "with --opset 16 or less",
     "GroupNormalization": "export with --opset 17 or less: it becomes InstanceNormalization",
-    "Gelu": "export with --opset 19 or less: it is written with Erf",
-    "HardSwish": "export with --opset 13: it is written with HardSigmoid and Mul",
-    "Mod": "write it as a - b * floor(a / b)",
-    "Trilu": "make the triangular mask a constant",
-    "OneHot": "write it as Equal against a constant range",
+    "Gelu": _LOWER + "with Erf or Tanh; or export with --opset 19 or less",
+    "HardSwish": _LOWER + "with HardSigmoid and Mul; or export with --opset 13",
+    "Mod": _LOWER + "with Div, Mul and Sub, where it is of int32, int64 or floats",
+    "Trilu": _LOWER + "with Where and a constant mask, where the diagonal is a constant",
+    "OneHot": _LOWER + "as Equal against a constant range, where depth and values are constants",
     "NonZero": "its shape depends on the data; choose a fixed number by TopK",
-    "Reciprocal": "write it as Div",
-    "IsInf": "compare Abs with the largest finite number",
+    "Reciprocal": _LOWER + "as Div",
+    "IsInf": _LOWER + "as Equal with infinity",
     "GridSample": "write it with Gather at computed corners",
     "Attention": "export with --opset 22 or less: it becomes MatMul and Softmax",
     "RMSNormalization": "export with --opset 22 or less: it becomes ReduceMean, Sqrt and Div",
@@ -110,6 +113,10 @@ class Limit(NamedTuple):
 
 
 _FOLD = "make it a constant of the graph"
+_PRODUCTS = (
+    _LOWER + "as products with matrices, where the last two of four axes change and sizes are "
+    "constants; or interpolate before export"
+)
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
 _REDUCTIONS = tuple(name for name in OPERATORS if name.startswith("Reduce"))
 
@@ -135,15 +142,16 @@ LIMITS = (
     Limit(
         ("Resize",),
         "there is no cubic interpolation",  # asserted in the code of 8.2 and 8.4
-        "interpolate before export, or linearly",
+        _PRODUCTS,
         "cubic",
         until=(8, 5),
     ),
-    Limit(("Resize",), "there is no antialiasing", "set antialias=0", "antialias"),
+    Limit(("Resize",), "there is no antialiasing", _PRODUCTS, "antialias"),
     Limit(
         ("Einsum",),
         "ellipsis and repeated indices of one input are not supported",
-        "write it with MatMul and Transpose",
+        _LOWER
+        + "with MatMul, unless an index is twice in one input: take that diagonal before export",
         "einsum_form",
         until=(10, 12),  # docs/Changelog.md
     ),
@@ -219,11 +227,15 @@ BORDER_TYPES = {
     "INT8": BorderType(OLDEST, "", ""),
     "BOOL": BorderType(OLDEST, "", ""),
     "UINT8": BorderType(
-        BYTES_SINCE, "the parser has no type for it", "give images as float32, still 0 to 255"
+        BYTES_SINCE,
+        "the parser has no type for it",
+        "give images as float32, still 0 to 255, as `sam2lite-export lower` does",
     ),
     # docs/Changelog.md of 9.0: INT64 is no longer made INT32.
     "INT64": BorderType(
-        (9, 0), "the parser makes it INT32 without asking", "use int32 at the border"
+        (9, 0),
+        "the parser makes it INT32 without asking",
+        "use int32 at the border, as `sam2lite-export lower` does",
     ),
     "BFLOAT16": BorderType((9, 0), "the parser has no type for it", _FLOAT_INSTEAD),
     "DOUBLE": BorderType(None, "the parser makes it FLOAT without asking", _FLOAT_INSTEAD),

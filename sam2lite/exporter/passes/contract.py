@@ -23,7 +23,7 @@ def require_contract(model: onnx.ModelProto, spec: GraphSpec, after: str) -> Non
         ("inputs", model.graph.input, spec.inputs),
         ("outputs", model.graph.output, spec.outputs),
     ):
-        found = _described(values)
+        found = describe_values(values)
         if found != tensors:
             raise ExportError(
                 f"{spec.name} after {after} has the {side} {_text(found)} "
@@ -31,7 +31,8 @@ def require_contract(model: onnx.ModelProto, spec: GraphSpec, after: str) -> Non
             )
 
 
-def _described(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
+def describe_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
+    """Return name, NumPy's name of the type, and shape of inputs or outputs; `?` for unknown."""
     import onnx
 
     return tuple(
