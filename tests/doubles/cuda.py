@@ -8,7 +8,7 @@ Written for Python 3.6, as the code that it tests.
 """
 
 import ctypes
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
@@ -56,6 +56,7 @@ class FakeCuda(Cuda):
         self.fails_with = ""
         self.limit_bytes = limit_bytes
         self._capture: Optional[List[Callable[[], None]]] = None
+        self._launched: Set[int] = set()
         self._next = ADDRESS_STEP
 
     @property
@@ -123,6 +124,7 @@ class FakeCuda(Cuda):
     def synchronize(self, stream: int) -> None:
         self._outside_capture("cudaStreamSynchronize")
         self.syncs += 1
+        self._launched.clear()
         work, self.streams[stream] = self.streams[stream], []
         for step in work:
             step()
@@ -143,10 +145,13 @@ class FakeCuda(Cuda):
 
     def launch(self, graph: int, stream: int) -> None:
         self.launches += 1
+        self._launched.add(graph)
         for step in self.graphs[graph]:
             self.put(step, stream)
 
     def destroy_graph(self, graph: int) -> None:
+        if graph in self._launched:
+            self._violation("a graph was destroyed while it was waiting to run")
         del self.graphs[graph]
 
     def memory_info(self) -> Tuple[int, int]:

@@ -139,7 +139,9 @@ def test_memory_does_not_grow_with_runs(lab: Lab) -> None:
 def test_closing_gives_everything_back_and_handles_go_when_they_are_forgotten(lab: Lab) -> None:
     session = lab.open()
     held = session.run(inputs(7))["y_bc"]
-    session.run(inputs(8))
+    for value in range(4):
+        session.run(inputs(value))
+    assert lab.cuda.launches > 0
     session.close()
     session.close()
     assert lab.cuda.used_bytes == X_BYTES
