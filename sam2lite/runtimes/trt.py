@@ -2,7 +2,8 @@
 
 Engines are built on the device that runs them (`device.pyz build`); here they are opened once and
 run. Features and memory stay on the device from graph to graph: what a session gives is a handle,
-and its buffer is what the next session reads.
+and its buffer is what the next session reads. What a session puts on the stream is captured as a
+CUDA graph where it repeats; SAM2LITE_CUDA_GRAPHS=0 in the environment turns that off.
 
 Checked with doubles of TensorRT and CUDA. Built, not run on a device.
 """

@@ -116,6 +116,7 @@ class TrtRuntime:
                 "build".format(path, error.strerror)
             )
         with self._loading:
+            self.check()
             self.take_error()
             engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
@@ -208,7 +209,7 @@ class TrtRuntime:
         """Close all sessions and free everything; handles that are left mean nothing then."""
         if not self.usable:
             return
-        with self.lock:
+        with self._loading, self.lock:  # an engine that is being opened by a thread comes first
             for session in list(self.sessions):
                 session.close()
             for pointer in list(self._pointers):

@@ -86,11 +86,7 @@ class ILogger:
 
 
 class FakeTensorrt(Recorded):
-    """Stands for the module.
-
-    Attributes:
-        contexts: made so far and not forgotten; the test may look into them.
-    """
+    """Stands for the module. A test may set `_refuses` (no run is taken) and `_no_context`."""
 
     def __init__(self, cuda: FakeCuda, version: str = BINDINGS) -> None:
         self._dotted = "tensorrt"
