@@ -80,8 +80,7 @@ def render(
     if not layers:
         return copy
     image = take_bytes(copy, layers) if style.activation_dtype == "uint8" else None
-    nodes = _quantized_nodes(copy, layers)
-    spans = _tensor_ranges(copy, nodes, layers, ranges)
+    spans = tensor_ranges(copy, layers, ranges)
     if image is not None:
         spans[image.tensor] = image.span
     limits = {
@@ -96,7 +95,7 @@ def render(
         types[style.weight_dtype],
         types[style.activation_dtype],
         TensorsData(CalibrationMethod.MinMax, limits),
-        sorted(nodes),
+        sorted(_quantized_nodes(copy, layers)),
         [],
         _OPERATORS,
         {
@@ -113,6 +112,16 @@ def render(
     if image is not None:
         join_bytes(rendered, image)
     return rendered
+
+
+def tensor_ranges(
+    model: onnx.ModelProto, layers: Mapping[str, str], ranges: Mapping[str, Range]
+) -> dict[str, Range]:
+    """Return the range of every activation that quantizing some layers touches, by its name.
+
+    Arguments and errors are those of `render`.
+    """
+    return _tensor_ranges(model, _quantized_nodes(model, layers), layers, ranges)
 
 
 def _quantized_nodes(model: onnx.ModelProto, layers: Mapping[str, str]) -> set[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGEST_CODE = 127
 MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
 
 
@@ -75,6 +76,21 @@ class Int8:
             store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
             compact(rendered)
         return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
+
+    def scales(self, model: onnx.ModelProto, spec: GraphSpec) -> dict[str, float]:
+        """Return the symmetric scale of every activation that the plan quantizes, by its name."""
+        from sam2lite.calibration.qdq import layers_of, tensor_ranges
+
+        paths = _below(spec.name, dict.fromkeys(self.plan.int8))
+        spans = _below(spec.name, self._ranges.spans)
+        found = tensor_ranges(model, layers_of(model, paths), spans)
+        return {name: max(-low, high) / LARGEST_CODE for name, (low, high) in found.items()}
+
+    def kept_nodes(self, model: onnx.ModelProto, spec: GraphSpec) -> list[str]:
+        """Return the nodes of the layers that the plan keeps in float."""
+        from sam2lite.calibration.qdq import layers_of
+
+        return list(layers_of(model, _below(spec.name, dict.fromkeys(self.plan.kept))))
 
     def _report(
         self, model: onnx.ModelProto, rendered: onnx.ModelProto, spec: GraphSpec, rung: int

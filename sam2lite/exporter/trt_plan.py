@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import PLAN_FILE, BuildPlan, GraphPlan
 from sam2lite.errors import VerificationError
+from sam2lite.exporter.calibration_cache import cache_text
 from sam2lite.exporter.memory_estimate import estimate_memory
 from sam2lite.exporter.preflight import Finding, preflight
 from sam2lite.exporter.trt_precision import FLAGS, strongly_typed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # More workspace lets TensorRT try kernels that need it; what it does not use is not taken.
 WORKSPACE_MB = 1024
+CALIBRATION_FOLDER = "calibration"
 WORKSPACE_SHARE = 8  # of the smallest board's memory, at most
 
 
@@ -57,6 +59,9 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
                 entry.file,
                 () if typed else FLAGS[entry.precision],
                 () if typed else tuple(reports[key].get("pinned", ())),
+                _write_cache(
+                    folder, key, reports[key].pop("tensor_scales", None), tensorrt.version
+                ),
             )
             for key, entry in manifest.graphs.items()
         },
@@ -76,6 +81,18 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
         "preflight": {"tensorrt": tensorrt.version, "graphs": len(findings), "findings": 0},
         "memory": memory.to_json(),
     }
+
+
+def _write_cache(
+    folder: Path, key: str, scales: Mapping[str, float] | None, tensorrt: str
+) -> str | None:
+    """Write a graph's calibration cache, if it has scales; return its path in the bundle."""
+    if scales is None:
+        return None
+    file = f"{CALIBRATION_FOLDER}/{key}.cache"
+    (folder / CALIBRATION_FOLDER).mkdir(exist_ok=True)
+    (folder / file).write_text(cache_text(scales, tensorrt), encoding="ascii")
+    return file
 
 
 def _require_taken(findings: Mapping[str, list[Finding]], target: str, tensorrt: TensorRt) -> None:

@@ -15,7 +15,7 @@ from sam2lite.exporter.fp16 import Fp16
 from sam2lite.exporter.int8 import Int8
 from sam2lite.exporter.lowering import Lowered, Lowering
 from sam2lite.targets.profile import TensorRt
-from sam2lite.targets.tensorrt_ops import STRONGLY_TYPED_SINCE, read_version
+from sam2lite.targets.tensorrt_ops import QDQ_SINCE, STRONGLY_TYPED_SINCE, read_version
 
 if TYPE_CHECKING:
     import onnx
@@ -43,6 +43,16 @@ def strongly_typed(tensorrt: TensorRt) -> bool:
 def form_of(tensorrt: TensorRt) -> str:
     """Return the form of `Fp16` that a version of TensorRT takes."""
     return "typed" if strongly_typed(tensorrt) else "plan"
+
+
+def beside_fp16(
+    int8: Int8, tensorrt: TensorRt, recording: Recording, provenance: Provenance
+) -> Lowering:
+    """Return the lowering to INT8 with FP16 where layers stay in float."""
+    if read_version(tensorrt.version) < QDQ_SINCE:
+        return ImplicitInt8(int8, Fp16(recording, provenance, "plan"))
+    fp16 = Fp16(recording, provenance, form_of(tensorrt), LEAST_SQNR_BESIDE_INT8_DB)
+    return Int8BesideFp16(int8, fp16)
 
 
 @dataclass(frozen=True)
@@ -76,9 +86,39 @@ class Int8BesideFp16:
         return Lowered(lowered.model, either.precision, report)
 
 
-def beside_fp16(
-    int8: Int8, tensorrt: TensorRt, recording: Recording, provenance: Provenance
-) -> Lowering:
-    """Return the lowering to INT8 with FP16 where layers stay in float."""
-    fp16 = Fp16(recording, provenance, form_of(tensorrt), LEAST_SQNR_BESIDE_INT8_DB)
-    return Int8BesideFp16(int8, fp16)
+@dataclass(frozen=True)
+class ImplicitInt8:
+    """A lowering to INT8 for parsers that are not given Q/DQ: float graphs, and scales beside them.
+
+    The report has `tensor_scales`. What INT8 costs is measured on the same layers with Q/DQ.
+
+    Attributes:
+        int8: layers to INT8.
+        fp16: the rest.
+    """
+
+    int8: Int8
+    fp16: Fp16
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """See `Lowering`."""
+        return {**self.fp16.calibration, **self.int8.calibration}
+
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
+        """See `Lowering`; raises as `Int8` and `Fp16` do."""
+        lowered = self.fp16.lower(model, spec, rung)
+        copy = type(model)()
+        copy.CopyFrom(model)
+        quantized = self.int8.lower(copy, spec, rung)
+        if quantized.precision != "int8":
+            return lowered
+        kept = dict.fromkeys(self.int8.kept_nodes(model, spec), "kept in float")
+        report = {
+            **lowered.report,
+            **quantized.report,
+            "pinned": {**kept, **lowered.report["pinned"]},
+            "fp16_sqnr_db": lowered.report["sqnr_db"],
+            "tensor_scales": self.int8.scales(model, spec),
+        }
+        return Lowered(lowered.model, "int8", report)

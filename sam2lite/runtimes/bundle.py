@@ -82,16 +82,16 @@ class Bundle:
         """
         entry = self.manifest.graphs[key]
         if self.backend == "trt":
-            from sam2lite.runtimes import trt
-
-            return trt.open_engine(self.path, self.manifest, key)
+            return self._open_engine(key)
         from sam2lite.runtimes import ort
 
         _require(*ort.is_available())
         return ort.OrtSession(
             entry.spec,
             os.path.join(self.path, *entry.file.split("/")),
-            ort.session_options(threads, self.default_threads()),
+            ort.session_options(
+                threads, self.default_threads(), int8_kernels=self.manifest.backend == "ort"
+            ),
             arena=bool(self.manifest.target.get("arena", True)),
             provider=provider or ort.CPU,
         )

@@ -67,12 +67,15 @@ def share_threads(threads: int) -> None:
         _shared_threads = threads
 
 
-def session_options(threads: Optional[int], default_threads: int) -> Any:
+def session_options(threads: Optional[int], default_threads: int, int8_kernels: bool = True) -> Any:
     """Return options for a session: on the shared pool if there is one, else on its own.
 
     Args:
         threads: what was asked for; None if nothing was.
         default_threads: what to use then, unless the shared pool has a size.
+        int8_kernels: whether layers between DequantizeLinear and QuantizeLinear become kernels for
+            INT8. Where their scales are FP16, as TensorRT takes them, ONNX Runtime 1.31 computes
+            other values then: 4 to 12 dB of what stands in the graph.
 
     Raises:
         SessionError: the shared pool has another size than was asked for.
@@ -81,6 +84,8 @@ def session_options(threads: Optional[int], default_threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    if not int8_kernels:
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     if _shares_arena():
         options.add_session_config_entry("session.use_env_allocators", "1")
     if _shared_threads is not None:

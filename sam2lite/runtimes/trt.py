@@ -59,12 +59,8 @@ class TrtSession(Session):
         self.replay = Replay(self._runtime)
         self._runtime.sessions.add(self)
 
-    def numpy(self, handle: Any) -> np.ndarray:
-        """Return a handle's host array: one copy, made when it is first asked for.
-
-        Raises:
-            SessionError: what was put on the stream before failed.
-        """
+    def _numpy(self, handle: Any) -> np.ndarray:
+        """Return a handle's host array: one copy, made when it is first asked for."""
         if handle.host is None:
             runtime = self._runtime
             array = np.empty(handle.shape, handle.dtype)

@@ -17,6 +17,9 @@ OLDEST = (8, 2)  # JetPack 4.6
 # Since when a network may be built with the types that stand in its graph, as 11 does always.
 # docs.nvidia.com, TensorRT 10.0, strongly typed networks.
 STRONGLY_TYPED_SINCE = (10, 0)
+# Since when INT8 is written with Q/DQ here; before, a file has the scale of every tensor. Parsers
+# from 8.0 on read Q/DQ, but 8.5 is the first that is known to build networks like ours from it.
+QDQ_SINCE = (8, 5)
 _NEWEST = (11, 99)
 
 # The newest opset that each parser knows, from the version named on. docs/operators.md; of 10.9 and
