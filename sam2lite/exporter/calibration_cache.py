@@ -1,9 +1,9 @@
 """TensorRT's calibration cache, for INT8 without Q/DQ: a text with the scale of every tensor.
 
 Written by hand where TensorRT would write it after running a calibrator: a line that names version
-and calibrator, then `name: scale`, the scale as the hexadecimal digits of its FP32 bits. The form is
-that of caches in public repositories (`TRT-8502-EntropyCalibration2` of 8.5.2, `TRT-7103` of 7.1.3);
-no TensorRT has read one of ours.
+and calibrator, then `name: scale`, the scale as the hexadecimal digits of its FP32 bits. The form
+is that of caches in public repositories (`TRT-8502-EntropyCalibration2` of 8.5.2, `TRT-7103` of
+7.1.3); no TensorRT has read one of ours.
 """
 
 import struct
