@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from trt_8_2 import members_of_8_2  # noqa: E402
 from trt_stubs import write_stubs  # noqa: E402
-from trt_wheels import RELEASES, WheelError, download, find_python  # noqa: E402
+from trt_wheels import RELEASES, Release, WheelError, download, find_python  # noqa: E402
 
 MEMBERS_FILE = HERE / "tensorrt_members.json"
 CLASSES = (
@@ -54,21 +54,26 @@ def main() -> int:
     elif MEMBERS_FILE.read_text() != _dumps(members):
         sys.stderr.write(f"error: {MEMBERS_FILE} is not what the bindings have; see --record\n")
         return 1
-    from trt_used import used_names  # reads the record
+    return 1 if _table(members, pythons) else 0
 
-    print(f"{'TensorRT':<24}{'Python':<24}{'names checked':>14}  missing")
-    failed = False
+
+def _table(members: dict[str, Members], pythons: dict[str, str]) -> int:
+    """Print what our code uses of every release; return how much of it is missing."""
+    from trt_used import builder_names, runtime_names  # reads the record
+
+    row = "{:<12}{:<34}{:>9}{:>9}  {}"
+    print(row.format("TensorRT", "bindings", "builder", "runtime", "missing"))
+    total = 0
     for name, found in members.items():
-        used = used_names(name)
-        missing = sorted(dotted for dotted in used if not _has(found, dotted))
-        failed = failed or bool(missing)
-        python = pythons.get(name, "built, not run")
-        title = name if name in pythons else f"{name} (from 8.6 less a list)"
-        print(f"{title:<24}{python:<24}{len(used):>14}  {', '.join(missing) or 'none'}")
-    return 1 if failed else 0
+        builder, runtime = builder_names(name), runtime_names(name)
+        missing = sorted(dotted for dotted in builder | runtime if not _has(found, dotted))
+        total += len(missing)
+        looked = pythons.get(name, "8.6 less trt_8_2.py; not imported")
+        print(row.format(name, looked, len(builder), len(runtime), ", ".join(missing) or "none"))
+    return total
 
 
-def _look(release, arguments) -> tuple[str, Members]:
+def _look(release: Release, arguments: argparse.Namespace) -> tuple[str, Members]:
     """Return the Python that imported a release, and what its classes have."""
     python, version = find_python(release, arguments.python)
     folder = download(release, version, arguments.cache.resolve())
@@ -77,7 +82,7 @@ def _look(release, arguments) -> tuple[str, Members]:
     found = json.loads(_run(python, stubs, "trt_members.py", str(folder), *CLASSES))
     made = _run(python, stubs, "trt_subclasses.py", str(folder)).strip()
     sys.stderr.write(f"{release.requirement} on Python {version}: made {made}\n")
-    return f"{version}, {found['version']}", found["members"]
+    return f"{found['version']} on Python {version}", found["members"]
 
 
 def _run(python: str, stubs: Path, script: str, *arguments: str) -> str:

@@ -69,6 +69,14 @@ class Scenario(NamedTuple):
     takes_cache: bool = True
 
 
+class AbsentError(AttributeError):
+    """What a release does not have was used; `dotted` is its name."""
+
+    def __init__(self, release: str, dotted: str) -> None:
+        AttributeError.__init__(self, "TensorRT {} has no {}".format(release, dotted))
+        self.dotted = dotted
+
+
 def to_json(scenario: Scenario) -> str:
     """Return a scenario as text for an environment variable."""
     return json.dumps(scenario._asdict())
@@ -140,7 +148,7 @@ class _World:
 
     def use(self, owner: str, name: str) -> None:
         if name not in self.members.get(owner, ()):
-            raise AttributeError("{} has no {}.{}".format(self.scenario.release, owner, name))
+            raise AbsentError(self.scenario.release, "{}.{}".format(owner, name))
         recorded.add(name if owner == "tensorrt" else "{}.{}".format(owner, name))
 
 
