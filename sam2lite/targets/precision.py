@@ -14,10 +14,11 @@ def check_ort(profile: TargetProfile) -> None:
         ArgumentError: it is for another runtime; the message says what works on its CPU.
     """
     if profile.backend != "ort":
+        cpu = "arm64" if profile.architecture == "aarch64" else "x86-64"
         raise ArgumentError(
-            "target '{}' is for TensorRT, for which there is no bundle yet; --target arm64 "
-            "--device-app makes one for ONNX Runtime on the board's CPU, with --opset 15 where "
-            "Python is 3.6".format(profile.id)
+            "target '{0}' is for TensorRT: sam2lite-export trt --target {0} makes its bundle; for "
+            "ONNX Runtime on the CPU beside the GPU use --target {1} (with --device-app and "
+            "--opset 15 where Python is 3.6)".format(profile.id, cpu)
         )
 
 

@@ -42,24 +42,27 @@ class QdqStyle(NamedTuple):
 
 
 class Detection(NamedTuple):
-    """The marks by which `host` recognises the machine it runs on. All that are given must hold.
+    """The marks by which a machine is recognised from within. All that are given must hold.
 
     Attributes:
         machines: `platform.machine()` in lower case, one of them.
         cpu_flags: of /proc/cpuinfo, one of them; empty where any CPU will do.
         compatible: the chip's name in the device tree; None where any chip will do.
+        boards: of the device tree, one of them or a variant of it (`p3701` finds `p3701-0005`);
+            empty where any board with the chip will do.
     """
 
     machines: Tuple[str, ...]
     cpu_flags: Tuple[str, ...] = ()
     compatible: Optional[str] = None
+    boards: Tuple[str, ...] = ()
 
 
 class JetPack(NamedTuple):
     """One release of the system of NVIDIA's Jetson boards.
 
     Attributes:
-        name: of the release.
+        name: of the newest release that has these versions.
         l4t: version of its Linux, as /etc/nv_tegra_release has it.
         cuda: version of CUDA.
         cudnn: version of cuDNN.
@@ -67,6 +70,7 @@ class JetPack(NamedTuple):
         python: version of the system's Python, which TensorRT's bindings are made for.
         source: where these come from.
         other_tensorrt: a version that can be installed instead; None where there is none.
+        also: names of older releases with the same CUDA, TensorRT and Python.
     """
 
     name: str
@@ -77,19 +81,22 @@ class JetPack(NamedTuple):
     python: str
     source: str
     other_tensorrt: Optional[str] = None
+    also: Tuple[str, ...] = ()
 
 
 class TensorRt(NamedTuple):
     """What only targets with TensorRT have.
 
     Attributes:
-        version: the TensorRT that graphs are made for, of one of the releases below.
+        version: the TensorRT that graphs are made for.
         compute_capability: of the GPU, as CUDA numbers it.
         parser_opset: the newest ONNX opset that this TensorRT's parser knows.
         dla: the deep learning accelerators beside the GPU; None where there are none.
         other_formats: number formats that the GPU or TensorRT has and bundles do not use.
+        sources: where each of the fields above comes from, under its name.
+        jetpack: name of the release that `version` belongs to; None where there is no JetPack.
         jetpacks: the releases that the board has, oldest first.
-        sources: where each of the fields but `jetpacks` comes from, under its name.
+        versions: the TensorRTs to choose from where there is no JetPack, oldest first.
     """
 
     version: str
@@ -97,8 +104,10 @@ class TensorRt(NamedTuple):
     parser_opset: int
     dla: Optional[str]
     other_formats: str
-    jetpacks: Tuple[JetPack, ...]
     sources: Mapping[str, str]
+    jetpack: Optional[str] = None
+    jetpacks: Tuple[JetPack, ...] = ()
+    versions: Tuple[str, ...] = ()
 
     def to_json(self) -> Dict[str, Any]:
         """Return the fields as plain dictionaries and tuples."""
@@ -116,7 +125,7 @@ class TargetProfile(NamedTuple):
         title: the name that people know.
         backend: `ort` or `trt`, as in `--backend`.
         precisions: every precision that the exporter knows, served or not.
-        detection: the marks by which `host` finds this target; None where it never does.
+        detection: the marks by which this target is found from within; None where it never is.
         chip: processor, cores and clock.
         architecture: as `uname -m` prints it on Linux.
         memory_mb: the sizes it is sold with, MiB; empty where it may have any.
@@ -187,7 +196,7 @@ def data_sheet(
         title: the name that people know.
         backend: `ort` or `trt`, as in `--backend`.
         precisions: every precision that the exporter knows.
-        detection: the marks by which `host` finds this target; None where it never does.
+        detection: the marks by which this target is found from within; None where it never is.
         tensorrt: what the backend `trt` needs beside.
         facts: every field of `TargetProfile` from `chip` to `power_sensor`.
     """
@@ -203,15 +212,24 @@ def data_sheet(
     )
 
 
-def tensorrt_sheet(jetpacks: Tuple[JetPack, ...], **facts: Fact) -> TensorRt:
+def tensorrt_sheet(
+    jetpacks: Tuple[JetPack, ...] = (),
+    jetpack: Optional[str] = None,
+    versions: Tuple[str, ...] = (),
+    **facts: Fact,
+) -> TensorRt:
     """Build the TensorRT part of a profile from facts that are written beside their sources.
 
     Args:
         jetpacks: the releases that the board has, oldest first.
-        facts: every other field of `TensorRt` but `sources`.
+        jetpack: the one of them that the profile is for.
+        versions: the TensorRTs to choose from where there is no JetPack.
+        facts: every field of `TensorRt` before `sources`.
     """
     return TensorRt(
+        jetpack=jetpack,
         jetpacks=jetpacks,
+        versions=versions,
         sources={field: fact.source for field, fact in facts.items()},
         **{field: fact.value for field, fact in facts.items()},
     )

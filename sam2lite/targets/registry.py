@@ -4,17 +4,18 @@ from typing import List, Optional
 
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.targets.cpu import CPU_TARGETS
+from sam2lite.targets.cuda import CUDA_TARGETS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.machine import Machine, read_machine
 from sam2lite.targets.profile import TargetProfile
 
 HOST = "host"
 
-_TARGETS = CPU_TARGETS + JETSON_TARGETS
+_TARGETS = CPU_TARGETS + JETSON_TARGETS + CUDA_TARGETS
 
 
 def list_targets() -> List[TargetProfile]:
-    """Return every profile: CPUs, a family's most particular first, then the Jetson boards."""
+    """Return every profile: CPUs, a family's most particular first, Jetson boards, other GPUs."""
     return list(_TARGETS)
 
 
@@ -43,7 +44,7 @@ def host_target(machine: Optional[Machine] = None) -> TargetProfile:
         ArgumentError: no profile fits.
     """
     machine = machine or read_machine()
-    for profile in _TARGETS:
+    for profile in CPU_TARGETS:
         if _fits(profile, machine):
             return profile
     raise ArgumentError(
@@ -53,12 +54,35 @@ def host_target(machine: Optional[Machine] = None) -> TargetProfile:
     )
 
 
+def trt_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
+    """Return the profile of the Jetson board that a machine is; None where it is none.
+
+    The GPU of a PC is not found this way, but by its compute capability: `cuda_target`.
+
+    Args:
+        machine: None for the one that this process runs on.
+    """
+    machine = machine or read_machine()
+    return next((profile for profile in JETSON_TARGETS if _fits(profile, machine)), None)
+
+
 def _fits(profile: TargetProfile, machine: Machine) -> bool:
     if profile.detection is None:
         return False
-    machines, cpu_flags, compatible = profile.detection
+    machines, cpu_flags, compatible, boards = profile.detection
     return (
         machine.architecture in machines
         and (not cpu_flags or not machine.cpu_flags.isdisjoint(cpu_flags))
         and (compatible is None or compatible in machine.compatible)
+        and (not boards or any(_is_board(board, machine) for board in boards))
     )
+
+
+def _is_board(board: str, machine: Machine) -> bool:
+    """Return whether a board, or a variant of it, is in the device tree."""
+    for entry in machine.compatible:
+        # `nvidia,p3768-0000+p3767-0005` is a module, the latter, on a carrier.
+        for part in entry.split(",")[-1].split("+"):
+            if part == board or part.startswith(board + "-"):
+                return True
+    return False

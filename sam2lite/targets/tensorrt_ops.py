@@ -9,6 +9,7 @@ these say less than the code does. What happens when an engine is built, they do
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from sam2lite.errors import ArgumentError
+from sam2lite.targets.profile import Fact
 
 Version = Tuple[int, int]
 
@@ -18,6 +19,14 @@ _NEWEST = (11, 99)
 # The newest opset that each parser knows, from the version named on. docs/operators.md; of 10.9 and
 # 10.13: docs.nvidia.com, ONNX opset guide. Pages on 11.x name 25, the parser's own file at 11.1 24.
 _OPSETS = (((8, 2), 13), ((8, 4), 17), ((10, 0), 20), ((10, 9), 22), ((10, 13), 24))
+_OPSETS_SOURCE = "onnx/onnx-tensorrt, docs/operators.md; 10.9 and 10.13: NVIDIA, ONNX opset guide"
+
+# The opset to export at, from the version named on, and why not a newer one.
+_EXPORT_OPSETS = (
+    ((8, 2), 13, "the newest that this parser knows"),
+    ((8, 4), 16, "the parser knows 17, but not its LayerNormalization, which 16 writes out"),
+    ((8, 6), 17, "LayerNormalization stays one operator; newer opsets give our graphs nothing"),
+)
 
 _IN_8_2 = """
 Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh AveragePool BatchNormalization Cast
@@ -244,6 +253,17 @@ def read_version(text: str) -> Version:
 def newest_opset(version: Version) -> int:
     """Return the newest opset that the parser of a version knows."""
     return max(opset for since, opset in _OPSETS if since <= version)
+
+
+def parser_opset(version: Version) -> Fact:
+    """Return the newest opset that the parser of a version knows, with its source."""
+    return Fact(newest_opset(version), _OPSETS_SOURCE)
+
+
+def export_opset(version: Version) -> Fact:
+    """Return the opset to export at for a version, with the reason."""
+    opset, reason = [rule[1:] for rule in _EXPORT_OPSETS if rule[0] <= version][-1]
+    return Fact(opset, "onnx/onnx-tensorrt, docs/operators.md: " + reason)
 
 
 def first_version_of_opset(opset: int) -> Optional[Version]:

@@ -78,15 +78,35 @@ def test_a_jetson_is_explained_by_release() -> None:
     profile = next(p for p in list_targets() if p.id == "jetson-xavier-nx")
     assert profile.tensorrt is not None
     assert all(source in result.stdout for source in profile.tensorrt.sources.values())
-    rows = [line.split() for line in result.stdout.splitlines()]
-    jetpack_4 = " ".join(next(row for row in rows if row[1:2] == ["4.6.6"]))
-    jetpack_5 = " ".join(next(row for row in rows if row[1:2] == ["5.1.6"]))
+    lines = result.stdout.splitlines()
+    assert any("4.6.1 to 4.6.6" in line and "8.2.1" in line for line in lines)
+    assert any("5.1 to 5.1.6 *" in line and "8.5.2 or 8.6.0" in line for line in lines)
+    jetpack_4 = next(line for line in lines if line.startswith("TensorRT 8.2.1 takes"))
+    jetpack_5 = next(line for line in lines if line.startswith("TensorRT 8.5.2 takes"))
     assert "up to 13" in jetpack_4
     assert "UINT8 at the border" in jetpack_4
-    assert "8.6.0 can be had" in jetpack_5
     assert "UINT8" not in jetpack_5
     assert "LayerNormalization" in jetpack_5
-    assert "no bundles for TensorRT yet" in result.stdout
+    assert "made for JetPack 5.1.6 (*); for another: --jetpack 4.6.6" in result.stdout
+    assert "sam2lite-export trt --target jetson-xavier-nx -o DIR" in result.stdout
+
+
+def test_a_source_is_printed_once_and_marked_wherever_it_belongs() -> None:
+    result = CliRunner(env={"COLUMNS": "1000"}).invoke(app, ["targets", "jetson-orin-nx"])
+    profile = next(p for p in list_targets() if p.id == "jetson-orin-nx")
+    table, _, sources = result.stdout.partition("Sources\n")
+    source = profile.sources["os"]
+    assert sources.splitlines().count(next(x for x in sources.splitlines() if source in x)) == 1
+    number = next(line.split()[0] for line in sources.splitlines() if source in line)
+    assert number in next(line for line in table.splitlines() if "6.1 to 6.2.2 *" in line)
+
+
+@pytest.mark.parametrize("profile", list_targets(), ids=lambda profile: profile.id)
+def test_explained_without_cutting_a_word_at_80_columns(profile: TargetProfile) -> None:
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["targets", profile.id])
+    assert result.exit_code == 0
+    assert "…" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_ids_are_never_cut_short() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.machine import Machine, parse_cpuinfo, read_machine
-from sam2lite.targets.registry import get_target, host_target
+from sam2lite.targets.registry import get_target, host_target, list_targets, trt_host
 
 # Two cores with two hyper-threads each, as Linux interleaves them.
 X86_CPUINFO = "\n\n".join(
@@ -62,6 +62,52 @@ def test_machine_without_a_target_is_refused(architecture: str) -> None:
     with pytest.raises(ArgumentError, match=f"'{architecture}'.*64-bit") as caught:
         host_target(machine(architecture, compatible="raspberrypi,4-model-b brcm,bcm2711"))
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("compatible", "target"),
+    [
+        ("p3449-0000-b00+p3448-0000-b00 jetson-nano tegra210", "jetson-nano"),
+        ("p3450-0000 tegra210", "jetson-nano"),
+        ("quill tegra186", "jetson-tx2"),
+        ("p3509-0000+p3636-0001 tegra186", "jetson-tx2"),
+        ("p3509-0000+p3668-0001 p3668-0001 tegra194", "jetson-xavier-nx"),
+        ("galen jetson-xavier p2822-0000+p2888-0001 tegra194", "jetson-agx-xavier"),
+        ("p2972-0000 tegra194", "jetson-agx-xavier"),
+        ("p3768-0000+p3767-0003 p3767-0003 tegra234 tegra23x", "jetson-orin-nano"),
+        ("p3768-0000+p3767-0005-super p3767-0005 tegra234", "jetson-orin-nano"),
+        ("p3509-0000+p3767-0000 p3767-0000 tegra234", "jetson-orin-nx"),
+        ("p3768-0000+p3767-0001 tegra234", "jetson-orin-nx"),
+        ("p3737-0000+p3701-0005 p3701-0005 tegra234", "jetson-agx-orin"),
+        ("p4071-0000+p3834-0008 p3834-0008 tegra264", "jetson-thor"),
+    ],
+)
+def test_jetson_is_found_by_its_board(compatible: str, target: str) -> None:
+    tree = " ".join("nvidia," + entry for entry in compatible.split())
+    found = trt_host(machine("aarch64", compatible=tree))
+    assert found == get_target(target)
+    assert host_target(machine("aarch64", compatible=tree)).id == "arm64"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        machine("x86_64", ["avx2"]),
+        machine("aarch64"),
+        machine("aarch64", [], "raspberrypi,5-model-b brcm,bcm2712"),
+        machine("aarch64", [], "nvidia,p2371-2180 nvidia,jetson-cv nvidia,tegra210"),  # TX1
+        machine("aarch64", [], "nvidia,p9999-0000 nvidia,tegra234"),
+        machine("aarch64", [], "nvidia,p37010-0000 nvidia,tegra234"),
+        machine("aarch64", [], "nvidia,p3701-0000"),  # the board without its chip
+    ],
+)
+def test_what_is_no_known_jetson_is_none(found: Machine) -> None:
+    assert trt_host(found) is None
+
+
+def test_host_is_never_a_gpu() -> None:
+    architectures = {profile.architecture for profile in list_targets()}
+    assert {host_target(machine(name)).backend for name in architectures} == {"ort"}
 
 
 def test_host_of_this_machine() -> None:

@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 
 from sam2lite.errors import ArgumentError
+from sam2lite.targets.cuda import CUDA_TARGETS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.precision import check_ort, check_precision
 from sam2lite.targets.profile import QdqStyle, TargetProfile, TensorRt
@@ -21,16 +22,18 @@ def tensorrt(profile: TargetProfile) -> TensorRt:
 
 @EACH
 def test_every_fact_of_tensorrt_has_a_source(profile: TargetProfile) -> None:
-    fields = set(TensorRt._fields) - {"jetpacks", "sources"}
-    assert set(tensorrt(profile).sources) == fields
+    fields = TensorRt._fields[: TensorRt._fields.index("sources")]
+    assert set(tensorrt(profile).sources) == set(fields)
     assert all(tensorrt(profile).sources.values())
     assert all(release.source for release in tensorrt(profile).jetpacks)
 
 
 @EACH
 def test_a_board_has_the_tensorrt_that_graphs_are_made_for(profile: TargetProfile) -> None:
-    releases = tensorrt(profile).jetpacks
-    assert tensorrt(profile).version in {release.tensorrt for release in releases}
+    sheet = tensorrt(profile)
+    releases = sheet.jetpacks
+    installs = {release.name: release.tensorrt for release in releases}
+    assert installs[sheet.jetpack or ""] == sheet.version
     for release in releases:
         for version in (release.tensorrt, release.other_tensorrt):
             assert version is None or read_version(version)
@@ -66,8 +69,9 @@ def test_a_jetson_is_not_for_onnx_runtime(profile: TargetProfile) -> None:
         check_ort(profile)
 
 
-def test_every_other_target_is_for_onnx_runtime() -> None:
-    others = [profile for profile in list_targets() if profile not in JETSON_TARGETS]
+def test_every_other_target_but_gpus_is_for_onnx_runtime() -> None:
+    others = [profile for profile in list_targets() if profile.backend == "ort"]
+    assert [*others, *JETSON_TARGETS, *CUDA_TARGETS] == list_targets()
     for profile in others:
         check_ort(profile)
         assert profile.tensorrt is None
@@ -76,7 +80,7 @@ def test_every_other_target_is_for_onnx_runtime() -> None:
 
 def test_what_is_inferred_says_so() -> None:
     assert "inferred" in get_target("jetson-tx2").sources["bandwidth_gb_s"]
-    assert "inferred" in tensorrt(get_target("jetson-xavier-nx")).sources["version"]
+    assert "inferred" in tensorrt(get_target("jetson-thor")).sources["version"]
     assert "inferred" not in get_target("jetson-nano").sources["bandwidth_gb_s"]
 
 
@@ -87,9 +91,14 @@ def test_dla() -> None:
 
 def test_tensorrt_survives_json() -> None:
     data = json.loads(json.dumps(get_target("jetson-orin-nano").to_json()))
-    assert [release["name"] for release in data["tensorrt"]["jetpacks"]] == ["6.2.2", "7.2"]
+    assert [release["name"] for release in data["tensorrt"]["jetpacks"]] == [
+        "5.1.6",
+        "6.0",
+        "6.2.2",
+        "7.2.2",
+    ]
     assert data["tensorrt"]["compute_capability"] == "8.7"
-    assert data["detection"] is None
+    assert data["detection"]["compatible"] == "nvidia,tegra234"
 
 
 def test_what_a_parser_does_not_take_shrinks() -> None:

@@ -18,7 +18,8 @@ JETSON_IDS = [
     "jetson-agx-orin",
     "jetson-thor",
 ]
-IDS = CPU_IDS + JETSON_IDS
+CUDA_IDS = [f"cuda-x86-sm{number}" for number in (75, 80, 86, 89, 90, 100, 120)]
+IDS = CPU_IDS + JETSON_IDS + CUDA_IDS
 FIELDS = TargetProfile._fields
 FACTS = FIELDS[FIELDS.index("chip") : FIELDS.index("sources")]
 
