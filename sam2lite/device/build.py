@@ -119,7 +119,7 @@ def _open(arguments: argparse.Namespace) -> Job:
     plan = read_plan(arguments.bundle)
     check_files(arguments.bundle, manifest, [PLAN_FILE])
     board = open_board()
-    check_generation(plan, manifest, board.version)
+    check_generation(plan, manifest, board)
     workspace_mb = arguments.workspace_mb or plan.workspace_mb
     return Job(arguments.bundle, manifest, plan, board, workspace_mb, arguments.verbose)
 

@@ -1,13 +1,14 @@
 """The TensorRT and the GPU of this board, and whether the graphs of a bundle are for them."""
 
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from sam2lite.contracts.build_plan import BuildPlan
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.errors import BundleError, SessionError
-from sam2lite.targets import registry
-from sam2lite.targets.machine import read_machine
+from sam2lite.errors import ArgumentError, BundleError, SessionError
+from sam2lite.targets.cuda import cuda_target
 from sam2lite.targets.profile import TargetProfile
+from sam2lite.targets.registry import list_targets, trt_host
+from sam2lite.targets.releases import tensorrts_of
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.cuda import CudaDevice
@@ -16,7 +17,7 @@ TENSORRT_REMEDY = (
     "it comes with JetPack: sudo apt install python3-libnvinfer, and use the system's python3 "
     "outside a virtual environment"
 )
-_SHOWN_REMEDIES = 3
+_SHOWN_OPTIONS = 2
 
 
 class Board(NamedTuple):
@@ -49,7 +50,7 @@ def open_board() -> Board:
     return Board(tensorrt, str(tensorrt.__version__), device)
 
 
-def check_generation(plan: BuildPlan, manifest: Manifest, version: str) -> None:
+def check_generation(plan: BuildPlan, manifest: Manifest, board: Board) -> None:
     """Refuse a TensorRT that the graphs were not lowered for.
 
     The same major release takes them if it is not older by a minor one: its parser knows more, and
@@ -58,25 +59,24 @@ def check_generation(plan: BuildPlan, manifest: Manifest, version: str) -> None:
     Args:
         plan: says what the graphs were lowered for.
         manifest: names the target.
-        version: of TensorRT here.
+        board: has the TensorRT.
 
     Raises:
         BundleError: another generation, or an older one; the message says what to export.
     """
-    if fits_generation(plan, version):
+    if fits_generation(plan, board.version):
         return
-    remedies = [
-        "--target {} --jetpack {}".format(target, jetpack)
-        for target, jetpack in _releases_with(version, str(manifest.target.get("id")))
-    ]
+    here = board_target(board.device)
+    first = [here.id] if here else []
+    options = options_for(board.version, [*first, str(manifest.target.get("id"))])
     raise BundleError(
         "the graphs were lowered for TensorRT {}, and here is {}; {}".format(
             plan.tensorrt,
-            version,
-            "export the bundle again with " + " or ".join(remedies[:_SHOWN_REMEDIES])
-            if remedies
-            else "install TensorRT {}: no JetPack that SAM2-Lite knows has {}".format(
-                plan.tensorrt, version
+            board.version,
+            "export the bundle again with " + " or ".join(options[:_SHOWN_OPTIONS])
+            if options
+            else "install TensorRT {}: no target of SAM2-Lite has {}".format(
+                plan.tensorrt, board.version
             ),
         )
     )
@@ -88,25 +88,49 @@ def fits_generation(plan: BuildPlan, version: str) -> bool:
     return here[0] == wanted[0] and here >= wanted
 
 
-def board_target() -> Optional[TargetProfile]:
-    """Return the profile of this board for TensorRT; None where it is not known."""
-    find = getattr(registry, "trt_host", None)
-    profile: Optional[TargetProfile] = find(read_machine()) if find else None
-    return profile
+def board_target(device: Optional["CudaDevice"]) -> Optional[TargetProfile]:
+    """Return the profile of this board or PC for TensorRT; None where there is none.
+
+    Args:
+        device: the GPU; None where it is not known.
+    """
+    board = trt_host()
+    if board is not None or device is None:
+        return board
+    try:
+        return cuda_target(device.compute_capability)
+    except ArgumentError:
+        return None
 
 
-def _releases_with(version: str, target: str) -> List[Tuple[str, str]]:
-    """Return targets and JetPacks with a TensorRT: this board's, the bundle's, then the others."""
-    here = board_target()
-    first = [here.id if here else target, target]
-    profiles = sorted(registry.list_targets(), key=lambda p: [p.id != name for name in first])
+def options_for(version: str, targets: List[str]) -> List[str]:
+    """Return what to give `sam2lite-export trt` for a TensorRT, one text for each choice.
+
+    Args:
+        version: of TensorRT; its first two numbers matter.
+        targets: ids, those to name first.
+    """
+    profiles = sorted(list_targets(), key=lambda p: [p.id != name for name in targets])
     return [
-        (profile.id, jetpack.name)
+        option
         for profile in profiles
-        if profile.tensorrt is not None
-        for jetpack in profile.tensorrt.jetpacks
-        if _release(jetpack.tensorrt) == _release(version)
+        for tensorrt, option in _choices(profile)
+        if _release(tensorrt) == _release(version)
     ]
+
+
+def _choices(profile: TargetProfile) -> Iterator[Tuple[str, str]]:
+    """Give the TensorRTs that a target can have, each with the options that choose it."""
+    sheet = profile.tensorrt
+    if sheet is None:
+        return
+    for jetpack in sheet.jetpacks:
+        option = "--target {} --jetpack {}".format(profile.id, jetpack.name)
+        for version in tensorrts_of(jetpack):
+            chosen = "" if version == jetpack.tensorrt else " --tensorrt " + version
+            yield version, option + chosen
+    for version in sheet.versions:
+        yield version, "--target {} --tensorrt {}".format(profile.id, version)
 
 
 def _release(version: str) -> Tuple[int, int]:

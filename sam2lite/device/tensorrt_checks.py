@@ -1,6 +1,6 @@
 """What `doctor` says of a board that a bundle for TensorRT lies on."""
 
-from typing import Dict, FrozenSet, List
+from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional
 
 from sam2lite.contracts.build_plan import BuildPlan
 from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
@@ -14,6 +14,9 @@ from sam2lite.device.tensorrt_board import (
 from sam2lite.errors import BundleError, SessionError
 from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check
 from sam2lite.runtimes.engines import BUILD_COMMAND, find_engine, read_plan
+
+if TYPE_CHECKING:
+    from sam2lite.runtimes.cuda import CudaDevice
 
 _RUN_BUILD = "run: " + BUILD_COMMAND
 
@@ -36,7 +39,7 @@ def check_tensorrt_board(bundle: str, manifest: Manifest) -> List[Check]:
     tensorrt = Check("TensorRT", OK, board.version, required=True)
     try:
         plan = read_plan(bundle)
-        check_generation(plan, manifest, board.version)
+        check_generation(plan, manifest, board)
     except BundleError as error:
         return [device, tensorrt._replace(status=MISSING, value=str(error))]
     return [device, tensorrt, check_engines(bundle, manifest, plan, board)]
@@ -97,11 +100,20 @@ def check_trt_target(manifest: Manifest) -> Check:
     value = "{} at opset {}, for {}".format(
         manifest.model.name, manifest.opset, manifest.target.get("title", made_for)
     )
-    here = board_target()
+    here = board_target(_device())
     if here is None or here.id == made_for:
         return Check("Bundle", OK, value, required=True)
     remedy = "this is {}; export the bundle again with --target {}".format(here.title, here.id)
     return Check("Bundle", WARNING, value, remedy, required=True)
+
+
+def _device() -> Optional["CudaDevice"]:
+    from sam2lite.runtimes import cuda
+
+    try:
+        return cuda.probe()
+    except SessionError:
+        return None
 
 
 def _graphs_of(rung: int) -> FrozenSet[str]:

@@ -139,7 +139,7 @@ def test_the_board_is_compared(
     here: str | None, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile: TargetProfile | None = get_target(here) if here else None
-    monkeypatch.setattr(tensorrt_checks, "board_target", lambda: profile)
+    monkeypatch.setattr(tensorrt_checks, "board_target", lambda device: profile)
     check = checks(write_trt_bundle(tmp_path / "b"))["Bundle"]
     assert check.status == status
     assert ("--target jetson-agx-orin" in check.remedy) == (status == WARNING)
