@@ -19,7 +19,7 @@ from sam2lite.device.graph_build import Job, build_graph, check_files, is_built
 from sam2lite.device.opening import positive
 from sam2lite.device.tensorrt_board import check_generation, open_board
 from sam2lite.device.tensorrt_log import MEMORY_REMEDY
-from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
+from sam2lite.errors import ArgumentError, BundleError, OutputError, SessionError, UnknownNameError
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.engines import (
     EngineEntry,
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     job = _open(arguments)
     keys = choose_graphs(job.plan, arguments.only, arguments.rungs)
+    _make_folder(job.bundle)
     if arguments.force:
         _forget_unreadable(job.bundle)
     _remove_partial(job.bundle)
@@ -153,6 +154,23 @@ def _child_arguments(arguments: argparse.Namespace, key: str) -> List[str]:
     if arguments.workspace_mb:
         given += ["--workspace-mb", str(arguments.workspace_mb)]
     return given + (["--verbose"] if arguments.verbose else [])
+
+
+def _make_folder(bundle: str) -> None:
+    """Make `engines/` now, and not after the minutes that the first engine takes."""
+    folder = os.path.join(bundle, ENGINES_FOLDER)
+    try:
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise OutputError(
+            "cannot write to {}; make the bundle yours: sudo chown -R $USER {}".format(
+                folder, bundle
+            )
+        )
 
 
 def _forget_unreadable(bundle: str) -> None:

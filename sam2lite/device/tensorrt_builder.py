@@ -125,14 +125,13 @@ def _parse(trt: Any, network: Any, logger: Any, request: Request) -> Any:
 
 def _describe(error: Any) -> str:
     """Return a parser's error as `node 7 (Softmax /attention/Softmax): reason`."""
+    reason = " ".join(str(error.desc()).split())
+    if error.node() < 0:  # inputs, outputs, or the file
+        return reason
     # 10 and newer name the node; before, the reason does in most cases.
-    named = "{} {}".format(error.node_operator(), error.node_name()) if _names_node(error) else ""
-    where = "node {}".format(error.node()) + (" ({})".format(named.strip()) if named else "")
-    return "{}: {}".format(where, " ".join(str(error.desc()).split()))
-
-
-def _names_node(error: Any) -> bool:
-    return hasattr(error, "node_name") and hasattr(error, "node_operator")
+    named = hasattr(error, "node_name") and hasattr(error, "node_operator")
+    name = " ({} {})".format(error.node_operator(), error.node_name()) if named else ""
+    return "node {}{}: {}".format(error.node(), name, reason)
 
 
 def _configure(trt: Any, config: Any, network: Any, request: Request) -> Tuple[str, ...]:

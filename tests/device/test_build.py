@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
+from sam2lite.device import graph_build
 from sam2lite.device.app import main
 from sam2lite.device.timing_cache import SET_ASIDE_SUFFIX, TIMING_CACHE_FILE
 from sam2lite.errors import SessionError
@@ -296,6 +297,10 @@ OUT_OF_MEMORY = (("WARNING", "slow"), ("ERROR", "Cuda Runtime (out of memory)"))
             ("node 3: No importer for op", "export the bundle again"),
         ),
         (
+            Scenario(parser_errors=((-1, "", "", "no such weights"),)),
+            ("does not take the graph: no such weights; export",),
+        ),
+        (
             Scenario("8.6", parser_errors=((3, "Mod", "/Mod", "reason"),) * 5),
             ("node 3: reason; node 3: reason; node 3: reason; export",),
         ),
@@ -493,3 +498,31 @@ def test_unreadable_engines_json_needs_force(
     assert "build --force" in capsys.readouterr().err
     assert build(bundle, "--force") == 0
     assert set(read_engines(str(bundle))) == set(KEYS)
+
+
+def test_a_place_that_cannot_be_written_is_told_first(
+    insert: Insert, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    (bundle / "engines").write_text("in the way")
+    trt = insert(Scenario())
+    assert build(bundle) == 1
+    assert f"cannot write to {bundle}/engines" in capsys.readouterr().err
+    assert not calls(trt, "Builder.build_serialized_network")
+
+
+def test_a_full_disk_is_told(
+    insert: Insert,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(path: str, content: object) -> None:
+        raise OSError(28, "No space left on device", path)
+
+    bundle = write_trt_bundle(tmp_path / "b")
+    insert(Scenario())
+    monkeypatch.setattr(graph_build, "write_atomically", fail)
+    assert build(bundle) == 1
+    error = capsys.readouterr().err
+    assert f"error: {KEYS[0]}: cannot write {bundle}/engines: No space left on device" in error
