@@ -97,9 +97,9 @@ def write_int8_bundle(
 
     ranges = calibration.ranges
     ranges.check_fits(checkpoint.sha256, rungs)
-    if target.tensorrt is not None:
-        keep_float = [*keep_float, FIRST_LAYER]
     plan = first_plan(list(quantized_layers(checkpoint.model)), ranges.spans, keep_float)
+    if target.tensorrt is not None:
+        plan = plan.without([FIRST_LAYER], "TensorRT may have no INT8 kernel for three channels")
     key = json.dumps([__version__, asdict(ranges), target.qdq, sorted(plan.int8), asdict(wanted)])
     memo = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     outcome = _remembered(memo)
