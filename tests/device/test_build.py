@@ -526,3 +526,21 @@ def test_a_full_disk_is_told(
     assert build(bundle) == 1
     error = capsys.readouterr().err
     assert f"error: {KEYS[0]}: cannot write {bundle}/engines: No space left on device" in error
+
+
+@pytest.mark.parametrize("options", [["--only", "foo"], ["--rungs", "300"]])
+def test_a_wrong_argument_is_told_before_the_gpu_is_looked_for(
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> CudaDevice:
+        raise SessionError("there is no GPU; get one")
+
+    monkeypatch.setattr(cuda, "probe", fail)
+    bundle = write_trt_bundle(tmp_path / "b")
+    assert build(bundle, *options) == 2
+    assert options[1] in capsys.readouterr().err
+    assert build(bundle) == 1
+    assert "there is no GPU" in capsys.readouterr().err
