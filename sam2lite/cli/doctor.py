@@ -8,9 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check, can_track, run_checks
+from sam2lite.runtimes.doctor import (
+    ABSENT,
+    MISSING,
+    OK,
+    WARNING,
+    Check,
+    can_track,
+    run_checks,
+    sum_up,
+)
 
-_STYLES = {OK: "green", WARNING: "yellow", MISSING: "red"}
+_STYLES = {OK: "green", WARNING: "yellow", ABSENT: "dim", MISSING: "red"}
 
 
 def doctor(
@@ -31,12 +40,12 @@ def doctor(
         report = {"can_track": ready, "checks": [check._asdict() for check in checks]}
         typer.echo(json.dumps(report, indent=2))
     else:
-        _print_table(checks, ready)
+        _print_table(checks)
     if not ready:
         raise typer.Exit(1)
 
 
-def _print_table(checks: list[Check], ready: bool) -> None:
+def _print_table(checks: list[Check]) -> None:
     table = Table("Check", "Status", "Found", "What to do")
     for check in checks:
         status = Text(check.status, style=_STYLES[check.status])
@@ -44,8 +53,4 @@ def _print_table(checks: list[Check], ready: bool) -> None:
     # Without markup, or rich would take the brackets of 'sam2lite[export]' for a style.
     console = Console(markup=False, highlight=False)
     console.print(table)
-    console.print(
-        "Tracking with a bundle can run here."
-        if ready
-        else "Tracking cannot run here until what is missing above is mended."
-    )
+    console.print(sum_up(checks, "a bundle"))

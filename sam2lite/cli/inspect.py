@@ -81,12 +81,15 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
 
 
 def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
-    """Return what INT8 cost, which layers are not in it, and what they were calibrated on."""
+    """Return what INT8 cost, which layers are not in it, and where the ranges were seen."""
     made, drop = manifest.calibration or {}, manifest.verification.get("accuracy")
     rows = []
     if made:
         rows.append(
-            ("calibrated", f"{made['observer']}, {made['frames']} frames of {made['source']}")
+            (
+                "calibrated" if "int8_layers" in made else "FP16 ranges seen on",
+                f"{made['observer']}, {made['frames']} frames of {made['source']}",
+            )
         )
     if "int8_layers" in made:
         kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
