@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,24 @@ def compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:
     )
 
 
+def compare_calls(
+    actual: Sequence[Arrays], expected: Sequence[Arrays]
+) -> dict[str, ErrorStatistics]:
+    """Compare the outputs of several calls of a graph, each output over all calls together.
+
+    Together, because one call's object score may be next to 0 by chance.
+
+    Raises:
+        VerificationError: the shapes differ.
+    """
+    return {
+        name: compare(
+            *(np.concatenate([call[name] for call in side]) for side in (actual, expected))
+        )
+        for name in expected[0]
+    }
+
+
 def run_onnx(model: onnx.ModelProto | Path, feeds: Arrays, *, optimise: bool = True) -> Arrays:
     """Return a graph's outputs by name for one call; see `onnx_runner`."""
     return onnx_runner(model, optimise=optimise)(feeds)
@@ -121,13 +139,27 @@ def _as_export_error() -> Iterator[None]:
 def graph_parity(
     module: nn.Module, model: onnx.ModelProto | Path, spec: GraphSpec, seed: int = 0
 ) -> dict[str, ErrorStatistics]:
-    """Run a module and the graph made from it on the same seeded inputs, and compare the outputs.
+    """Run a module and the graph made from it on the same inputs; see `module_parity`.
+
+    Args:
+        module: the module as it was trained, in evaluation mode; not its fused copy.
+        model: the graph, or the path of one.
+        spec: its bound spec.
+        seed: of the inputs.
+    """
+    return module_parity(module, lambda feeds: run_onnx(model, feeds), spec, seed)
+
+
+def module_parity(
+    module: nn.Module, run: Callable[[Arrays], Arrays], spec: GraphSpec, seed: int = 0
+) -> dict[str, ErrorStatistics]:
+    """Run a module and whatever was made from it on the same seeded inputs, compare the outputs.
 
     Outputs that a TopK selected are compared as sets: each row with the candidate it is.
 
     Args:
         module: the module as it was trained, in evaluation mode; not its fused copy.
-        model: the graph, or the path of one.
+        run: from the inputs to the outputs, by name.
         spec: its bound spec.
         seed: of the inputs.
 
@@ -136,7 +168,7 @@ def graph_parity(
     """
     inputs = example_inputs(spec, seed)
     feeds = feeds_of(spec, inputs)
-    actual = run_onnx(model, feeds)
+    actual = run(feeds)
     outputs, ranking = run_unpruned(module, inputs)
     expected = {name: x.numpy() for name, x in zip(spec.output_names, outputs, strict=True)}
     if ranking is None:
