@@ -8,8 +8,9 @@ an engine is the same whoever built it on a machine. Names and arguments are tho
 from __future__ import annotations
 
 import functools
-import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import FP16, INT8
@@ -31,9 +32,10 @@ def build_with_polygraphy(
     logger.errors.clear()
     logger.say = say
     util.TRT_LOGGER = logger  # what its loaders give TensorRT; without one they print
-    with G_LOGGER.verbosity(G_LOGGER.CRITICAL):
+    silence = G_LOGGER.verbosity(G_LOGGER.CRITICAL + 1)  # what it logs goes to standard output
+    with silence, tempfile.TemporaryDirectory() as scratch:
         try:
-            return _build(trt, request)
+            return _build(trt, request, Path(scratch))
         except Exception as error:  # polygraphy's own says no more than that it went wrong
             said = logger.errors or [f"{type(error).__name__}: {error}"]
             raise failure(trt, request, said) from error
@@ -45,7 +47,7 @@ def _logger_of(trt: Any) -> Any:
     return make_logger(trt, None)
 
 
-def _build(trt: Any, request: Request) -> Built:
+def _build(trt: Any, request: Request, scratch: Path) -> Built:
     from polygraphy.backend.trt import (
         CreateConfig,
         EngineBytesFromNetwork,
@@ -61,6 +63,10 @@ def _build(trt: Any, request: Request) -> Built:
         if pinned:
             notes.extend(pin_nodes(trt, network, request))
 
+    # Two files: into one that is there, polygraphy merges what this machine did not measure.
+    known, measured = scratch / "known.cache", scratch / "measured.cache"
+    if request.timing_cache:
+        known.write_bytes(request.timing_cache)
     parsed = NetworkFromOnnxPath(request.onnx_path, strongly_typed=request.strongly_typed)
     config = CreateConfig(
         tf32=False,
@@ -68,10 +74,9 @@ def _build(trt: Any, request: Request) -> Built:
         int8=INT8 in flags,
         precision_constraints="obey" if pinned else None,
         memory_pool_limits={trt.MemoryPoolType.WORKSPACE: request.workspace_mb << 20},
-        load_timing_cache=io.BytesIO(request.timing_cache) if request.timing_cache else None,
+        load_timing_cache=str(known) if request.timing_cache else None,
         profiling_verbosity=trt.ProfilingVerbosity.LAYER_NAMES_ONLY,  # TensorRT's own default
     )
-    measured = io.BytesIO()
     network = PostprocessNetwork(parsed, pin)
-    engine = EngineBytesFromNetwork(network, config, save_timing_cache=measured)()
-    return Built(memoryview(engine), measured.getvalue(), tuple(notes))
+    engine = EngineBytesFromNetwork(network, config, save_timing_cache=str(measured))()
+    return Built(memoryview(engine), measured.read_bytes(), tuple(notes))

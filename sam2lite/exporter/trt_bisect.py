@@ -69,8 +69,7 @@ def bisect_engine(
             count += 1
             found = trial.check(extra)
             report(
-                f"{subject.key}: build {count}, {len(extra)} more nodes in FP32: "
-                f"{found.describe()}"
+                f"{subject.key}: build {count}, {len(extra)} more nodes in FP32: {found.describe()}"
             )
             return found.holds
 
