@@ -1,6 +1,7 @@
 """`sam2lite-export trt`: a verified bundle from which a board builds its TensorRT engines."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,10 +124,7 @@ def trt(
             _export_float, checkpoint, profile, output, chosen, chosen_precision, recording
         )
         manifest = export(force=force)
-
-        def rewrite(pins: Pins) -> None:
-            export(also_pinned=pins, force=True)
-
+        rewrite = partial(_rewrite, export)
     more: dict[str, Any] = {"engine": manifest.status}
     if target == HOST:
         calls, _ = quantize.recorded(checkpoint, chosen, *footage)  # again: it is cached
@@ -170,6 +168,10 @@ def _served(profile: TargetProfile, asked: str, fallback: bool) -> str:
         note = next(entry.note for entry in profile.precisions if entry.name == asked)
         typer.echo(f"{asked} falls back to {found} on {profile.id}: {note}", err=True)
     return found
+
+
+def _rewrite(export: Callable[..., Manifest], pins: "Pins") -> None:
+    export(also_pinned=pins, force=True)
 
 
 def _export_float(
