@@ -99,6 +99,21 @@ def test_int8_is_symmetric_beside_fp16(model: str, tmp_path: Path) -> None:
     assert preflight(encoder, "10.3.0") == []
 
 
+def test_int8_of_a_weakly_typed_tensorrt(model: str, tmp_path: Path) -> None:
+    arguments = quick(model, tmp_path / "b", "jetson-xavier-nx", "--int8", "--accept-drop")
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    plan = loads((tmp_path / "b" / "plan.json").read_text(), "plan")
+    graph = plan.graphs["mask_decoder@240"]
+    assert (plan.strongly_typed, graph.flags) == (False, ("INT8", "FP16"))
+    decoder = onnx.load(tmp_path / "b" / graph.onnx)
+    kinds = {tensor.data_type for tensor in decoder.graph.initializer}
+    assert TensorProto.FLOAT16 not in kinds
+    pinned = [node for node in decoder.graph.node if node.name in graph.fp32_nodes]
+    assert pinned
+    assert not any("Quantize" in node.op_type for node in pinned)
+
+
 def test_int8_before_8_5_has_a_calibration_cache(model: str, tmp_path: Path) -> None:
     more = ("--jetpack", "4.6", "--int8", "--accept-drop")
     result = runner.invoke(app, quick(model, tmp_path / "b", "jetson-xavier-nx", *more))
