@@ -104,16 +104,19 @@ def run_onnx(model: onnx.ModelProto | Path, feeds: Arrays, *, optimise: bool = T
 
 
 def onnx_runner(
-    model: onnx.ModelProto | Path, *, optimise: bool = True
+    model: onnx.ModelProto | Path, *, optimise: bool = True, int8_kernels: bool = True
 ) -> Callable[[Arrays], Arrays]:
     """Return a function from a graph's inputs to its outputs by name, by onnxruntime on the CPU.
 
-    A model in memory must not have external data; pass the path of one that has.
+    Args:
+        model: the graph; one in memory must not have external data, so pass the path of such.
+        optimise: as onnxruntime does by default.
+        int8_kernels: see `session_options`.
 
     Raises:
         ExportError: onnxruntime refuses the graph or, when the function is called, the inputs.
     """
-    options = session_options(None, read_machine().cores)
+    options = session_options(None, read_machine().cores, int8_kernels=int8_kernels)
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()

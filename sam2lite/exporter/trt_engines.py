@@ -208,7 +208,10 @@ class EngineMaker:
                 "layers are pinned only in bundles in FP16: export with --fp16, or --precision "
                 "fp32 to see whether precision is at fault"
             )
-        if self._bisections[key].pinned is None:
+        pinned = self._bisections[key].pinned
+        if pinned == ():
+            return "built a second time it held, with other kernels: export again"
+        if pinned is None:
             return (
                 "with every node in FP32 it fails as well, so FP16 is not what breaks it: try "
                 f"another TensorRT than {self._board.version}"

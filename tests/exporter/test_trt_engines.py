@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
 from sam2lite.contracts.manifest import GraphEntry
 from sam2lite.device.graph_build import Job
 from sam2lite.device.tensorrt_board import Board
+from sam2lite.device.tensorrt_builder import Built, Request
 from sam2lite.errors import SessionError, VerificationError
 from sam2lite.exporter.bundle_writer import ExportJob, export_float
 from sam2lite.exporter.engine_check import EngineCheck, EngineTest
@@ -186,12 +188,12 @@ def test_a_build_that_fails_says_where_to_go_on(
 ) -> None:
     good = FaultyBuild(board.trt, tmp_path)
 
-    def build(trt: object, request: object, say: object = None) -> object:
-        if request.key == DECODER:  # type: ignore[attr-defined]
+    def build(trt: Any, request: Request, say: Callable[[str], None] | None = None) -> Built:
+        if request.key == DECODER:
             raise SessionError(f"{DECODER}: TensorRT 10.3.0 built no engine (out of memory)")
-        return good(trt, request)  # type: ignore[arg-type]
+        return good(trt, request, say)
 
-    maker = EngineMaker(bundle, board, mini_model, test, build=build)  # type: ignore[arg-type]
+    maker = EngineMaker(bundle, board, mini_model, test, build=build)
     with pytest.raises(SessionError, match=r"out of memory.*device\.pyz build` goes on"):
         maker.make(None)
     assert ENCODER in read_engines(str(bundle))
@@ -250,3 +252,20 @@ def test_figures_that_are_not_finite_are_words() -> None:
     assert check.describe() == "b is not finite, or wrong"
     assert check.to_json()["sqnr_db"] == {"a": 50.12, "b": "wrong"}
     assert EngineCheck({"a": 39.99}, 40.0, "onnxruntime", 2).describe() == "a is at 40.0 dB"
+
+
+def test_a_build_that_is_wrong_once(
+    bundle: Path, board: Board, mini_model: LoadedModel, test: EngineTest, tmp_path: Path
+) -> None:
+    """TensorRT picks kernels by measuring them, so that a second build may be another engine."""
+    faulty = FaultyBuild(board.trt, tmp_path, {CULPRIT})
+
+    def build(trt: Any, request: Request, say: Callable[[str], None] | None = None) -> Built:
+        built = faulty(trt, request, say)
+        if request.key == ENCODER:
+            faulty.culprits.clear()
+        return built
+
+    maker = EngineMaker(bundle, board, mini_model, test, build=build)
+    with pytest.raises(VerificationError, match="a second time it held"):
+        maker.make(lambda pins: pytest.fail("nothing to pin"))

@@ -6,7 +6,12 @@ from sam2lite.targets.jetpack import JETPACKS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.profile import TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target
-from sam2lite.targets.releases import tensorrts_of, with_jetpack, with_tensorrt
+from sam2lite.targets.releases import (
+    tensorrts_of,
+    with_installed,
+    with_jetpack,
+    with_tensorrt,
+)
 from sam2lite.targets.tensorrt_ops import export_opset, newest_opset, read_version
 
 
