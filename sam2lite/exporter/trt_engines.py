@@ -196,27 +196,26 @@ class EngineMaker:
         entries = read_engines(bundle)
         write_engines(bundle, {key: entry for key, entry in entries.items() if key not in bad})
         key = next(iter(bad))
+        why = self._why(key, read_manifest(bundle)[0].graphs[key].precision)
         raise VerificationError(
-            f"the engine of {key}: {_off(bad[key])}; {self._why(key)}. "
+            f"the engine of {key}: {_off(bad[key])}; {why}. "
             f"{len(bad)} of {len(made)} engines fail and are not used; "
             f"{engine_path(bundle, VERIFICATION_FILE)} has the figures of all"
         )
 
-    def _why(self, key: str) -> str:
+    def _why(self, key: str, precision: str) -> str:
+        """Return why pinning layers does not mend an engine, and what to do."""
+        other = f"try another TensorRT than {self._board.version}"
+        if precision == "fp32":
+            return f"its graph is in FP32, so precision is not what breaks it: {other}"
         if key not in self._bisections:
-            return (
-                "layers are pinned only in bundles in FP16: export with --fp16, or --precision "
-                "fp32 to see whether precision is at fault"
-            )
+            return "only bundles in FP16 are bisected: export with --fp16, or with --keep-float"
         pinned = self._bisections[key].pinned
-        if pinned == ():
-            return "built a second time it held, with other kernels: export again"
         if pinned is None:
-            return (
-                "with every node in FP32 it fails as well, so FP16 is not what breaks it: try "
-                f"another TensorRT than {self._board.version}"
-            )
-        return "the layers that were pinned mended it alone, but not in the bundle: build it again"
+            return f"with every node in FP32 it fails as well, so FP16 is not at fault: {other}"
+        if not pinned:
+            return "built a second time it held, with other kernels: export again"
+        return "with the layers pinned it held, and in the bundle it does not: export again"
 
 
 def _off(check: EngineCheck) -> str:
