@@ -1,10 +1,12 @@
 """The command `build`, in this process, with a double of TensorRT in each dialect."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
 from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
@@ -13,8 +15,9 @@ from sam2lite.device.app import main
 from sam2lite.device.timing_cache import SET_ASIDE_SUFFIX, TIMING_CACHE_FILE
 from sam2lite.errors import SessionError
 from sam2lite.runtimes import cuda
+from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.cuda import CudaDevice
-from sam2lite.runtimes.engines import find_engine, read_engines
+from sam2lite.runtimes.engines import find_engine, read_engines, read_plan
 from tests.doubles import tensorrt_builder as double
 from tests.doubles.tensorrt_builder import VERSIONS, Layer, Scenario, make_module
 from tests.doubles.trt_bundle import GRAPH, KEYS, PLAN, opened, write_manifest, write_trt_bundle
@@ -526,3 +529,25 @@ def test_a_full_disk_is_told(
     assert build(bundle) == 1
     error = capsys.readouterr().err
     assert f"error: {KEYS[0]}: cannot write {bundle}/engines: No space left on device" in error
+
+
+def test_an_exported_bundle_builds_with_its_pins(
+    nano_bundle: Path, insert: Insert, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "b"
+    shutil.copytree(nano_bundle, bundle)
+    plan = read_plan(str(bundle))
+    decoder = plan.graphs["mask_decoder@240"]
+    nodes = onnx.load(bundle / decoder.onnx, load_external_data=False).graph.node
+    layers = tuple(Layer(node.name) for node in nodes)
+    trt = insert(Scenario("8.2", layers))
+    assert build(bundle, "--only", "mask_decoder@240") == 0
+    assert "made no layer" not in capsys.readouterr().err
+    pinned = calls(trt, "ILayer.precision")
+    assert len(pinned) == len(decoder.fp32_nodes) > 0
+    assert {kind.name for (kind,) in pinned} == {"DataType.FLOAT"}
+    manifest = open_bundle(str(bundle)).manifest
+    found = find_engine(str(bundle), manifest, plan, "mask_decoder@240", trt.__version__, NANO)
+    assert Path(found).is_file()
+    assert build(bundle) == 0
+    assert set(read_engines(str(bundle))) == set(plan.graphs)
