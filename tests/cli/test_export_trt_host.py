@@ -30,7 +30,7 @@ VERSION = "10.13.3.9"  # none that the target lists
 ENCODER = "image_encoder@240"
 CULPRIT = "/stages.1/blocks.0/project/Conv"
 
-runner = CliRunner()
+runner = CliRunner(env={"COLUMNS": "200"})
 
 
 @pytest.fixture(autouse=True, scope="module")
