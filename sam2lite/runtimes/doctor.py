@@ -125,6 +125,23 @@ def check_export_package(name: str) -> Check:
     return Check(name, OK, _installed_version(name))
 
 
+def check_tensorrt() -> Check:
+    """See whether TensorRT can be used, to run bundles for it and to build their engines."""
+    try:
+        from sam2lite.runtimes import trt
+
+        usable, value = trt.is_available()
+    except Exception as error:  # NumPy, or a TensorRT that does not fit its libraries
+        usable, value = False, "{}: {}".format(type(error).__name__, error)
+    if not usable:
+        remedy = "only bundles for TensorRT need it; `sam2lite-export trt` makes them anywhere"
+        return Check("TensorRT", MISSING, value.partition(";")[0], remedy)
+    if importlib.util.find_spec("polygraphy") is None:
+        remedy = "pip install 'sam2lite[trt]', to build engines with --target host"
+        return Check("TensorRT", WARNING, value + "; without polygraphy", remedy)
+    return Check("TensorRT", OK, value + "; polygraphy " + _installed_version("polygraphy"))
+
+
 def check_cpu() -> Check:
     """Describe the processor."""
     machine = read_machine()
@@ -195,6 +212,7 @@ CHECKS: Tuple[Callable[[], Check], ...] = (
     check_video_backends,
     check_h264,
     *(functools.partial(check_export_package, name) for name in _EXPORT_PACKAGES),
+    check_tensorrt,
     check_cpu,
     check_target,
     check_memory,
