@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from sam2lite.calibration.calibrate import Settings, recorded
 from sam2lite.exporter.bundle_writer import write_bundle
@@ -31,6 +32,12 @@ MINI = Sam2LiteConfig(
     memory_blocks=1,
     budget=64,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Networks here are small, and waiting for a busy second core costs far more than it gives."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

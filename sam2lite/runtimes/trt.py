@@ -8,18 +8,21 @@ CUDA graph where it repeats; SAM2LITE_CUDA_GRAPHS=0 in the environment turns tha
 Checked with doubles of TensorRT and CUDA. Built, not run on a device.
 """
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.cuda import CudaDevice, probe
+from sam2lite.runtimes.cuda import probe
 from sam2lite.runtimes.device_tensor import DeviceTensor, HostInput, OutputPool
 from sam2lite.runtimes.session import Session
 from sam2lite.runtimes.trt_engine import check_tensors, open_engine
 from sam2lite.runtimes.trt_replay import Replay
 from sam2lite.runtimes.trt_runtime import TrtRuntime, import_tensorrt, shared_runtime
+
+if TYPE_CHECKING:
+    from sam2lite.runtimes.cuda import CudaDevice
 
 
 def is_available() -> Tuple[bool, str]:
@@ -33,7 +36,7 @@ def is_available() -> Tuple[bool, str]:
     )
 
 
-def here() -> Tuple[str, CudaDevice]:
+def here() -> "Tuple[str, CudaDevice]":
     """Return the version of TensorRT and the device that engines run with here.
 
     Raises:

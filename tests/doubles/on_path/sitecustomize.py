@@ -23,7 +23,16 @@ def probe():
     return namedtuple("CudaDevice", "name compute_capability memory_bytes")(*fields)
 
 
+class _Cuda(types.ModuleType):
+    """Has `probe`; what else modules import of it is never called, for nothing runs on this GPU."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return object()
+
+
 if "CUDA_DOUBLE" in os.environ:
-    module = types.ModuleType("sam2lite.runtimes.cuda")
+    module = _Cuda("sam2lite.runtimes.cuda")
     module.probe = probe
     sys.modules[module.__name__] = module
