@@ -24,6 +24,7 @@ LAYERS = (
     {"evaluation"},
     {"calibration"},
     {"training"},
+    {"simulation"},
     {"exporter", "benchmarks"},
     {"cli"},
 )
@@ -77,7 +78,7 @@ def module_level_imports(tree: ast.Module) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=identity)
 def test_optional_packages_are_imported_late(path: Path) -> None:
     allowed = BASE_PACKAGES | set(sys.stdlib_module_names) | {"sam2lite"}
-    if folder(path) in {"models", "calibration", "training"}:
+    if folder(path) in {"models", "calibration", "training", "simulation"}:
         allowed |= {"torch", "safetensors"}  # these packages say how to install them
     assert module_level_imports(ast.parse(path.read_text())) <= allowed
 

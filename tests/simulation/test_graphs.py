@@ -1,0 +1,55 @@
+"""Whole graphs, converted, saved, reloaded and evaluated, against PyTorch."""
+
+import pytest
+
+from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.exporter.parity import GRAPH_TOLERANCE, ErrorStatistics, module_parity
+from sam2lite.models.checkpoint import resolve_model
+from sam2lite.models.sam2lite.network import Sam2Lite
+from sam2lite.simulation.dtypes import Precision
+from sam2lite.simulation.package import MINIMUM_OS, SimulatedPackage, load_package
+from tests.simulation.conftest import Packages
+from tests.simulation.conversion import bound_spec, converted, saved
+
+NAMES = [spec.name for spec in GRAPHS]
+TARGETS = ("iOS16", "iOS17", "iOS18")
+# Coordinates of prompts need FP32: 60 columns in steps of 1/32 are no place for a bilinear weight.
+FP16_DB = {"mask_decoder": 40.0}
+
+
+def parity(
+    network: Sam2Lite, graph: str, package: SimulatedPackage, precision: Precision
+) -> dict[str, ErrorStatistics]:
+    run = package.function().run
+    spec = bound_spec(network, graph, 240)
+    return module_parity(getattr(network, graph), lambda feeds: run(feeds, precision), spec)
+
+
+@pytest.mark.parametrize("graph", NAMES)
+def test_an_fp32_package_is_the_network(network: Sam2Lite, packages: Packages, graph: str):
+    package = load_package(packages(graph, "float32"))
+    errors = parity(network, graph, package, "fp32")
+    assert max(error.relative for error in errors.values()) <= GRAPH_TOLERANCE
+
+
+@pytest.mark.parametrize("graph", NAMES)
+def test_an_fp16_package_is_near_the_network(network: Sam2Lite, packages: Packages, graph: str):
+    package = load_package(packages(graph))
+    rounded = parity(network, graph, package, "fp16")
+    assert min(error.sqnr_db for error in rounded.values()) >= FP16_DB.get(graph, 55.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("graph", NAMES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_tiny_for_every_ios(tmp_path, graph: str, target: str):
+    network = resolve_model("tiny").model.eval()
+    full = saved(converted(network, graph, 240, target, "float32"), tmp_path / "full.mlpackage")
+    package = load_package(full)
+    assert package.minimum_os == f"iOS {target[3:]}" == MINIMUM_OS[package.specification_version]
+    errors = parity(network, graph, package, "fp32")
+    assert max(error.relative for error in errors.values()) <= GRAPH_TOLERANCE
+
+    half = saved(converted(network, graph, 240, target, "float16"), tmp_path / "half.mlpackage")
+    rounded = parity(network, graph, load_package(half), "fp16")
+    assert min(error.sqnr_db for error in rounded.values()) >= FP16_DB.get(graph, 55.0)
