@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow lint parity scores figures bench clean
+.PHONY: setup demo test test-slow trt-api lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# The builder's calls against the real bindings of TensorRT 8.6, 10.3 and 11.4; wants gcc, no GPU.
+trt-api: setup
+	$(BIN)/python checks/trt_api.py
 
 lint: setup
 	$(BIN)/ruff check .

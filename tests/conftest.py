@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from sam2lite.calibration.calibrate import Settings, recorded
 from sam2lite.exporter.bundle_writer import write_bundle
-from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.exporter.trt_bundle import write_trt_bundle
+from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
-from sam2lite.targets.registry import host_target
+from sam2lite.targets.registry import get_target, host_target
 
 RUNGS = (240, 336, 480)
 # A hundredth of Tiny, so that tests which train it, or watch it, take seconds.
@@ -50,6 +52,24 @@ def tiny_bundle(tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactor
     """A verified FP32 bundle of `tiny_model` for this machine."""
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     write_bundle(tiny_model, host_target(), path, rungs=RUNGS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def mini_model() -> LoadedModel:
+    """The network of `mini`, as a checkpoint is loaded."""
+    model = build(MINI, seed=3)
+    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+
+
+@pytest.fixture(scope="session")
+def nano_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of `mini_model` in FP16 for a Jetson Nano, its engines not built."""
+    path = tmp_path_factory.mktemp("bundles") / "nano"
+    footage = recorded(
+        mini_model, RUNGS[:1], Settings(frames=8), tmp_path_factory.mktemp("recordings")
+    )
+    write_trt_bundle(mini_model, get_target("jetson-nano"), path, "fp16", footage, rungs=RUNGS[:1])
     return path
 
 

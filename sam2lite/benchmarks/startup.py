@@ -30,6 +30,9 @@ class Settings:
     backend: str | None = None
 
 
+AS_IT_IS = Settings()
+
+
 @dataclass(frozen=True)
 class Started:
     """An open segmenter that follows its objects, and what it took to get there.

@@ -112,11 +112,9 @@ def trt(
         )
     found = {name: manifest.verification[name] for name in ("preflight", "memory")}
     if not as_json:
-        checked = found["preflight"]
         typer.echo("\n".join(describe_memory(found["memory"])))
-        typer.echo(
-            f"preflight: TensorRT {checked['tensorrt']} takes all {checked['graphs']} graphs"
-        )
+        taken = "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs"
+        typer.echo(taken.format(**found["preflight"]))
     options.print_result(output, manifest, started, as_json, {**found, "engine": manifest.status})
 
 

@@ -10,7 +10,7 @@ import sys
 from typing import List, NoReturn, Optional
 
 from sam2lite import __version__
-from sam2lite.device import bench, doctor, track
+from sam2lite.device import bench, build, doctor, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
 
 INTERRUPTED = 130  # what shells return after Ctrl-C
@@ -55,9 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="device.pyz", description="Runs the bundle it lies in: check, track and measure."
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", metavar="doctor|track|bench")
+    commands = parser.add_subparsers(dest="command", metavar="doctor|build|track|bench")
     commands.required = True  # as an argument of add_subparsers it needs Python 3.7
-    for command in (doctor, track, bench):
+    for command in (doctor, build, track, bench):
         name = command.__name__.rpartition(".")[2]
         title = str(command.__doc__).split("\n")[0]
         own = commands.add_parser(name, help=title, description=title)

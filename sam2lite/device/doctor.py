@@ -5,6 +5,11 @@ import sys
 from typing import Iterator, List
 
 from sam2lite.device.board import check_clocks, check_power_mode, check_swap
+from sam2lite.device.tensorrt_checks import (
+    check_tensorrt_board,
+    check_tensorrt_unused,
+    check_trt_target,
+)
 from sam2lite.device.versions import check_target, judge_against_target, judge_onnxruntime
 from sam2lite.errors import ArgumentError, BundleError
 from sam2lite.runtimes.bundle import read_manifest
@@ -52,11 +57,16 @@ def run_checks(bundle: str) -> List[Check]:
             Check(name, MISSING, "not tried without NumPy", required=True)
             for name in ("OpenCV", "ONNX Runtime", "Video input")
         )
+    runtime = [onnxruntime, check_tensorrt_unused()]
     try:
         manifest, _ = read_manifest(bundle)
-        made_for = check_target(manifest)
         python = judge_against_target(python, str(manifest.target.get("python", "")))
-        onnxruntime = judge_onnxruntime(onnxruntime, manifest)
+        if manifest.backend == "trt":
+            made_for = check_trt_target(manifest)
+            runtime = [*check_tensorrt_board(bundle, manifest), _unused(onnxruntime)]
+        else:
+            made_for = check_target(manifest)
+            runtime[0] = judge_onnxruntime(onnxruntime, manifest)
     except BundleError as error:
         made_for = Check("Bundle", MISSING, str(error), "copy the bundle again", required=True)
     except ArgumentError as error:  # no target fits this machine
@@ -66,8 +76,7 @@ def run_checks(bundle: str) -> List[Check]:
         python,
         numpy,
         opencv,
-        onnxruntime,
-        check_tensorrt(),
+        *runtime,
         video,
         check_cpu(),
         check_memory(),
@@ -78,13 +87,11 @@ def run_checks(bundle: str) -> List[Check]:
     ]
 
 
-def check_tensorrt() -> Check:
-    """Look for TensorRT, which bundles for ONNX Runtime do not need."""
-    try:
-        import tensorrt
-    except Exception as error:  # absent, or at odds with its libraries
-        return Check("TensorRT", OK, "not used: {}".format(error))
-    return Check("TensorRT", OK, str(tensorrt.__version__))
+def _unused(check: Check) -> Check:
+    """Return a check as that of a package which this bundle does without."""
+    if check.status == OK:
+        return check._replace(required=False)
+    return Check(check.name, OK, "not used: {}".format(check.value))
 
 
 def _lines(checks: List[Check]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sam2lite.contracts.graphs import MEMORY_SELECT, graph_key
 from sam2lite.errors import CalibrationError, VerificationError
-from sam2lite.exporter.fp16_convert import to_fp16, with_rounding
+from sam2lite.exporter.fp16_convert import QDQ, to_fp16, with_rounding
 from sam2lite.exporter.fp16_ranges import MARGIN, RangeReport, measure_ranges
 from sam2lite.exporter.fp16_rules import kept_by_rule
 from sam2lite.exporter.lowering import Lowered
@@ -143,6 +143,8 @@ def pinned_nodes(model: onnx.ModelProto, ranges: RangeReport) -> dict[str, str]:
             key=lambda name: overflowing[name].greatest,
             default=None,
         )
+        if node.op_type in QDQ:
+            continue  # their types are those of their scales
         if touched and node.name in rules:
             pinned[node.name] = rules[node.name]
         elif largest is not None:

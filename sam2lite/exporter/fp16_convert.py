@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam2lite.errors import ExportError
 from sam2lite.exporter.trace import opset_of
 from sam2lite.exporter.value_types import value_types
 
 if TYPE_CHECKING:
     import onnx
 
-_QDQ = ("QuantizeLinear", "DequantizeLinear")
+QDQ = ("QuantizeLinear", "DequantizeLinear")
 FP16_SCALES_SINCE = 19  # the first opset in which a scale may be FP16
 LEAST_SCALE = float(np.finfo(np.float16).tiny)  # below, FP16 rounds a scale coarsely, or to 0
 
@@ -27,22 +26,19 @@ LEAST_SCALE = float(np.finfo(np.float16).tiny)  # below, FP16 rounds a scale coa
 def to_fp16(model: onnx.ModelProto, pinned: Collection[str]) -> onnx.ModelProto:
     """Return a graph whose nodes compute in FP16; the given one stays as it is.
 
-    Inputs and outputs keep their types. Scales of Q/DQ become FP16 as well: in FP32 they would make
-    FP32 of everything between one INT8 layer and the next. Those below `LEAST_SCALE` are raised to
-    it, which costs weights of that size half of it at most.
+    Inputs and outputs keep their types. Scales of Q/DQ become FP16 as well where the opset has it:
+    in FP32 they would make FP32 of everything between one INT8 layer and the next. Those below
+    `LEAST_SCALE` are raised to it, which costs weights of that size half of it at most.
 
     Args:
         model: in FP32, with its weights inside, its constants initializers.
         pinned: names of the nodes that compute in FP32.
 
     Raises:
-        ExportError: the type of a value cannot be told, or scales cannot be FP16 in this opset.
+        ExportError: the type of a value cannot be told.
     """
-    if opset_of(model) < FP16_SCALES_SINCE and any(n.op_type in _QDQ for n in model.graph.node):
-        raise ExportError(
-            f"Q/DQ in FP16 needs opset {FP16_SCALES_SINCE}, the graph has {opset_of(model)}; "
-            "export with a newer one"
-        )
+    if opset_of(model) < FP16_SCALES_SINCE:
+        pinned = {*pinned, *(node.name for node in model.graph.node if node.op_type in QDQ)}
     return _Halver(model).halve(pinned)
 
 
@@ -57,7 +53,7 @@ class _Halver:
         self._full, self._half = int(TensorProto.FLOAT), int(TensorProto.FLOAT16)
         self._floats = {n for n, kind in value_types(model).items() if kind == self._full}
         self._constants = {tensor.name: tensor for tensor in self._model.graph.initializer}
-        self._scales = {node.input[1] for node in model.graph.node if node.op_type in _QDQ}
+        self._scales = {node.input[1] for node in model.graph.node if node.op_type in QDQ}
         # Where a value of the FP32 graph is found in a type.
         self._home: dict[tuple[str, int], str] = {
             (value.name, self._full): value.name

@@ -18,7 +18,7 @@ from sam2lite.exporter.bundle_writer import write_bundle, write_trial_bundle
 from sam2lite.exporter.int8 import Int8
 from sam2lite.exporter.lowering import Float32, Lowering
 from sam2lite.exporter.precision_search import Outcome, search
-from sam2lite.exporter.trt_precision import FIRST_LAYER, beside_fp16
+from sam2lite.exporter.trt_precision import FIRST_LAYER, beside_fp16, rounded_beside
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
@@ -97,10 +97,11 @@ def write_int8_bundle(
 
     ranges = calibration.ranges
     ranges.check_fits(checkpoint.sha256, rungs)
-    if target.tensorrt is not None:
-        keep_float = [*keep_float, FIRST_LAYER]
     plan = first_plan(list(quantized_layers(checkpoint.model)), ranges.spans, keep_float)
-    key = json.dumps([__version__, asdict(ranges), target.qdq, sorted(plan.int8), asdict(wanted)])
+    if target.tensorrt is not None:
+        plan = plan.without([FIRST_LAYER], "TensorRT may have no INT8 kernel for three channels")
+    runtime = (target.runtime, target.opset, target.qdq)
+    key = json.dumps([__version__, asdict(ranges), runtime, sorted(plan.int8), asdict(wanted)])
     memo = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
     outcome = _remembered(memo)
     if outcome is None:
@@ -130,6 +131,16 @@ def _lowering(target: TargetProfile, plan: PrecisionPlan, calibration: Calibrati
     return beside_fp16(int8, target.tensorrt, calibration.recording, calibration.ranges.provenance)
 
 
+def _trial_lowering(
+    target: TargetProfile, plan: PrecisionPlan, calibration: Calibration
+) -> Lowering:
+    """Return a lowering to what the target computes, in a form that a CPU computes as well."""
+    int8 = Int8(calibration.ranges, plan, target.qdq)
+    if target.tensorrt is None:
+        return int8
+    return rounded_beside(int8, calibration.recording, calibration.ranges.provenance)
+
+
 class _Trial:
     """Scores plans with bundles of one rung, and ranks layers."""
 
@@ -152,7 +163,7 @@ class _Trial:
         if self._before is None:
             self._before = self._score(Float32())
             self._report("accuracy in FP32")
-        after = self._score(Int8(self._calibration.ranges, plan, self._target.qdq))
+        after = self._score(_trial_lowering(self._target, plan, self._calibration))
         self._report(f"accuracy with {len(plan.kept)} layers in float")
         return AccuracyDrop(self._before, after, self._test.clips, self._rung)
 

@@ -59,9 +59,7 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
                 entry.file,
                 () if typed else FLAGS[entry.precision],
                 () if typed else tuple(reports[key].get("pinned", ())),
-                _write_cache(
-                    folder, key, reports[key].pop("tensor_scales", None), tensorrt.version
-                ),
+                _write_cache(folder, key, reports[key], tensorrt.version),
             )
             for key, entry in manifest.graphs.items()
         },
@@ -83,10 +81,9 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
     }
 
 
-def _write_cache(
-    folder: Path, key: str, scales: Mapping[str, float] | None, tensorrt: str
-) -> str | None:
-    """Write a graph's calibration cache, if it has scales; return its path in the bundle."""
+def _write_cache(folder: Path, key: str, report: dict[str, Any], tensorrt: str) -> str | None:
+    """Write a graph's calibration cache, if its report has scales; return its path."""
+    scales = report.pop("tensor_scales", None)
     if scales is None:
         return None
     file = f"{CALIBRATION_FOLDER}/{key}.cache"

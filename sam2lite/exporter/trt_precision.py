@@ -55,6 +55,11 @@ def beside_fp16(
     return Int8BesideFp16(int8, fp16)
 
 
+def rounded_beside(int8: Int8, recording: Recording, provenance: Provenance) -> Lowering:
+    """Return the lowering to what all of these compute: INT8 by Q/DQ, the rest rounded to FP16."""
+    return Int8BesideFp16(int8, Fp16(recording, provenance, "rounded", LEAST_SQNR_BESIDE_INT8_DB))
+
+
 @dataclass(frozen=True)
 class Int8BesideFp16:
     """A lowering to INT8 in which what stays in float computes in FP16.

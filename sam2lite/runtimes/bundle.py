@@ -82,7 +82,7 @@ class Bundle:
         """
         entry = self.manifest.graphs[key]
         if self.backend == "trt":
-            return self._open_engine(key)
+            return _open_engine(self, key)
         from sam2lite.runtimes import ort
 
         _require(*ort.is_available())
@@ -95,6 +95,16 @@ class Bundle:
             arena=bool(self.manifest.target.get("arena", True)),
             provider=provider or ort.CPU,
         )
+
+
+def _open_engine(bundle: Bundle, key: str) -> "Session":
+    """Open the engine of a graph, if this board built it."""
+    from sam2lite.runtimes import trt
+    from sam2lite.runtimes.engines import find_engine, read_plan
+
+    version, device = trt.here()
+    path = find_engine(bundle.path, bundle.manifest, read_plan(bundle.path), key, version, device)
+    return trt.TrtSession(bundle.manifest.graphs[key].spec, path)
 
 
 def _require(available: bool, reason: str) -> None:

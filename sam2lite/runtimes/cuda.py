@@ -73,8 +73,8 @@ def _driver() -> Any:
             reason = reason or str(error)
     raise SessionError(
         "there is no NVIDIA driver ({}); TensorRT needs a Jetson or a computer with an NVIDIA GPU, "
-        "and a container must be started with its GPU (--runtime nvidia); elsewhere use a bundle "
-        "for the backend 'ort'".format(reason)
+        "and a container must be started with its GPU (--runtime nvidia); elsewhere run the "
+        "bundle with --backend ort".format(reason)
     )
 
 

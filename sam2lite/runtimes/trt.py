@@ -14,7 +14,7 @@ import numpy as np
 
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.cuda import probe
+from sam2lite.runtimes.cuda import CudaDevice, probe
 from sam2lite.runtimes.device_tensor import DeviceTensor, HostInput, OutputPool
 from sam2lite.runtimes.session import Session
 from sam2lite.runtimes.trt_engine import check_tensors, open_engine
@@ -25,13 +25,21 @@ from sam2lite.runtimes.trt_runtime import TrtRuntime, import_tensorrt, shared_ru
 def is_available() -> Tuple[bool, str]:
     """Say whether TensorRT can be used, and which one on which device, or why not."""
     try:
-        tensorrt = import_tensorrt()
-        device = probe()
+        version, device = here()
     except SessionError as error:
         return False, str(error)
     return True, "tensorrt {} on {} (compute capability {})".format(
-        tensorrt.__version__, device.name, device.compute_capability
+        version, device.name, device.compute_capability
     )
+
+
+def here() -> Tuple[str, CudaDevice]:
+    """Return the version of TensorRT and the device that engines run with here.
+
+    Raises:
+        SessionError: there is no TensorRT, or no device.
+    """
+    return str(import_tensorrt().__version__), probe()
 
 
 class TrtSession(Session):

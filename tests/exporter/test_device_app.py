@@ -9,7 +9,7 @@ from sam2lite.exporter.device_app import DEVICE_CODE, write_device_app
 
 LARGEST_BYTES = 300_000
 # What a board may have beside Python's standard library; everything but NumPy is imported late.
-BOARD_PACKAGES = {"numpy", "cv2", "onnxruntime", "tensorrt", "av", "sam2lite"}
+BOARD_PACKAGES = {"numpy", "cv2", "onnxruntime", "tensorrt", "cuda", "pycuda", "av", "sam2lite"}
 
 
 @pytest.fixture

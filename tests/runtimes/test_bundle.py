@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from sam2lite.errors import BundleError, UnknownNameError
+from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
+from sam2lite.runtimes import trt
 from sam2lite.runtimes.bundle import open_bundle
 
 Data = dict[str, Any]
@@ -182,6 +184,31 @@ def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
     assert "unlisted file graphs/other.onnx" in refusal(bundle)
 
 
-def test_another_backend_is_refused(bundle: Path) -> None:
+def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:
+    edit(bundle, lambda data: data.update(backend="coreml"))
+    assert "made for backend 'coreml'; this version runs ort and trt" in refusal(bundle)
+
+
+def test_a_backend_that_does_not_run_a_bundle_is_refused(bundle: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"--backend is 'trt', but .* can be run by ort"):
+        open_bundle(str(bundle), "trt")
+
+
+def test_images_have_the_type_of_the_backend(bundle: Path) -> None:
     edit(bundle, lambda data: data.update(backend="trt"))
-    assert "made for backend 'trt'" in refusal(bundle)
+    assert "the tensors of image_encoder@240 are not those of the contract" in refusal(bundle)
+
+
+def test_a_bundle_for_tensorrt_runs_in_onnx_runtime_where_that_is_said(nano_bundle: Path) -> None:
+    assert open_bundle(str(nano_bundle)).backend == "trt"
+    opened = open_bundle(str(nano_bundle), "ort")
+    image = np.zeros((1, 3, 240, 240), np.float32)
+    with opened.open_session("image_encoder@240") as encoder:
+        features = encoder.run({"image_bchw": image})["features_s4_bchw"]
+        assert np.isfinite(encoder.numpy(features)).all()
+
+
+@pytest.mark.skipif(trt.is_available()[0], reason="TensorRT runs here")
+def test_without_a_gpu_a_session_says_what_is_missing(nano_bundle: Path) -> None:
+    with pytest.raises(SessionError, match="--backend ort"):
+        open_bundle(str(nano_bundle)).open_session("image_encoder@240")

@@ -61,7 +61,7 @@ class Spy(Session):
 
 class SpiedBundle(Bundle):
     def __init__(self, bundle: Bundle) -> None:
-        super().__init__(bundle.path, bundle.manifest, bundle.sha256)
+        super().__init__(bundle.path, bundle.manifest, bundle.sha256, bundle.backend)
         self.spies: dict[str, Spy] = {}
 
     def open_session(
@@ -446,7 +446,9 @@ def test_memory_does_not_grow(segmenter: VideoSegmenter) -> None:
     def shapes() -> dict[str, tuple[int, ...]]:
         columns = bank(segmenter).columns
         arrays = {name: tuple(column.shape) for name, column in columns.items()}
-        key, value = (segmenter._host(h) for h in (bank(segmenter).key, bank(segmenter).value))
+        key, value = (
+            segmenter._loader.numpy(h) for h in (bank(segmenter).key, bank(segmenter).value)
+        )
         return {**arrays, "key": key.shape, "value": value.shape}
 
     at_first = shapes()

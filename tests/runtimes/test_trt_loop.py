@@ -11,7 +11,7 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.data.clips import Clip, ClipConfig, first_click, generate_clip
 from sam2lite.runtimes import presence
 from sam2lite.runtimes.bundle import Bundle, open_bundle
-from sam2lite.runtimes.presence import AlwaysPresent
+from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.results import FrameResult
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.session import Session
@@ -38,7 +38,7 @@ class TrtBundle(Bundle):
     """The same graphs as engines; every session is kept."""
 
     def __init__(self, bundle: Bundle, folder: Path, version: str = NAMED) -> None:
-        super().__init__(bundle.path, bundle.manifest, bundle.sha256)
+        super().__init__(bundle.path, bundle.manifest, bundle.sha256, "trt")
         self.cuda = FakeCuda()
         self.tensorrt = FakeTensorrt(self.cuda, version)
         self.runtime = TrtRuntime(self.tensorrt, self.cuda)
@@ -193,7 +193,7 @@ def test_a_frame_that_costs_the_same_whatever_the_network_says(
         return engines.open_session(key)
 
     monkeypatch.setattr(Bundle, "open_session", opened)
-    steady = AlwaysPresent(bundle.path, bundle.manifest, bundle.sha256)
+    steady = always_present(bundle)
     with VideoSegmenter(steady, rung=RUNGS[0]) as segmenter:
         start(segmenter, clip, objects=1)
         segmenter.track(bgr(clip, 0))
