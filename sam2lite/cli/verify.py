@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sam2lite.cli.bundles import Backend
+from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 
@@ -33,7 +34,7 @@ def verify(
 
     Exit code 0: all that could be checked holds. 1: damaged. 3: parity is missed.
     """
-    opened = open_bundle(str(bundle), backend)
+    opened = simulated_elsewhere(open_bundle(str(bundle), backend))
     results: dict[str, Any] = {
         "path": str(bundle),
         "bundle_sha256": opened.sha256,

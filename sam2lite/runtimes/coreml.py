@@ -25,7 +25,7 @@ def is_available() -> Tuple[bool, str]:
         )
     try:
         import coremltools
-        import PIL
+        import PIL  # type: ignore[import-not-found]
     except ImportError as error:
         return False, "{}; run: pip install coremltools==9.0 pillow".format(error)
     return True, "coremltools {}, pillow {}".format(coremltools.__version__, PIL.__version__)

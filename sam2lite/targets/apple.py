@@ -90,23 +90,11 @@ def _precisions(lacking: Tuple[str, ...]) -> Tuple[Precision, ...]:
 
 
 def _ios(version: int, specification: int, chip: Fact, lacking: Tuple[str, ...]) -> TargetProfile:
-    return data_sheet(
+    sheet = data_sheet(
         "ios{}".format(version),
         "iPhone or iPad with iOS {} or newer".format(version),
         backend="coreml",
         precisions=_precisions(lacking),
-        coreml=CoreMl(
-            deployment_target="iOS{}".format(version),
-            specification=specification,
-            multifunction=version >= 18,
-            compute_units=_COMPUTE_UNITS,
-            sources={
-                "deployment_target": _TABLE,
-                "specification": _TABLE,
-                "multifunction": _GUIDE + ", multifunction models: from iOS 18 on",
-                "compute_units": _NEVER_RUN,
-            },
-        ),
         chip=chip,
         architecture=Fact("arm64", "by definition"),
         memory_mb=Fact((), "depends on the device; an app may use part of it"),
@@ -122,6 +110,20 @@ def _ios(version: int, specification: int, chip: Fact, lacking: Tuple[str, ...])
         threads=Fact(None, "Core ML's own"),
         arena=Fact(False, "by definition: Core ML has no arena of ONNX Runtime's"),
         power_sensor=Fact(None, "no figure that an app can read"),
+    )
+    return sheet._replace(
+        coreml=CoreMl(
+            deployment_target="iOS{}".format(version),
+            specification=specification,
+            multifunction=version >= 18,
+            compute_units=_COMPUTE_UNITS,
+            sources={
+                "deployment_target": _TABLE,
+                "specification": _TABLE,
+                "multifunction": _GUIDE + ", multifunction models: from iOS 18 on",
+                "compute_units": _NEVER_RUN,
+            },
+        )
     )
 
 

@@ -218,7 +218,6 @@ def data_sheet(
     precisions: Tuple[Precision, ...],
     detection: Optional[Detection] = None,
     tensorrt: Optional[TensorRt] = None,
-    coreml: Optional[CoreMl] = None,
     **facts: Fact,
 ) -> TargetProfile:
     """Build a profile from facts that are written beside their sources.
@@ -230,7 +229,6 @@ def data_sheet(
         precisions: every precision that the exporter knows.
         detection: the marks by which this target is found from within; None where it never is.
         tensorrt: what the backend `trt` needs beside.
-        coreml: what the backend `coreml` needs beside.
         facts: every field of `TargetProfile` from `chip` to `power_sensor`.
     """
     return TargetProfile(
@@ -240,7 +238,6 @@ def data_sheet(
         precisions=precisions,
         detection=detection,
         tensorrt=tensorrt,
-        coreml=coreml,
         sources={field: fact.source for field, fact in facts.items()},
         **{field: fact.value for field, fact in facts.items()},
     )

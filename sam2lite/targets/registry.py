@@ -16,7 +16,7 @@ _TARGETS = CPU_TARGETS + JETSON_TARGETS + CUDA_TARGETS + APPLE_TARGETS
 
 
 def list_targets() -> List[TargetProfile]:
-    """Return every profile: CPUs, a family's most particular first, Jetson boards, other GPUs, iOS."""
+    """Return every profile: CPUs, a family's most particular first, Jetson, other GPUs, iOS."""
     return list(_TARGETS)
 
 

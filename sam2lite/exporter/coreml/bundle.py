@@ -207,7 +207,7 @@ def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> Lo
     return loop
 
 
-def size_report(folder: Path, manifest: Manifest) -> dict[str, Any]:
+def size_report(manifest: Manifest) -> dict[str, Any]:
     """Return megabytes and what was found of every package, for people and for `--json`."""
     packages = sorted({entry.file for entry in manifest.graphs.values()})
     return {
@@ -221,7 +221,7 @@ def size_report(folder: Path, manifest: Manifest) -> dict[str, Any]:
                 / 1e6,
                 3,
             ),
-            "functions": sorted(
+            "graphs": sorted(
                 key for key, entry in manifest.graphs.items() if entry.file == package
             ),
             "worst_sqnr_db": _worst(manifest, package),

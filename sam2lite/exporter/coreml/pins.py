@@ -29,11 +29,11 @@ def pinned_operators(operations: Iterable[Any], overflowing: Mapping[str, float]
         if op.op_type == "const":
             continue
         sources = [var for var in _inputs(op) if var.val is None]
-        if sources and all(_COORDINATES_IN in var.name or var.name in places for var in sources):
-            if op.op_type not in _PRODUCTS:
-                reasons[op.name] = COORDINATES
-                if op.op_type not in _BY_CONSUMER:  # waves are features again
-                    places |= {var.name for var in op.outputs}
+        placed = all(_COORDINATES_IN in var.name or var.name in places for var in sources)
+        if sources and placed and op.op_type not in _PRODUCTS:
+            reasons[op.name] = COORDINATES
+            if op.op_type not in _BY_CONSUMER:  # waves are features again
+                places |= {var.name for var in op.outputs}
         if op.op_type in _BY_CONSUMER:
             for name in _with_ancestors(op):
                 reasons.setdefault(name, _BY_CONSUMER[op.op_type])
