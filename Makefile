@@ -41,9 +41,10 @@ lint: setup
 scores: setup
 	$(BIN)/python benchmarks/scores.py
 
-# Every size, rung and opset against PyTorch.
+# Every size, rung and opset against PyTorch, and against what each TensorRT's parser takes.
 parity: setup
 	$(BIN)/python benchmarks/graph_parity.py
+	$(BIN)/python benchmarks/tensorrt_graphs.py
 
 # Measures what README and the ADRs quote, and writes it there. Wants a quiet machine.
 figures: setup

@@ -51,7 +51,7 @@ def _print_subject(report: Report, console: Console) -> None:
         "Load average": f"{before} before, {after} after",
         "Versions": versions,
         "Bundle": f"{bundle['path']}: {bundle['model']}"
-        f"{'' if bundle['trained'] else ' (untrained)'}, {bundle['backend']}, "
+        f"{'' if bundle['trained'] else ' (untrained)'}, {_backend(bundle)}, "
         f"{bundle['precision']}, {bundle['megabytes']} MB, SHA-256 {report['bundle_sha256'][:12]}",
         "Threads": str(report["threads"]),
         "Objects": f"{report['objects']}, present on every frame",
@@ -60,6 +60,12 @@ def _print_subject(report: Report, console: Console) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
+
+
+def _backend(bundle: Report) -> str:
+    """Return what ran the bundle, and what it was made for where that is something else."""
+    ran, made_for = str(bundle["backend"]), bundle["made_for"]
+    return ran if ran == made_for else f"{ran} (made for {made_for})"
 
 
 def _cuts(passes: int) -> str:

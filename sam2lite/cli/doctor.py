@@ -8,9 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check, can_track, run_checks
+from sam2lite.runtimes.doctor import (
+    ABSENT,
+    MISSING,
+    OK,
+    WARNING,
+    Check,
+    can_track,
+    run_checks,
+    sum_up,
+)
 
-_STYLES = {OK: "green", WARNING: "yellow", MISSING: "red"}
+_STYLES = {OK: "green", WARNING: "yellow", ABSENT: "dim", MISSING: "red"}
 
 
 def doctor(
@@ -21,7 +30,8 @@ def doctor(
     """Check what works on this machine, and say what to run to mend what does not.
 
     Looks at Python, NumPy, ONNX Runtime, OpenCV and its video backends, H.264 output, the packages
-    that export needs, the processor, memory, the cache folder and cameras. Changes nothing.
+    that export needs, TensorRT, the processor, memory, the cache folder and cameras. Changes
+    nothing.
 
     Exit code 0: tracking with a bundle can run here. 1: something that it requires is missing.
     """
@@ -31,12 +41,12 @@ def doctor(
         report = {"can_track": ready, "checks": [check._asdict() for check in checks]}
         typer.echo(json.dumps(report, indent=2))
     else:
-        _print_table(checks, ready)
+        _print_table(checks)
     if not ready:
         raise typer.Exit(1)
 
 
-def _print_table(checks: list[Check], ready: bool) -> None:
+def _print_table(checks: list[Check]) -> None:
     table = Table("Check", "Status", "Found", "What to do")
     for check in checks:
         status = Text(check.status, style=_STYLES[check.status])
@@ -44,8 +54,4 @@ def _print_table(checks: list[Check], ready: bool) -> None:
     # Without markup, or rich would take the brackets of 'sam2lite[export]' for a style.
     console = Console(markup=False, highlight=False)
     console.print(table)
-    console.print(
-        "Tracking with a bundle can run here."
-        if ready
-        else "Tracking cannot run here until what is missing above is mended."
-    )
+    console.print(sum_up(checks, "a bundle"))

@@ -130,8 +130,19 @@ def print_result(
     started: float,
     as_json: bool,
     more: Mapping[str, Any] | None = None,
+    next_step: str | None = None,
 ) -> None:
-    """Print path, seconds, megabytes and worst parity error of an export; in JSON also `more`."""
+    """Print path, seconds, megabytes and worst parity error of an export.
+
+    Args:
+        output: the folder.
+        manifest: of what was written.
+        started: when the command began, by `time.perf_counter`.
+        as_json: one JSON object instead of lines.
+        more: goes into the JSON object.
+        next_step: what to do with the folder, `{}` its path; one of `NEXT`, that of the manifest's
+            backend if not given.
+    """
     seconds = time.perf_counter() - started
     worst = worst_relative_error(manifest.verification)
     loop = manifest.verification.get("loop")
@@ -153,7 +164,7 @@ def print_result(
             f"difference {loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}, "
             f"{loop['present']} present, {loop['absent']} absent"
         )
-        typer.echo(f"next: {NEXT[manifest.backend].format(output)}")
+        typer.echo(f"next: {(next_step or NEXT[manifest.backend]).format(output)}")
     where = "of a package in FP32 maths" if manifest.backend == "coreml" else "of a graph in float"
     typer.echo(
         f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error {where} "

@@ -1,24 +1,30 @@
 """`sam2lite-export trt`: a verified bundle from which a board builds its TensorRT engines."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sam2lite.cli import export_options as options
 from sam2lite.cli import quantize_options as quantize
 from sam2lite.cli.export_int8 import Int8Options, export_int8
+from sam2lite.cli.export_trt_host import engine_lines, engines_json, make_engines, profile_here
 from sam2lite.cli.memory_report import describe_memory
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.targets.precision import check_backend, check_precision, nearest_precision
 from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.registry import get_target
+from sam2lite.targets.registry import HOST, get_target
 from sam2lite.targets.releases import with_jetpack, with_tensorrt
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance
     from sam2lite.calibration.recorder import Recording
+    from sam2lite.exporter.fp16 import Pins
+    from sam2lite.exporter.trt_engines import Rewrite
     from sam2lite.models.checkpoint import LoadedModel
 
 DEFAULT_PRECISION = "fp16"
@@ -28,7 +34,9 @@ def trt(
     output: options.Output,
     target: Annotated[
         str,
-        typer.Option(metavar="ID", help="Board or GPU; see `sam2lite targets`."),
+        typer.Option(
+            metavar="ID", help="Board or GPU; see `sam2lite targets`. host: this machine."
+        ),
     ],
     jetpack: Annotated[
         str | None,
@@ -71,13 +79,17 @@ def trt(
 ) -> None:
     """Export a network to a bundle from which a board builds its TensorRT engines.
 
-    No engine is made here: one works on the chip and with the TensorRT it was built with. The
+    An engine works on the chip and with the TensorRT it was built with, so none is made here: the
     bundle has graphs that the target's TensorRT takes, the plan of the build, and device.pyz;
     copy it to the board and run there: python3 device.pyz build
 
+    With --target host, on a machine with an NVIDIA GPU, TensorRT and polygraphy, the engines are
+    built here too. Each is compared with ONNX Runtime; where one in FP16 is too far off, the layers
+    that break it are found by building it again, some 15 times, and pinned to FP32.
+
     Every graph is compared with PyTorch, and so is the whole frame loop over a clip, in ONNX
     Runtime. What FP16 loses is computed with every value rounded to FP16. Exit code 3 if a bound
-    is missed, or if the target's parser would not take a graph.
+    is missed, also by an engine, or if the target's parser would not take a graph.
     """
     started = time.perf_counter()
     profile = _profile(target, jetpack, tensorrt)
@@ -99,27 +111,47 @@ def trt(
         }
         options.print_plan(plan, as_json)
         return
+    footage = (calib, calib_frames, calib_seed)
+    rewrite: Rewrite | None = None
     if chosen_precision == "int8":
-        footage = (calib, calib_frames, calib_seed)
         wanted = Int8Options(*footage, observer, ranges, keep_float or (), max_drop, accept_drop)
         manifest = export_int8(
             checkpoint, profile, output, chosen, wanted, device_app=True, force=force
         )
     else:
-        recording = quantize.recorded(checkpoint, chosen, calib, calib_frames, calib_seed)
-        manifest = _export_float(
-            checkpoint, profile, output, chosen, chosen_precision, recording, force=force
+        recording = quantize.recorded(checkpoint, chosen, *footage)
+        export = partial(
+            _export_float, checkpoint, profile, output, chosen, chosen_precision, recording
         )
+        manifest = export(force=force)
+        rewrite = partial(_rewrite, export)
+    more: dict[str, Any] = {"engine": manifest.status}
+    if target == HOST:
+        calls, _ = quantize.recorded(checkpoint, chosen, *footage)  # again: it is cached
+        made = make_engines(output, checkpoint, calls, rewrite, len(manifest.graphs))
+        manifest = read_manifest(str(output))[0]
+        more = {"engine": "engine: built", "engines": engines_json(made)}
     found = {name: manifest.verification[name] for name in ("preflight", "memory")}
     if not as_json:
         typer.echo("\n".join(describe_memory(found["memory"])))
         taken = "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs"
         typer.echo(taken.format(**found["preflight"]))
-    options.print_result(output, manifest, started, as_json, {**found, "engine": manifest.status})
+        if target == HOST:
+            typer.echo("\n".join(engine_lines(made)))
+    options.print_result(
+        output,
+        manifest,
+        started,
+        as_json,
+        {**found, **more},
+        next_step=options.NEXT["ort" if target == HOST else "trt"],
+    )
 
 
 def _profile(target: str, jetpack: str | None, tensorrt: str | None) -> TargetProfile:
     """Return the target with the release and the version that are asked for."""
+    if target == HOST:
+        return profile_here(jetpack, tensorrt)
     profile = get_target(target)
     check_backend(profile, "trt")
     if jetpack is not None:
@@ -138,6 +170,10 @@ def _served(profile: TargetProfile, asked: str, fallback: bool) -> str:
     return found
 
 
+def _rewrite(export: Callable[..., Manifest], pins: "Pins") -> None:
+    export(also_pinned=pins, force=True)
+
+
 def _export_float(
     checkpoint: "LoadedModel",
     target: TargetProfile,
@@ -146,6 +182,7 @@ def _export_float(
     precision: str,
     recording: "tuple[Recording, Provenance]",
     *,
+    also_pinned: "Pins | None" = None,
     force: bool,
 ) -> Manifest:
     """Export in FP32 or FP16 behind a progress bar; raises as `write_trt_bundle`."""
@@ -161,6 +198,7 @@ def _export_float(
             precision,
             recording,
             rungs=rungs,
+            also_pinned=also_pinned,
             force=force,
             report=report,
         )

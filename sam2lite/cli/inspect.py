@@ -8,6 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.engine_report import (
+    NOT_BUILT,
+    describe_check,
+    describe_status,
+    read_engine_report,
+)
 from sam2lite.cli.memory_report import describe_memory
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.runtimes.bundle import read_manifest
@@ -21,17 +27,24 @@ def inspect(
 ) -> None:
     """Show what a bundle holds: model, target, graphs, tensors, files, and how it was verified.
 
-    Reads the manifest only; `sam2lite verify` checks the files behind it.
+    Reads the manifest only, and of a bundle for TensorRT which engines are built; `sam2lite verify`
+    checks the files behind it.
     """
     manifest, sha256 = read_manifest(str(bundle))
+    engines = read_engine_report(str(bundle), manifest) if manifest.backend == "trt" else {}
     if as_json:
-        typer.echo(json.dumps({"bundle_sha256": sha256, **manifest.to_json()}, indent=1))
+        data = {"bundle_sha256": sha256, **manifest.to_json()}
+        typer.echo(json.dumps({**data, **({"engines": engines} if engines else {})}, indent=1))
         return
+    if engines:
+        manifest = manifest._replace(status=describe_status(engines))
     console = Console(markup=False, highlight=False)
     console.print(_summary(manifest, sha256))
     if "memory" in manifest.verification:
         console.print("\n".join(describe_memory(manifest.verification["memory"])))
     console.print(_graphs(manifest))
+    if any(engine["state"] != NOT_BUILT for engine in engines.values()):
+        console.print(_engines(engines))
     console.print(_tensors(manifest))
 
 
@@ -94,12 +107,15 @@ def _off_neural_engine(manifest: Manifest) -> str:
 
 
 def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
-    """Return what INT8 cost, which layers are not in it, and what they were calibrated on."""
+    """Return what INT8 cost, which layers are not in it, and where the ranges were seen."""
     made, drop = manifest.calibration or {}, manifest.verification.get("accuracy")
     rows = []
     if made:
         rows.append(
-            ("calibrated", f"{made['observer']}, {made['frames']} frames of {made['source']}")
+            (
+                "calibrated" if "int8_layers" in made else "FP16 ranges seen on",
+                f"{made['observer']}, {made['frames']} frames of {made['source']}",
+            )
         )
     if "int8_layers" in made:
         kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
@@ -127,6 +143,25 @@ def _graphs(manifest: Manifest) -> Table:
         ratios = [ratio for ratio in report.get("sqnr_db", {}).values() if ratio is not None]
         sqnr = f"{min(ratios):.1f} dB" if ratios else ""
         table.add_row(key, entry.precision, f"{worst:.1e}", sqnr)
+    return table
+
+
+def _engines(engines: dict[str, dict[str, Any]]) -> Table:
+    """Show every engine: on what it was built, and how far it is off its graph."""
+    table = Table("Engine", "State", "TensorRT", "Built on", "Seconds", "MB", "SQNR")
+    for key, engine in sorted(engines.items()):
+        if engine["state"] == NOT_BUILT:
+            table.add_row(key, NOT_BUILT)
+            continue
+        table.add_row(
+            key,
+            engine["state"],
+            engine["tensorrt"],
+            engine["device"],
+            f"{engine['seconds']:.1f}",
+            f"{engine['bytes'] / 1e6:.1f}",
+            describe_check(engine["check"]),
+        )
     return table
 
 

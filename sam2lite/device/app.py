@@ -18,6 +18,9 @@ INTERRUPTED = 130  # what shells return after Ctrl-C
 
 def run() -> None:
     """Run a command and leave the process with the exit code of what happened."""
+    # OpenCV 4.1.1 takes its log level from here alone, once, when it is imported; our errors say
+    # better what it would warn of.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     sys.exit(main(sys.argv[1:]))
 
 

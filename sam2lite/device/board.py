@@ -1,4 +1,4 @@
-"""The state of a board that decides how fast it is: swap, power mode, clocks.
+"""The state of a board that decides how fast it is: power mode and clocks.
 
 Parsers take the text of files in /proc, /sys and /etc, and touch nothing themselves.
 """
@@ -10,36 +10,11 @@ from typing import Dict, List, Mapping, Optional
 
 from sam2lite.device.sysfs import read_text
 from sam2lite.runtimes.doctor import OK, WARNING, Check
-from sam2lite.targets.machine import parse_meminfo
-
-# Below this, a board without swap kills a process where another would only slow down.
-SMALL_MEMORY_MB = 4096
-SWAPPED_MB = 256  # in use; less is left over from programs that sleep
 
 _NVPMODEL_CONF = "/etc/nvpmodel.conf"
 _NVPMODEL_STATUS = "/var/lib/nvpmodel/status"
 _CPUFREQ = "/sys/devices/system/cpu/cpu*/cpufreq"
 _CPUFREQ_FILES = ("scaling_governor", "scaling_driver", "scaling_max_freq", "cpuinfo_max_freq")
-
-
-def check_swap() -> Check:
-    """Look at the swap space and how much of it is used."""
-    return judge_swap(read_text("/proc/meminfo"))
-
-
-def judge_swap(meminfo: str) -> Check:
-    """Judge the swap space by the text of /proc/meminfo."""
-    sizes = parse_meminfo(meminfo)
-    if "SwapTotal" not in sizes or "SwapFree" not in sizes:
-        return Check("Swap", WARNING, "unknown: /proc/meminfo says nothing of it")
-    total, free = sizes["SwapTotal"], sizes["SwapFree"]
-    value = "{} MiB, {} MiB used".format(total, total - free)
-    if total - free > SWAPPED_MB:
-        return Check("Swap", WARNING, value, "close other programs; what is swapped out is slow")
-    if not total and sizes.get("MemTotal", SMALL_MEMORY_MB) < SMALL_MEMORY_MB:
-        remedy = "add some: sudo fallocate -l 2G /swap; sudo chmod 600 /swap; sudo mkswap /swap; "
-        return Check("Swap", WARNING, value, remedy + "sudo swapon /swap")
-    return Check("Swap", OK, value)
 
 
 def check_power_mode() -> Check:

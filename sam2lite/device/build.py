@@ -11,10 +11,11 @@ import glob
 import os
 import subprocess
 import sys
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 import sam2lite
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
+from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.graph_build import Job, build_graph, check_files, is_built
 from sam2lite.device.opening import positive
 from sam2lite.device.tensorrt_board import check_generation, open_board
@@ -62,8 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         SessionError: there is no GPU or no TensorRT, or a graph cannot be built.
         OutputError: `engines/` cannot be written.
     """
-    job = _open(arguments)
-    keys = choose_graphs(job.plan, arguments.only, arguments.rungs)
+    manifest, plan = _read(arguments.bundle)
+    keys = choose_graphs(plan, arguments.only, arguments.rungs)  # before the GPU is looked for
+    job = _open(arguments, manifest, plan)
     _make_folder(job.bundle)
     if arguments.force:
         _forget_unreadable(job.bundle)
@@ -93,6 +95,7 @@ def choose_graphs(
 
     Raises:
         UnknownNameError: there is no such graph or rung.
+        ArgumentError: none of the graphs is of one of the rungs.
     """
     known = sorted({int(key.partition("@")[2]) for key in plan.graphs if "@" in key})
     for key in only or ():
@@ -101,23 +104,29 @@ def choose_graphs(
     for rung in rungs or ():
         if rung not in known:
             raise UnknownNameError("rung", rung, known)
-    return [
+    chosen = [
         key
         for key in plan.graphs
         if (not only or key in only)
         and (not rungs or "@" not in key or int(key.partition("@")[2]) in rungs)
     ]
+    if not chosen:
+        raise ArgumentError("--only and --rungs have no graph in common; give one of them")
+    return chosen
 
 
-def _open(arguments: argparse.Namespace) -> Job:
-    manifest, _ = read_manifest(arguments.bundle)
+def _read(bundle: str) -> Tuple[Manifest, BuildPlan]:
+    manifest, _ = read_manifest(bundle)
     if manifest.backend != "trt":
         raise ArgumentError(
             "{} was made for backend {!r}, which needs no engines; run track or bench".format(
-                arguments.bundle, manifest.backend
+                bundle, manifest.backend
             )
         )
-    plan = read_plan(arguments.bundle)
+    return manifest, read_plan(bundle)
+
+
+def _open(arguments: argparse.Namespace, manifest: Manifest, plan: BuildPlan) -> Job:
     check_files(arguments.bundle, manifest, [PLAN_FILE])
     board = open_board()
     check_generation(plan, manifest, board)

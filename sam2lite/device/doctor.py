@@ -4,8 +4,12 @@ import argparse
 import sys
 from typing import Iterator, List
 
-from sam2lite.device.board import check_clocks, check_power_mode, check_swap
+from sam2lite.contracts.manifest import Manifest
+from sam2lite.device.board import check_clocks, check_power_mode
+from sam2lite.device.jetson import check_gstreamer, is_jetson
+from sam2lite.device.swap import check_swap
 from sam2lite.device.tensorrt_checks import (
+    check_cuda,
     check_tensorrt_board,
     check_tensorrt_unused,
     check_trt_target,
@@ -14,6 +18,7 @@ from sam2lite.device.versions import check_target, judge_against_target, judge_o
 from sam2lite.errors import ArgumentError, BundleError
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.doctor import (
+    ABSENT,
     MISSING,
     OK,
     WARNING,
@@ -27,9 +32,11 @@ from sam2lite.runtimes.doctor import (
     check_opencv,
     check_python,
     check_video_backends,
+    sum_up,
 )
+from sam2lite.runtimes.installs import JETPACK, PIP
 
-_LABELS = {OK: "OK", WARNING: "warning", MISSING: "missing"}
+_LABELS = {OK: "OK", WARNING: "warning", ABSENT: "absent", MISSING: "missing"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,42 +56,60 @@ def run_checks(bundle: str) -> List[Check]:
     Args:
         bundle: its folder. What a version should be is not known where it cannot be read.
     """
-    python, numpy = check_python(), check_numpy()
+    on_jetson = is_jetson()
+    installs = JETPACK if on_jetson else PIP
+    python, numpy = check_python(), check_numpy(installs)
     if numpy.status == OK:
-        opencv, onnxruntime, video = check_opencv(), check_onnxruntime(), check_video_backends()
+        opencv, onnxruntime = check_opencv(installs), check_onnxruntime(installs)
+        video = [check_video_backends(installs), *([check_gstreamer()] if on_jetson else [])]
     else:  # they import NumPy from C++, and print tracebacks of their own where it is missing
-        opencv, onnxruntime, video = (
-            Check(name, MISSING, "not tried without NumPy", required=True)
-            for name in ("OpenCV", "ONNX Runtime", "Video input")
-        )
-    runtime = [onnxruntime, check_tensorrt_unused()]
+        opencv, onnxruntime = _untried("OpenCV"), _untried("ONNX Runtime")
+        video = []
+    unbuilt = None
     try:
         manifest, _ = read_manifest(bundle)
         python = judge_against_target(python, str(manifest.target.get("python", "")))
         if manifest.backend == "trt":
             made_for = check_trt_target(manifest)
-            runtime = [*check_tensorrt_board(bundle, manifest), _unused(onnxruntime)]
+            runtime = [*_tensorrt(bundle, manifest, numpy), _unused(onnxruntime)]
+            is_built = any(check.name == "Engines" and check.status == OK for check in runtime)
+            unbuilt = None if is_built else manifest
         else:
             made_for = check_target(manifest)
-            runtime[0] = judge_onnxruntime(onnxruntime, manifest)
-    except BundleError as error:
-        made_for = Check("Bundle", MISSING, str(error), "copy the bundle again", required=True)
-    except ArgumentError as error:  # no target fits this machine
-        made_for = Check("Bundle", MISSING, str(error), required=True)
+            runtime = [judge_onnxruntime(onnxruntime, manifest), *_tensorrt_unused(numpy)]
+    except (BundleError, ArgumentError) as error:  # the latter where no target fits this machine
+        remedy = "copy the bundle again" if isinstance(error, BundleError) else ""
+        made_for = Check("Bundle", MISSING, str(error), remedy, required=True)
+        runtime = [onnxruntime, *_tensorrt_unused(numpy)]
     return [
         made_for,
         python,
         numpy,
         opencv,
         *runtime,
-        video,
+        *video,
         check_cpu(),
         check_memory(),
-        check_swap(),
+        check_swap(unbuilt),
         check_power_mode(),
         check_clocks(),
         check_cameras(),
     ]
+
+
+def _tensorrt(bundle: str, manifest: Manifest, numpy: Check) -> List[Check]:
+    """Check what a bundle for TensorRT needs. Its module may import NumPy, which may crash."""
+    if numpy.status == OK:
+        return check_tensorrt_board(bundle, manifest)
+    return [check_cuda(), _untried("TensorRT")]
+
+
+def _tensorrt_unused(numpy: Check) -> List[Check]:
+    return [check_tensorrt_unused()] if numpy.status == OK else []
+
+
+def _untried(name: str) -> Check:
+    return Check(name, MISSING, "not tried without NumPy", required=True)
 
 
 def _unused(check: Check) -> Check:
@@ -98,8 +123,4 @@ def _lines(checks: List[Check]) -> Iterator[str]:
     for check in checks:
         line = "{:<8} {:<14} {}".format(_LABELS[check.status], check.name, check.value)
         yield line + ("; " + check.remedy if check.remedy else "")
-    yield (
-        "Tracking with this bundle can run here."
-        if can_track(checks)
-        else "Tracking cannot run here until what is missing above is mended."
-    )
+    yield sum_up(checks, "this bundle")

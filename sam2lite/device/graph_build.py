@@ -2,13 +2,13 @@
 
 import os
 import time
-from typing import NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, BuildPlan
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.opening import warn
 from sam2lite.device.tensorrt_board import Board
-from sam2lite.device.tensorrt_builder import Request, build_engine
+from sam2lite.device.tensorrt_builder import Built, Request, build_engine
 from sam2lite.device.timing_cache import maker, read_timing_cache, write_timing_cache
 from sam2lite.errors import BundleError, OutputError
 from sam2lite.runtimes.bundle import file_sha256
@@ -23,6 +23,9 @@ from sam2lite.runtimes.engines import (
     write_atomically,
     write_engines,
 )
+
+# Builds an engine; arguments and errors are those of `build_engine`.
+Build = Callable[[Any, Request, Optional[Callable[[str], None]]], Built]
 
 
 class Job(NamedTuple):
@@ -59,8 +62,13 @@ def is_built(job: Job, key: str) -> bool:
     return True
 
 
-def build_graph(job: Job, key: str) -> EngineEntry:
+def build_graph(job: Job, key: str, build: Build = build_engine) -> EngineEntry:
     """Build a graph and write its engine, `engines.json` and the timing cache.
+
+    Args:
+        job: the bundle, and what builds.
+        key: of the graph.
+        build: makes the engine.
 
     Raises:
         BundleError: a file of the graph is not what the manifest says.
@@ -69,19 +77,10 @@ def build_graph(job: Job, key: str) -> EngineEntry:
     """
     names = input_files(job.manifest, job.plan, key)
     check_files(job.bundle, job.manifest, names)
-    graph = job.plan.graphs[key]
     started = time.perf_counter()
     here = maker(job.board.version, job.board.device)
-    request = Request(
-        key,
-        graph,
-        os.path.abspath(_path(job.bundle, graph.onnx)),
-        _read(job.bundle, graph.calibration_cache) if graph.calibration_cache else None,
-        job.plan.strongly_typed,
-        job.workspace_mb,
-        _timing_cache(job, key),
-    )
-    built = build_engine(job.board.trt, request, warn if job.verbose else None)
+    request = request_for(job, key)
+    built = build(job.board.trt, request, warn if job.verbose else None)
     for note in built.notes:
         warn(note)
     try:
@@ -109,6 +108,20 @@ def build_graph(job: Job, key: str) -> EngineEntry:
             )
         )
     return entry
+
+
+def request_for(job: Job, key: str) -> Request:
+    """Return what is asked of TensorRT for a graph."""
+    graph = job.plan.graphs[key]
+    return Request(
+        key,
+        graph,
+        os.path.abspath(_path(job.bundle, graph.onnx)),
+        _read(job.bundle, graph.calibration_cache) if graph.calibration_cache else None,
+        job.plan.strongly_typed,
+        job.workspace_mb,
+        _timing_cache(job, key),
+    )
 
 
 def _timing_cache(job: Job, key: str) -> bytes:

@@ -11,7 +11,7 @@ python/src/parsers/pyOnnx.cpp at release/8.2; the bindings of 8.6.1, 10.3.0 and 
 `make trt-api` imports them.
 """
 
-from typing import Any, Callable, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from sam2lite.contracts.build_plan import GraphPlan
 from sam2lite.device.tensorrt_calibration import make_calibrator
@@ -77,7 +77,7 @@ def build_engine(trt: Any, request: Request, say: Optional[Callable[[str], None]
         raise
     except Exception as error:  # pybind11 raises what C++ throws under several names
         logger.errors.append("{}: {}".format(type(error).__name__, error))
-        raise _failure(trt, request, logger, None) from error
+        raise failure(trt, request, logger.errors) from error
 
 
 def _build(trt: Any, request: Request, logger: Any) -> Built:
@@ -94,7 +94,9 @@ def _build(trt: Any, request: Request, logger: Any) -> Built:
     engine = builder.build_serialized_network(network, config)
     del parser  # not before: it owns weights that the network points to
     if engine is None:
-        raise _failure(trt, request, logger, calibrator)
+        if calibrator is not None and calibrator.asked_for_images:
+            raise _refused_cache(trt, request)
+        raise failure(trt, request, logger.errors)
     return Built(memoryview(engine), _timing_cache(config), (*notes, *damaged))
 
 
@@ -154,6 +156,17 @@ def _configure(trt: Any, config: Any, network: Any, request: Request) -> Tuple[s
         return ()
     # OBEY and not PREFER: what overflows FP16 is wrong, however fast it is.
     config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
+    return pin_nodes(trt, network, request)
+
+
+def pin_nodes(trt: Any, network: Any, request: Request) -> Tuple[str, ...]:
+    """Keep the nodes of the plan in FP32; return a note if some are not found.
+
+    Args:
+        trt: the module `tensorrt`.
+        network: made from the request's graph.
+        request: what is built.
+    """
     with open(request.onnx_path, "rb") as stream:
         found = pin_to_fp32(trt, network, request.plan.fp32_nodes, stream.read())
     lost = [node for node in request.plan.fp32_nodes if node not in found]
@@ -193,14 +206,23 @@ def _lacks(trt: Any, request: Request, what: str) -> SessionError:
     )
 
 
-def _failure(trt: Any, request: Request, logger: Any, calibrator: Any) -> SessionError:
-    if calibrator is not None and calibrator.asked_for_images:
-        reason = "it did not take the calibration cache"
-        remedy = "export the bundle again for this TensorRT, or as FP16"
-    else:
-        reason, remedy = last_errors(logger.errors), remedy_for(logger.errors)
+def _refused_cache(trt: Any, request: Request) -> SessionError:
+    return SessionError(
+        "{}: TensorRT {} built no engine (it did not take the calibration cache); export the "
+        "bundle again for this TensorRT, or as FP16".format(request.key, trt.__version__)
+    )
+
+
+def failure(trt: Any, request: Request, errors: List[str]) -> SessionError:
+    """Return what to raise where no engine came out.
+
+    Args:
+        trt: the module `tensorrt`.
+        request: what was asked for.
+        errors: what TensorRT logged as errors.
+    """
     return SessionError(
         "{}: TensorRT {} built no engine ({}); {}".format(
-            request.key, trt.__version__, reason, remedy
+            request.key, trt.__version__, last_errors(errors), remedy_for(errors)
         )
     )

@@ -58,7 +58,7 @@ def make_logger(trt: Any, say: Any) -> Any:
         say: called with every message of the level WARNING or worse; None for silence.
 
     Returns:
-        an `ILogger`; its `errors` are the texts logged as errors so far.
+        an `ILogger`; its `errors` are the texts logged as errors so far, and `say` may be changed.
     """
     severity = trt.ILogger.Severity
     bad = (severity.INTERNAL_ERROR, severity.ERROR)
@@ -67,12 +67,14 @@ def make_logger(trt: Any, say: Any) -> Any:
         def __init__(self) -> None:
             trt.ILogger.__init__(self)  # pybind11 refuses an object whose base was not set up
             self.errors: List[str] = []
+            self.say = say
 
         def log(self, severity_now: Any, message: str) -> None:
             if severity_now in bad:
                 self.errors.append(str(message).strip())
-            if say is not None and (severity_now in bad or severity_now == severity.WARNING):
-                say("TensorRT: {}".format(message))
+            loud = severity_now in bad or severity_now == severity.WARNING
+            if self.say is not None and loud:
+                self.say("TensorRT: {}".format(message))
 
     return Logger()
 

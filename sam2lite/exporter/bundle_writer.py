@@ -34,6 +34,7 @@ from sam2lite.targets.profile import TargetProfile
 if TYPE_CHECKING:
     from sam2lite.exporter.graphs import ExportedGraph
     from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.sam2lite.network import Sam2Lite
 
 PREPROCESS = {
     "geometry": "stretch",
@@ -119,8 +120,6 @@ def export_graphs(
     """
     import onnx
 
-    from sam2lite.exporter.graph_metadata import GraphMetadata
-    from sam2lite.exporter.graphs import export_graph
     from sam2lite.exporter.weights import WeightStore
 
     (folder / GRAPHS_FOLDER).mkdir()
@@ -129,15 +128,7 @@ def export_graphs(
     verification: dict[str, Any] = {}
     with WeightStore(folder / GRAPHS_FOLDER) as store:
         for key, (spec, rung) in job.keys.items():
-            exported = export_graph(
-                getattr(fused, spec.name),
-                spec,
-                opset,
-                reference=getattr(checkpoint.model, spec.name),
-                metadata=GraphMetadata(
-                    checkpoint.config.name, checkpoint.sha256, checkpoint.licence, rung
-                ),
-            )
+            exported = export_float(checkpoint, fused, spec, rung, opset)
             lowered = lowering.lower(exported.model, spec, rung)
             store.externalise(lowered.model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
@@ -146,6 +137,33 @@ def export_graphs(
             verification[key] = {**_graph_report(exported), **lowered.report}
             report(key)
     return entries, verification
+
+
+def export_float(
+    checkpoint: LoadedModel, fused: Sam2Lite, spec: GraphSpec, rung: int, opset: int
+) -> ExportedGraph:
+    """Export and verify one graph in float.
+
+    Args:
+        checkpoint: the network and where it comes from.
+        fused: its `fused()`.
+        spec: the graph's bound spec.
+        rung: input side, px.
+        opset: of ONNX.
+
+    Raises:
+        ExportError, VerificationError: as for `export_graph`.
+    """
+    from sam2lite.exporter.graph_metadata import GraphMetadata
+    from sam2lite.exporter.graphs import export_graph
+
+    return export_graph(
+        getattr(fused, spec.name),
+        spec,
+        opset,
+        reference=getattr(checkpoint.model, spec.name),
+        metadata=GraphMetadata(checkpoint.config.name, checkpoint.sha256, checkpoint.licence, rung),
+    )
 
 
 def write_bundle(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from sam2lite.contracts.graphs import MEMORY_SELECT, graph_key
 from sam2lite.errors import CalibrationError, VerificationError
@@ -14,7 +12,7 @@ from sam2lite.exporter.fp16_convert import QDQ, to_fp16, with_rounding
 from sam2lite.exporter.fp16_ranges import MARGIN, RangeReport, measure_ranges
 from sam2lite.exporter.fp16_rules import kept_by_rule
 from sam2lite.exporter.lowering import Lowered
-from sam2lite.exporter.parity import compare, onnx_runner
+from sam2lite.exporter.parity import compare_calls, onnx_runner
 from sam2lite.exporter.selection import Arrays
 from sam2lite.exporter.trace import feeds_of
 from sam2lite.exporter.value_types import value_types
@@ -30,6 +28,9 @@ MOST_CALLS = 16  # that a graph is run on, spread over those recorded at its run
 LEAST_SQNR_DB = 40.0  # of every output over all calls; 11 bits of mantissa alone give some 66 dB
 OVERFLOW = "overflow"
 
+
+# Nodes with the reason why they compute in FP32, by the key of their graph.
+Pins = Mapping[str, Mapping[str, str]]
 
 Form = Callable[["onnx.ModelProto", "onnx.ModelProto"], "onnx.ModelProto"]
 # What is written, given a graph in FP32 and in FP16.
@@ -52,6 +53,7 @@ class Fp16:
         provenance: Provenance,
         form: str = "typed",
         least_sqnr_db: float = LEAST_SQNR_DB,
+        also_pinned: Pins | None = None,
     ) -> None:
         """Take a recording over.
 
@@ -60,7 +62,9 @@ class Fp16:
             provenance: of the recording, for the manifest.
             form: what is written: one of `FORMS`.
             least_sqnr_db: of every output over all calls.
+            also_pinned: what computes in FP32 although no rule and no range asks for it.
         """
+        self._also_pinned = also_pinned or {}
         self._recording, self._provenance = recording, provenance
         self._form, self._least_sqnr_db = FORMS[form], least_sqnr_db
 
@@ -92,7 +96,7 @@ class Fp16:
                 "over more frames"
             )
         ranges = measure_ranges(model, calls)
-        pinned = pinned_nodes(model, ranges)
+        pinned = {**self._also_pinned.get(key, {}), **pinned_nodes(model, ranges)}
         lowered = to_fp16(model, pinned)
         report = {
             "sqnr_db": self._checked_sqnr(model, lowered, calls, key),
@@ -108,11 +112,7 @@ class Fp16:
         run, rounded = onnx_runner(model), onnx_runner(with_rounding(lowered))
         expected, actual = [run(feeds) for feeds in calls], [rounded(feeds) for feeds in calls]
         ratios: dict[str, float | None] = {}
-        for name in expected[0]:
-            # Together, because one call's object score may be next to 0 by chance.
-            error = compare(
-                *(np.concatenate([a[name] for a in side]) for side in (actual, expected))
-            )
+        for name, error in compare_calls(actual, expected).items():
             if error.sqnr_db < self._least_sqnr_db:
                 raise VerificationError(
                     f"in FP16, {name} of {key} is at {error.sqnr_db:.1f} dB of FP32's; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,22 +80,43 @@ def compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:
     )
 
 
+def compare_calls(
+    actual: Sequence[Arrays], expected: Sequence[Arrays]
+) -> dict[str, ErrorStatistics]:
+    """Compare the outputs of several calls of a graph, each output over all calls together.
+
+    Together, because one call's object score may be next to 0 by chance.
+
+    Raises:
+        VerificationError: the shapes differ.
+    """
+    return {
+        name: compare(
+            *(np.concatenate([call[name] for call in side]) for side in (actual, expected))
+        )
+        for name in expected[0]
+    }
+
+
 def run_onnx(model: onnx.ModelProto | Path, feeds: Arrays, *, optimise: bool = True) -> Arrays:
     """Return a graph's outputs by name for one call; see `onnx_runner`."""
     return onnx_runner(model, optimise=optimise)(feeds)
 
 
 def onnx_runner(
-    model: onnx.ModelProto | Path, *, optimise: bool = True
+    model: onnx.ModelProto | Path, *, optimise: bool = True, int8_kernels: bool = True
 ) -> Callable[[Arrays], Arrays]:
     """Return a function from a graph's inputs to its outputs by name, by onnxruntime on the CPU.
 
-    A model in memory must not have external data; pass the path of one that has.
+    Args:
+        model: the graph; one in memory must not have external data, so pass the path of such.
+        optimise: as onnxruntime does by default.
+        int8_kernels: see `session_options`.
 
     Raises:
         ExportError: onnxruntime refuses the graph or, when the function is called, the inputs.
     """
-    options = session_options(None, read_machine().cores)
+    options = session_options(None, read_machine().cores, int8_kernels=int8_kernels)
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()
@@ -121,13 +142,27 @@ def _as_export_error() -> Iterator[None]:
 def graph_parity(
     module: nn.Module, model: onnx.ModelProto | Path, spec: GraphSpec, seed: int = 0
 ) -> dict[str, ErrorStatistics]:
-    """Run a module and the graph made from it on the same seeded inputs, and compare the outputs.
+    """Run a module and the graph made from it on the same inputs; see `module_parity`.
+
+    Args:
+        module: the module as it was trained, in evaluation mode; not its fused copy.
+        model: the graph, or the path of one.
+        spec: its bound spec.
+        seed: of the inputs.
+    """
+    return module_parity(module, onnx_runner(model), spec, seed)
+
+
+def module_parity(
+    module: nn.Module, run: Callable[[Arrays], Arrays], spec: GraphSpec, seed: int = 0
+) -> dict[str, ErrorStatistics]:
+    """Run a module and whatever was made from it on the same seeded inputs, compare the outputs.
 
     Outputs that a TopK selected are compared as sets: each row with the candidate it is.
 
     Args:
         module: the module as it was trained, in evaluation mode; not its fused copy.
-        model: the graph, or the path of one.
+        run: from the inputs to the outputs, by name.
         spec: its bound spec.
         seed: of the inputs.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.exporter.bundle_writer import write_bundle, write_trial_bundle
-from sam2lite.exporter.fp16 import Fp16
+from sam2lite.exporter.fp16 import Fp16, Pins
 from sam2lite.exporter.loop_parity import loop_parity
 from sam2lite.exporter.lowering import Float32, Lowering
 from sam2lite.exporter.trt_precision import form_of
@@ -30,6 +30,7 @@ def write_trt_bundle(
     recording: tuple[Recording, Provenance],
     *,
     rungs: Sequence[int],
+    also_pinned: Pins | None = None,
     force: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
@@ -45,6 +46,7 @@ def write_trt_bundle(
         precision: `fp32` or `fp16`.
         recording: of the network at the rungs, and where it comes from.
         rungs: input sides, px.
+        also_pinned: in FP16, what computes in FP32 beside what the rules and ranges say.
         force: replace what is there.
         report: told the name of each step when it is done.
 
@@ -57,8 +59,9 @@ def write_trt_bundle(
     lowering: Lowering = Float32()
     verification: dict[str, Any] = {}
     if precision == "fp16":
-        lowering = Fp16(*recording, form_of(target.tensorrt))
-        verification["fp16_loop"] = _rounded_loop(checkpoint, target, max(rungs), recording)
+        lowering = Fp16(*recording, form_of(target.tensorrt), also_pinned=also_pinned)
+        rounded = Fp16(*recording, "rounded", also_pinned=also_pinned)
+        verification["fp16_loop"] = _rounded_loop(checkpoint, target, max(rungs), rounded)
         report("loop in FP16")
     return write_bundle(
         checkpoint,
@@ -74,12 +77,9 @@ def write_trt_bundle(
 
 
 def _rounded_loop(
-    checkpoint: LoadedModel,
-    target: TargetProfile,
-    rung: int,
-    recording: tuple[Recording, Provenance],
+    checkpoint: LoadedModel, target: TargetProfile, rung: int, rounded: Fp16
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
-        write_trial_bundle(checkpoint, target, rung, Fp16(*recording, "rounded"), folder)
+        write_trial_bundle(checkpoint, target, rung, rounded, folder)
         return loop_parity(open_bundle(str(folder), "ort"), checkpoint.model).to_json()

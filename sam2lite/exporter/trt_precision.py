@@ -91,24 +91,11 @@ class Int8BesideFp16:
         return Lowered(lowered.model, either.precision, report)
 
 
-@dataclass(frozen=True)
-class ImplicitInt8:
-    """A lowering to INT8 for parsers that are not given Q/DQ: float graphs, and scales beside them.
+class ImplicitInt8(Int8BesideFp16):
+    """The same for parsers that are not given Q/DQ: float graphs, and scales beside them.
 
     The report has `tensor_scales`. What INT8 costs is measured on the same layers with Q/DQ.
-
-    Attributes:
-        int8: layers to INT8.
-        fp16: the rest.
     """
-
-    int8: Int8
-    fp16: Fp16
-
-    @property
-    def calibration(self) -> dict[str, Any]:
-        """See `Lowering`."""
-        return {**self.fp16.calibration, **self.int8.calibration}
 
     def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
         """See `Lowering`; raises as `Int8` and `Fp16` do."""

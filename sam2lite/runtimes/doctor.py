@@ -15,12 +15,16 @@ from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
 
 from sam2lite.errors import ArgumentError, SessionError
 from sam2lite.runtimes.cache import cache_dir
+from sam2lite.runtimes.child_import import describe_signal, fatal_signal, remedy_for
+from sam2lite.runtimes.installs import PIP, Installs
+from sam2lite.runtimes.video_backends import read_backends, reads_mp4
 from sam2lite.targets.machine import parse_meminfo, read_machine
 from sam2lite.targets.registry import host_target
 
 OK = "ok"
 WARNING = "warning"  # works, but less than it could
 MISSING = "missing"
+ABSENT = "absent"  # an option that is not there
 
 # Python, NumPy, OpenCV and ONNX Runtime take 60 MiB together when imported; the rest is for the
 # graphs of a rung or two, their buffers and the frames.
@@ -47,7 +51,7 @@ class Check(NamedTuple):
 
     Attributes:
         name: what was looked at.
-        status: `OK`, `WARNING` or `MISSING`.
+        status: `OK`, `WARNING`, `ABSENT`, or `MISSING` of what is required.
         value: what was found, or why it does not work.
         remedy: what to run or do; empty where nothing needs mending.
         required: whether tracking with a bundle needs it.
@@ -69,37 +73,33 @@ def check_python() -> Check:
     return Check("Python", OK, value, required=True)
 
 
-def check_numpy() -> Check:
+def check_numpy(installs: Installs = PIP) -> Check:
     """Import NumPy."""
-    return _import_base("NumPy", "numpy", "numpy", lambda numpy: str(numpy.__version__))
+    return _import_base("NumPy", "numpy", installs.numpy, lambda numpy: str(numpy.__version__))
 
 
-def check_onnxruntime() -> Check:
+def check_onnxruntime(installs: Installs = PIP) -> Check:
     """Import ONNX Runtime and look for its CPU provider."""
-    return _import_base("ONNX Runtime", "onnxruntime", "onnxruntime", _describe_onnxruntime)
+    remedy = installs.onnxruntime
+    return _import_base("ONNX Runtime", "onnxruntime", remedy, _describe_onnxruntime)
 
 
-def check_opencv() -> Check:
+def check_opencv(installs: Installs = PIP) -> Check:
     """Import OpenCV."""
-    return _import_base("OpenCV", "cv2", "opencv-python-headless", lambda cv2: str(cv2.__version__))
+    return _import_base("OpenCV", "cv2", installs.opencv, lambda cv2: str(cv2.__version__))
 
 
-def check_video_backends() -> Check:
+def check_video_backends(installs: Installs = PIP) -> Check:
     """List what OpenCV can read videos and cameras with."""
     try:
         import cv2
 
-        registry = cv2.videoio_registry
-        names = {
-            registry.getBackendName(backend)
-            for backend in registry.getBackends()
-            if registry.hasBackend(backend)
-        }
-    except Exception as error:  # no OpenCV, a broken one, or one older than 4.5
+        names = read_backends(cv2)
+    except Exception as error:  # no OpenCV, or a broken one
         return Check("Video input", WARNING, "unknown: {}".format(error))
     value = ", ".join(sorted(names)) or "no backend"
-    if names.isdisjoint(("FFMPEG", "GSTREAMER", "AVFOUNDATION", "MSMF")):
-        remedy = "pip install opencv-python-headless, or track a folder of images"
+    if not reads_mp4(names):
+        remedy = "track a folder of images, or: " + installs.opencv
         return Check("Video input", WARNING, value + "; none of them reads MP4", remedy)
     return Check("Video input", OK, value)
 
@@ -110,10 +110,10 @@ def check_h264() -> Check:
     try:
         import av
     except Exception as error:  # absent, or at odds with its libraries
-        return Check("H.264 output", MISSING, str(error), remedy)
+        return Check("H.264 output", ABSENT, str(error), remedy)
     value = "PyAV {}".format(av.__version__)
     if "libx264" not in av.codecs_available:
-        return Check("H.264 output", MISSING, value + " without libx264", remedy)
+        return Check("H.264 output", ABSENT, value + " without libx264", remedy)
     return Check("H.264 output", OK, value + ", libx264")
 
 
@@ -121,8 +121,25 @@ def check_export_package(name: str) -> Check:
     """Look for a package that export needs, without importing it: torch alone takes seconds."""
     if importlib.util.find_spec(name) is None:
         remedy = "pip install 'sam2lite[export]'; only export needs it"
-        return Check(name, MISSING, "not installed", remedy)
+        return Check(name, ABSENT, "not installed", remedy)
     return Check(name, OK, _installed_version(name))
+
+
+def check_tensorrt() -> Check:
+    """See whether TensorRT can be used, to run bundles for it and to build their engines."""
+    try:
+        from sam2lite.runtimes import trt
+
+        usable, value = trt.is_available()
+    except Exception as error:  # NumPy, or a TensorRT that does not fit its libraries
+        usable, value = False, "{}: {}".format(type(error).__name__, error)
+    if not usable:
+        remedy = "only bundles for TensorRT need it; `sam2lite-export trt` makes them anywhere"
+        return Check("TensorRT", MISSING, value.partition(";")[0], remedy)
+    if importlib.util.find_spec("polygraphy") is None:
+        remedy = "pip install 'sam2lite[trt]', to build engines with --target host"
+        return Check("TensorRT", WARNING, value + "; without polygraphy", remedy)
+    return Check("TensorRT", OK, value + "; polygraphy " + _installed_version("polygraphy"))
 
 
 def check_cpu() -> Check:
@@ -179,7 +196,7 @@ def check_cameras(devices: str = "/dev/video*") -> Check:
     """List the video devices of Linux; beside cameras, boards list their decoders there."""
     found = sorted(glob.glob(devices))
     if not found:
-        return Check("Cameras", MISSING, "none", "connect one, or track a video file")
+        return Check("Cameras", ABSENT, "none", "connect one, or track a video file")
     closed = [device for device in found if not os.access(device, os.R_OK | os.W_OK)]
     if closed:
         remedy = "sudo usermod -aG video $USER, then log in again"
@@ -195,6 +212,7 @@ CHECKS: Tuple[Callable[[], Check], ...] = (
     check_video_backends,
     check_h264,
     *(functools.partial(check_export_package, name) for name in _EXPORT_PACKAGES),
+    check_tensorrt,
     check_cpu,
     check_target,
     check_memory,
@@ -210,17 +228,36 @@ def run_checks() -> List[Check]:
 
 def can_track(checks: Sequence[Check]) -> bool:
     """Return whether nothing is missing that tracking with a bundle requires."""
-    return not any(check.required and check.status == MISSING for check in checks)
+    return not _missing(checks)
 
 
-def _import_base(
-    name: str, module: str, distribution: str, describe: Callable[[Any], str]
-) -> Check:
+def sum_up(checks: Sequence[Check], bundle: str) -> str:
+    """Return a sentence: whether tracking can run here, or what is to be mended before.
+
+    Args:
+        checks: all of them; only those that are required count.
+        bundle: what to call it, such as `this bundle`.
+    """
+    missing = _missing(checks)
+    if not missing:
+        return "Tracking with {} can run here.".format(bundle)
+    return "Tracking cannot run here until this is mended: {}.".format(", ".join(missing))
+
+
+def _missing(checks: Sequence[Check]) -> List[str]:
+    return [check.name for check in checks if check.required and check.status == MISSING]
+
+
+def _import_base(name: str, module: str, remedy: str, describe: Callable[[Any], str]) -> Check:
+    fatal = fatal_signal(module)
+    if fatal is not None:
+        value = "importing it ends Python by {}".format(describe_signal(fatal))
+        remedy = remedy_for(module, fatal) or remedy
+        return Check(name, MISSING, value, remedy, required=True)
     try:
         value = describe(importlib.import_module(module))
     except Exception as error:  # a package that does not fit the others fails in any way it likes
         value = "{}: {}".format(type(error).__name__, error)
-        remedy = "pip install --force-reinstall {}".format(distribution)
         return Check(name, MISSING, value, remedy, required=True)
     return Check(name, OK, value, required=True)
 

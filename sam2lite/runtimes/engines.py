@@ -7,19 +7,18 @@ only where its key is the one that building it here and now would give.
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple
 
 from sam2lite.contracts import build_plan
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, Manifest
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import file_sha256
-
-if TYPE_CHECKING:
-    from sam2lite.runtimes.cuda import CudaDevice
+from sam2lite.runtimes.cuda import CudaDevice
 
 ENGINES_VERSION = 1
 ENGINES_FILE = "engines.json"
+VERIFICATION_FILE = "verification.json"  # how far the engines are off, where that was measured
 BUILD_COMMAND = "python3 device.pyz build"
 
 
@@ -107,7 +106,7 @@ def engine_key(
     plan: BuildPlan,
     graph_key: str,
     tensorrt_version: str,
-    device: "CudaDevice",
+    device: CudaDevice,
 ) -> str:
     """Return the SHA-256 of everything that decides what an engine is.
 
@@ -136,6 +135,15 @@ def engine_key(
         "compute_capability": device.compute_capability,
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def is_current(manifest: Manifest, plan: BuildPlan, graph_key: str, entry: EngineEntry) -> bool:
+    """Return whether an engine was made of the graph, weights and plan that the bundle has now.
+
+    Whether it may be loaded on some machine is another question: see `find_engine`.
+    """
+    device = CudaDevice(entry.device, entry.compute_capability, 0)
+    return entry.key == engine_key(manifest, plan, graph_key, entry.tensorrt, device)
 
 
 def engine_file(graph_key: str) -> str:
@@ -217,7 +225,7 @@ def find_engine(
     plan: BuildPlan,
     graph_key: str,
     tensorrt_version: str,
-    device: "CudaDevice",
+    device: CudaDevice,
 ) -> str:
     """Return the path of a graph's engine, if that may be loaded here.
 

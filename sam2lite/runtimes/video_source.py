@@ -19,6 +19,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 _CAMERA = re.compile(r"(?:/dev/video)?([0-9]+)|camera")
 # Some containers store no frame count but a duration, and the count that follows is a little off.
 _COUNT_TOLERANCE = 0.02
+_LOG_LEVEL_SILENT = 0  # cv::utils::logging::LOG_LEVEL_SILENT; not every release gives it to Python
 
 
 class FrameSource:
@@ -209,9 +210,15 @@ def silence_opencv() -> None:
     `OPENCV_LOG_LEVEL` and `OPENCV_FFMPEG_LOGLEVEL` in the environment are respected.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; read at the first use
-    logging = getattr(getattr(cv2, "utils", None), "logging", None)
-    if logging is not None and "OPENCV_LOG_LEVEL" not in os.environ:  # absent before OpenCV 4.5
-        logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    if "OPENCV_LOG_LEVEL" in os.environ:
+        return
+    # OpenCV 5.0 has it in cv2.utils.logging, 4.5.5 in cv2. Where it is in neither, only a variable
+    # that is set before cv2 is imported helps (device/app.py).
+    homes: List[Any] = [getattr(getattr(cv2, "utils", None), "logging", None), cv2]
+    for home in homes:
+        if hasattr(home, "setLogLevel"):
+            home.setLogLevel(_LOG_LEVEL_SILENT)
+            return
 
 
 def _open_path(path: Path) -> FrameSource:

@@ -1,5 +1,6 @@
 """A target under another JetPack, or with another TensorRT, than the one it is listed with."""
 
+from itertools import takewhile
 from typing import Dict, Iterable, Optional, Tuple
 
 from sam2lite.errors import ArgumentError, UnknownNameError
@@ -81,6 +82,31 @@ def with_tensorrt(profile: TargetProfile, version: str) -> TargetProfile:
     if full is None:
         raise UnknownNameError("TensorRT of " + owner, version, choice)
     return _made_for(profile, Fact(full, source))
+
+
+def with_installed(profile: TargetProfile, version: str) -> TargetProfile:
+    """Return a profile as a machine has it, whether or not its TensorRT is one that is listed.
+
+    Args:
+        profile: of a target with TensorRT; on a Jetson, the JetPack with this TensorRT is taken.
+        version: `tensorrt.__version__`.
+
+    Raises:
+        ArgumentError: it has no TensorRT, or nothing is known about this version.
+    """
+    sheet = _tensorrt_of(profile)
+    full = _digits(version)
+    for release in reversed(sheet.jetpacks):
+        if read_version(full) in [read_version(known) for known in tensorrts_of(release)]:
+            profile = with_jetpack(profile, release.name)
+            break
+    return _made_for(profile, Fact(full, "tensorrt.__version__ on this machine"))
+
+
+def _digits(version: str) -> str:
+    """Return a version without what is no number, as in `8.6.1` for `8.6.1.post1`."""
+    parts = version.split(".")
+    return ".".join(takewhile(str.isdigit, parts)) or version
 
 
 def tensorrts_of(release: JetPack) -> Tuple[str, ...]:

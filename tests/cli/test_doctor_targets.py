@@ -15,8 +15,8 @@ from sam2lite.cli.targets import targets
 from sam2lite.errors import UnknownNameError
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.doctor import (
+    ABSENT,
     LOW_MEMORY_MB,
-    MISSING,
     OK,
     WARNING,
     check_cache,
@@ -143,7 +143,7 @@ def test_doctor_fails_where_a_base_package_is_broken(
     assert result.exit_code == 1
     assert "libmissing.so" in result.stdout
     assert "pip install --force-reinstall onnxruntime" in result.stdout
-    assert "Tracking cannot run here" in result.stdout
+    assert "Tracking cannot run here until this is mended: ONNX Runtime.\n" in result.stdout
 
 
 def test_doctor_passes_without_an_optional_package(
@@ -175,7 +175,7 @@ def test_doctor_runs_where_nothing_is_installed() -> None:
 
 def test_export_package_that_is_absent_says_how_to_install_it() -> None:
     check = check_export_package("sam2lite_absent")
-    assert check.status == MISSING
+    assert check.status == ABSENT
     assert "pip install 'sam2lite[export]'" in check.remedy
 
 
@@ -197,7 +197,7 @@ def test_memory_is_unknown_without_meminfo(tmp_path: Path) -> None:
 
 def test_cameras(tmp_path: Path) -> None:
     pattern = str(tmp_path / "video*")
-    assert check_cameras(pattern).status == MISSING
+    assert check_cameras(pattern).status == ABSENT
     (tmp_path / "video0").touch()
     assert check_cameras(pattern).value == str(tmp_path / "video0")
 

@@ -64,6 +64,8 @@ def test_a_bundle_for_a_nano(model: str, tmp_path: Path) -> None:
     assert shown.exit_code == 0, shown.output
     assert "engine: not built" in shown.stdout
     assert "Memory of jetson-nano" in shown.stdout
+    assert "FP16 ranges seen on" in shown.stdout
+    assert "calibrated" not in shown.stdout
 
 
 def test_types_stand_in_the_graph_where_tensorrt_takes_them(model: str, tmp_path: Path) -> None:

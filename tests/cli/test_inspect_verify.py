@@ -37,7 +37,7 @@ def test_verify_repeats_the_loop_parity(shipped_bundle: Path) -> None:
     result = runner.invoke(app, ["verify", str(shipped_bundle), "--json"])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
-    assert data["graphs"] == "4 open and run"
+    assert data["graphs"] == "4 open and run by ort"
     assert data["loop"]["max_logit_difference"] <= 1e-3
 
 

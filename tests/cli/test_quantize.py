@@ -75,6 +75,7 @@ def test_int8_export_says_what_it_cost(model: str, tmp_path: Path) -> None:
     shown = runner.invoke(app, ["inspect", str(out)]).stdout
     assert "mask_decoder.iou.last: --keep-float *.iou.*" in shown
     assert "FP32 to INT8: J&F" in shown
+    assert "calibrated" in shown
     assert " dB" in shown
 
 

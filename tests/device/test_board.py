@@ -6,22 +6,11 @@ import pytest
 from sam2lite.device.board import (
     judge_clocks,
     judge_power_mode,
-    judge_swap,
     parse_power_modes,
     parse_power_status,
 )
 from sam2lite.runtimes.doctor import OK, WARNING
-from sam2lite.targets.machine import parse_meminfo
 
-# A Jetson Nano of 4 GiB with zram.
-MEMINFO = """\
-MemTotal:        4059264 kB
-MemFree:          215044 kB
-MemAvailable:    1634388 kB
-SwapTotal:       2029632 kB
-SwapFree:        2029632 kB
-HugePages_Total:       0
-"""
 # Jetson Orin Nano: the fastest mode is neither the first nor the highest number.
 NVPMODEL_CONF = """\
 # < POWER_MODEL ID=9 NAME=COMMENT >
@@ -39,28 +28,6 @@ RASPBERRY = {
     "scaling_max_freq": "1800000",
     "cpuinfo_max_freq": "1800000",
 }
-
-
-def test_meminfo_is_read_in_mib() -> None:
-    sizes = parse_meminfo(MEMINFO)
-    assert (sizes["MemTotal"], sizes["SwapTotal"]) == (3964, 1982)
-    assert "HugePages_Total" not in sizes
-
-
-@pytest.mark.parametrize(
-    ("meminfo", "status", "remedy"),
-    [
-        (MEMINFO, OK, ""),
-        (MEMINFO.replace("SwapFree:        2029632", "SwapFree: 1000000"), WARNING, "close other"),
-        (MEMINFO.replace("2029632", "0"), WARNING, "sudo swapon"),
-        (MEMINFO.replace("2029632", "0").replace("4059264", "16059264"), OK, ""),
-        ("", WARNING, ""),
-    ],
-)
-def test_swap(meminfo: str, status: str, remedy: str) -> None:
-    check = judge_swap(meminfo)
-    assert check.status == status
-    assert remedy in check.remedy
 
 
 def test_power_modes_are_read() -> None:

@@ -551,3 +551,33 @@ def test_an_exported_bundle_builds_with_its_pins(
     assert Path(found).is_file()
     assert build(bundle) == 0
     assert set(read_engines(str(bundle))) == set(plan.graphs)
+
+
+@pytest.mark.parametrize("options", [["--only", "foo"], ["--rungs", "300"]])
+def test_a_wrong_argument_is_told_before_the_gpu_is_looked_for(
+    options: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> CudaDevice:
+        raise SessionError("there is no GPU; get one")
+
+    monkeypatch.setattr(cuda, "probe", fail)
+    bundle = write_trt_bundle(tmp_path / "b")
+    assert build(bundle, *options) == 2
+    assert options[1] in capsys.readouterr().err
+    assert build(bundle) == 1
+    assert "there is no GPU" in capsys.readouterr().err
+
+
+def test_a_graph_of_another_rung_is_a_contradiction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    rungs = {key: key.partition("@")[2] for key in KEYS if "@" in key}
+    key, rung = next(
+        (key, other) for key in rungs for other in rungs.values() if other != rungs[key]
+    )
+    assert build(bundle, "--only", key, "--rungs", rung) == 2
+    assert "have no graph in common" in capsys.readouterr().err

@@ -126,6 +126,17 @@ def test_a_missing_package_is_one_sentence(
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_doctor_outlives_a_numpy_that_crashes(
+    python: str, device_bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "numpy.py").write_text("import os; os.kill(os.getpid(), 4)\n")
+    done = run(python, device_bundle, "doctor", first_on_path=tmp_path)
+    assert done.returncode == 1
+    assert "NumPy          importing it ends Python by SIGILL" in done.stdout
+    assert done.stdout.endswith("until this is mended: NumPy, OpenCV, ONNX Runtime.\n")
+    assert done.stderr == ""
+
+
 def test_bench_writes_percentiles(python: str, device_bundle: Path, tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     arguments = ["--frames", "5", "--warmup", "2", "--json", str(file)]
@@ -156,6 +167,7 @@ TRACK = ["track", "--video", "none.mp4", "-o", "never"]
         (TRACK, 2, "nothing is pointed out"),
         ([*TRACK, "--point", "here"], 2, "cannot read 'here'; the form is --point X,Y"),
         ([*TRACK, "--point", "1,2"], 1, "cannot read 'none.mp4'"),
+        ([*TRACK, "--point", "1,2", "--video", "99"], 1, "camera '99' cannot be opened"),
         ([*TRACK, "--point", "1,2", "--bundle", "nowhere"], 1, "there is no bundle at nowhere"),
         ([*TRACK, "--point", "1,2", "--backend", "trt"], 2, "--backend is 'trt'"),
         ([*TRACK, "--point", "1,2", "--rung", "250"], 1, "none.mp4"),

@@ -316,5 +316,5 @@ def test_a_driver_without_a_device_is_an_error(driver: str) -> None:
 
 def test_a_machine_without_a_driver_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "_DRIVER_NAMES", (MISSING,))
-    with pytest.raises(SessionError, match=f"no NVIDIA driver .*{MISSING}.*'ort'"):
+    with pytest.raises(SessionError, match=f"no NVIDIA driver .*{MISSING}.*--backend ort"):
         probe()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import cv2
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError, VideoError
-from sam2lite.runtimes.video_source import DEFAULT_FPS, open_source
+from sam2lite.runtimes import video_source
+from sam2lite.runtimes.video_source import DEFAULT_FPS, open_source, silence_opencv
 from sam2lite.runtimes.video_writer import VideoWriter
 
 STEP = 8  # grey levels between one frame and the next
@@ -288,3 +290,25 @@ def test_a_csi_camera_that_is_not_there_says_what_to_check(
 def test_another_camera_is_told_of_the_csi_port() -> None:
     with pytest.raises(VideoError, match="called csi:97"):
         open_source("97")
+
+
+@pytest.mark.parametrize("home", ["utils.logging", "cv2"])
+def test_opencv_is_silenced_wherever_it_keeps_its_level(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels: list[int] = []
+    setter = SimpleNamespace(setLogLevel=levels.append)
+    opencv = setter if home == "cv2" else SimpleNamespace(utils=SimpleNamespace(logging=setter))
+    monkeypatch.setattr(video_source, "cv2", opencv)
+    monkeypatch.setenv("OPENCV_LOG_LEVEL", "INFO")
+    silence_opencv()
+    assert levels == []  # the user's choice
+    monkeypatch.delenv("OPENCV_LOG_LEVEL")
+    silence_opencv()
+    assert levels == [0]
+
+
+def test_an_opencv_that_cannot_be_silenced_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENCV_LOG_LEVEL", raising=False)
+    monkeypatch.setattr(video_source, "cv2", SimpleNamespace(utils=SimpleNamespace()))
+    silence_opencv()

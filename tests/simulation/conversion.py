@@ -17,6 +17,9 @@ from sam2lite.simulation.exact_passes import exact_passes
 
 ct = import_coremltools()
 
+# A slice that takes everything becomes an alias, which coremltools does not know.
+DECOMPOSITIONS = {torch.ops.aten.alias.default: lambda x: x}
+
 
 def bound_spec(network: Sam2Lite, graph: str, rung: int) -> GraphSpec:
     config = network.config
@@ -33,7 +36,7 @@ def converted(network: Sam2Lite, graph: str, rung: int, target: str, precision: 
         warnings.simplefilter("ignore")
         module = getattr(_with_tables(network.fused(), rung), graph).eval()
         return ct.convert(
-            torch.export.export(module, inputs).run_decompositions({}),
+            torch.export.export(module, inputs).run_decompositions(DECOMPOSITIONS),
             inputs=[image] if graph == "image_encoder" else None,
             outputs=[ct.TensorType(name=name) for name in spec.output_names],
             minimum_deployment_target=ct.target[target],

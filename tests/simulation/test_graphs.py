@@ -13,22 +13,25 @@ from tests.simulation.conversion import bound_spec, converted, saved
 
 NAMES = [spec.name for spec in GRAPHS]
 TARGETS = ("iOS16", "iOS17", "iOS18")
-# Coordinates of prompts need FP32: 60 columns in steps of 1/32 are no place for a bilinear weight.
+# Here all of it is FP16. Prompt coordinates and ages need FP32: near column 60 FP16 has steps of
+# 1/32, near 201 rad (the fastest octave of an age) of 1/8. With those two, Tiny reaches 62 dB.
 FP16_DB = {"mask_decoder": 40.0}
 
 
 def parity(
-    network: Sam2Lite, graph: str, package: SimulatedPackage, precision: Precision
+    network: Sam2Lite, graph: str, package: SimulatedPackage, precision: Precision, rung: int = 240
 ) -> dict[str, ErrorStatistics]:
     run = package.function().run
-    spec = bound_spec(network, graph, 240)
+    spec = bound_spec(network, graph, rung)
     return module_parity(getattr(network, graph), lambda feeds: run(feeds, precision), spec)
 
 
-@pytest.mark.parametrize("graph", NAMES)
-def test_an_fp32_package_is_the_network(network: Sam2Lite, packages: Packages, graph: str):
-    package = load_package(packages(graph, "float32"))
-    errors = parity(network, graph, package, "fp32")
+@pytest.mark.parametrize(("graph", "rung"), [*((name, 240) for name in NAMES), (NAMES[0], 480)])
+def test_an_fp32_package_is_the_network(
+    network: Sam2Lite, packages: Packages, graph: str, rung: int
+):
+    package = load_package(packages(graph, "float32", rung=rung))
+    errors = parity(network, graph, package, "fp32", rung)
     assert max(error.relative for error in errors.values()) <= GRAPH_TOLERANCE
 
 

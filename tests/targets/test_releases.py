@@ -6,7 +6,12 @@ from sam2lite.targets.jetpack import JETPACKS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.profile import TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target
-from sam2lite.targets.releases import tensorrts_of, with_jetpack, with_tensorrt
+from sam2lite.targets.releases import (
+    tensorrts_of,
+    with_installed,
+    with_jetpack,
+    with_tensorrt,
+)
 from sam2lite.targets.tensorrt_ops import export_opset, newest_opset, read_version
 
 
@@ -136,3 +141,29 @@ def test_every_tensorrt_of_every_target_is_known() -> None:
     versions += [version for gpu in CUDA_TARGETS for version in tensorrt(gpu).versions]
     for version in map(read_version, versions):
         assert export_opset(version).value <= newest_opset(version)
+
+
+@pytest.mark.parametrize(
+    ("target", "installed", "jetpack", "version", "opset"),
+    [
+        ("jetson-orin-nano", "10.3.0", "6.2.2", "10.3.0", 19),
+        ("jetson-orin-nano", "8.6.2.3", "6.0", "8.6.2.3", 17),
+        ("jetson-orin-nano", "10.9.0.34", "6.2.2", "10.9.0.34", 19),
+        ("cuda-x86-sm86", "10.13.3.9.post1", None, "10.13.3.9", 19),
+        ("cuda-x86-sm86", "8.6.1", None, "8.6.1", 17),
+    ],
+)
+def test_what_is_installed_counts(
+    target: str, installed: str, jetpack: str | None, version: str, opset: int
+) -> None:
+    found = with_installed(get_target(target), installed)
+    assert found.tensorrt is not None
+    assert (found.tensorrt.jetpack, found.tensorrt.version) == (jetpack, version)
+    assert (found.opset, found.runtime) == (opset, f"TensorRT {version}")
+    assert found.sources["runtime"] == "tensorrt.__version__ on this machine"
+
+
+@pytest.mark.parametrize("installed", ["7.1.3", "12.0.0", "unknown"])
+def test_nothing_is_known_of_what_is_installed(installed: str) -> None:
+    with pytest.raises(ArgumentError):
+        with_installed(get_target("cuda-x86-sm86"), installed)

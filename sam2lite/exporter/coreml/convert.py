@@ -82,7 +82,8 @@ def convert(
     try:
         with quiet():
             program = torch.export.export(with_baked_tables(module, inputs).eval(), inputs)
-            program = program.run_decompositions({})
+            # A slice that takes everything becomes an alias, which coremltools does not know.
+            program = program.run_decompositions({torch.ops.aten.alias.default: lambda x: x})
     except Exception as error:  # torch's own errors share no base class
         raise ExportError(f"torch cannot export {where}: {_first_line(error)}") from error
     try:

@@ -10,7 +10,7 @@ from sam2lite.simulation.ops.handler import Handler
 
 
 def reshape(*, x: Tensor, shape: Tensor) -> Tensor:
-    """Change the shape, with at most one -1; 0 (keep this axis) is refused, no version agrees."""
+    """Change the shape, with at most one -1; a 0 is refused: iOS 16 and 17 read it differently."""
     if (shape == 0).any():
         raise NotImplementedError("a shape with a 0 in it")
     return x.reshape(shape.tolist())
