@@ -169,23 +169,6 @@ def module_parity(
     Returns:
         The error of every output, by name.
     """
-    return module_parity(module, onnx_runner(model), spec, seed)
-
-
-def module_parity(
-    module: nn.Module, run: Callable[[Arrays], Arrays], spec: GraphSpec, seed: int = 0
-) -> dict[str, ErrorStatistics]:
-    """Compare a module with whatever else runs its graph, on the same seeded inputs.
-
-    Args:
-        module: the module as it was trained, in evaluation mode; not its fused copy.
-        run: from the inputs to the outputs, by the names of the spec.
-        spec: its bound spec.
-        seed: of the inputs.
-
-    Returns:
-        The error of every output, by name; see `graph_parity`.
-    """
     inputs = example_inputs(spec, seed)
     actual = run(feeds_of(spec, inputs))
     outputs, ranking = run_unpruned(module, inputs)

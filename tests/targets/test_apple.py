@@ -53,7 +53,7 @@ def test_what_an_ios_lacks_is_refused_with_what_works(name: str, lacking: set[st
                 check_precision(profile, precision)
         else:
             assert check_precision(profile, precision).served
-    with pytest.raises(ArgumentError, match="Neural Engine has no FP32.*--precision fp16"):
+    with pytest.raises(ArgumentError, match=r"Neural Engine has no FP32.*--precision fp16"):
         check_precision(profile, "fp32")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.parity import ErrorStatistics, module_parity
 from sam2lite.simulation.inventory import FunctionInventory, read_inventory
+from sam2lite.simulation.live_bytes import peak_live_bytes
 from sam2lite.simulation.neural_engine import FLOAT32, obstacles
 from sam2lite.simulation.package import load_package
 
@@ -28,11 +29,13 @@ class GraphReport:
         exact: error of every output in FP32 maths.
         rounded: the same with every FP16 tensor rounded after its operator.
         inventory: of its function.
+        peak_live_bytes: of its tensors, an estimate to compare functions by.
     """
 
     exact: dict[str, ErrorStatistics]
     rounded: dict[str, ErrorStatistics]
     inventory: FunctionInventory
+    peak_live_bytes: int
 
     @property
     def worst_db(self) -> float:
@@ -57,6 +60,7 @@ class GraphReport:
             "ties": max(error.ties for error in self.rounded.values()),
             "operators": dict(sorted(found.ops.items())),
             "weight_bytes": found.weight_bytes,
+            "peak_live_bytes": self.peak_live_bytes,
             "not_on_neural_engine": _not_on_neural_engine(found),
         }
 
@@ -83,13 +87,13 @@ def verify_function(
             f"{package.name} has the specification version {loaded.specification_version} "
             f"({loaded.minimum_os}); {target.specification} was asked for"
         )
-    run = loaded.function(function).run
+    evaluated = loaded.function(function)
 
     def parity(precision: Precision) -> dict[str, ErrorStatistics]:
-        return module_parity(module, lambda feeds: run(feeds, precision), spec)
+        return module_parity(module, lambda feeds: evaluated.run(feeds, precision), spec)
 
     inventory = read_inventory(package)[function or "main"]
-    return GraphReport(parity("fp32"), parity("fp16"), inventory)
+    return GraphReport(parity("fp32"), parity("fp16"), inventory, peak_live_bytes(evaluated))
 
 
 def _not_on_neural_engine(found: FunctionInventory) -> list[dict[str, Any]]:
