@@ -40,7 +40,7 @@ def verify(
         "path": str(bundle),
         "bundle_sha256": opened.sha256,
         "files": f"{len(opened.manifest.files)} match their SHA-256",
-        "graphs": f"{_run_every_graph(opened)} open and run by {opened.backend}",
+        "graphs": f"{_run_every_graph(opened)} open and run by {_runner(opened)}",
     }
     results["loop"] = _loop(opened, model)
     if as_json:
@@ -56,6 +56,10 @@ def verify(
         f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}"
     )
     typer.echo(f"{bundle}: ok")
+
+
+def _runner(bundle: Bundle) -> str:
+    return bundle.backend if bundle.simulate is None else "a simulation of Core ML"
 
 
 def _run_every_graph(bundle: Bundle) -> int:

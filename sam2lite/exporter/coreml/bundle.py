@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sam2lite.targets.profile import CoreMl, TargetProfile
 
 TOOLS = ("torch", "coremltools", "numpy")
-MOST_CALLS = 8  # that a graph is run on, spread over those recorded at its rung
+MOST_CALLS = 4  # that a graph is run on, spread over those recorded at its rung
 SIMULATION = {
     "what": "simulation: MIL operators computed by torch; no Core ML has run these packages",
     "rounding": "every FP16 tensor after its operator; sums inside an operator are FP32",
