@@ -19,7 +19,7 @@ from sam2lite.simulation.package import load_package
 from sam2lite.targets.registry import get_target
 
 SPEC = GraphSpec(
-    "example",
+    "image_encoder",  # of which W8A8 quantizes activations
     (TensorSpec("x_bchw", "float32", (1, 32, 6, 6)),),
     (TensorSpec("y_bnc", "float32", (1, 36, 64)),),
 )

