@@ -47,8 +47,8 @@ _W8A8 = Precision(
     "w8a8",
     in_silicon=True,
     served=True,
-    note="weights, and activations of the image encoder; faster than fp16 from the A17 Pro and M4 on "
-    "and slower on some others, less accurate than int8 everywhere",
+    note="weights, and activations of the image encoder; faster than fp16 from the A17 Pro and M4 "
+    "on and slower on some others, less accurate than int8 everywhere",
     source=_OPTIMISATION + "; accuracy: measured by simulation",
 )
 _INT4 = Precision(

@@ -76,8 +76,8 @@ def _palette(bits: int) -> Compression:
 
 
 _INT8 = _linear(dtype="int8", granularity="per_channel")
-# With activations of the decoder or the memory encoder in INT8 as well, Tiny loses its objects: mean
-# IoU 0.08 over a clip. The image encoder is most of the work.
+# With activations of the other graphs in INT8 as well, Tiny loses its objects: mean IoU 0.08 over a
+# clip. The image encoder is most of the work.
 _IN_INT8 = "image_encoder"
 
 
