@@ -7,6 +7,7 @@ import torch
 
 from sam2lite.calibration.calibrate import Settings, recorded
 from sam2lite.exporter.bundle_writer import write_bundle
+from sam2lite.exporter.coreml.bundle import write_coreml_bundle
 from sam2lite.exporter.trt_bundle import write_trt_bundle
 from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
@@ -77,6 +78,21 @@ def nano_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactor
         mini_model, RUNGS[:1], Settings(frames=8), tmp_path_factory.mktemp("recordings")
     )
     write_trt_bundle(mini_model, get_target("jetson-nano"), path, "fp16", footage, rungs=RUNGS[:1])
+    return path
+
+
+@pytest.fixture(scope="session")
+def ios_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of `mini_model` for iOS 18, its weights in INT8: packages of two functions."""
+    path = tmp_path_factory.mktemp("bundles") / "ios"
+    footage = recorded(
+        mini_model, RUNGS[:2], Settings(frames=8), tmp_path_factory.mktemp("recordings")
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small operators wait for a second core longer than they take
+    target = get_target("ios18")
+    write_coreml_bundle(mini_model, target, path, "int8", footage, rungs=RUNGS[:2])
+    torch.set_num_threads(threads)
     return path
 
 

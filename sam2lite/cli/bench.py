@@ -10,6 +10,7 @@ from rich.console import Console
 from sam2lite.cli.app import Debug, Version, make_command, run_app, share_threads
 from sam2lite.cli.bundles import Backend, bundle_or_default
 from sam2lite.cli.progress import shown_progress
+from sam2lite.cli.simulated import require_times
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError, BudgetMissedError
 
@@ -165,6 +166,7 @@ def _refuse(given: dict[str, bool], reason: str) -> None:
 
 def _open(path: Path | None, backend: str | None, rung: int | None) -> "Bundle":
     bundle = bundle_or_default(path, backend)
+    require_times(bundle)
     if rung is not None:
         bundle.check_rung(rung)
     return bundle

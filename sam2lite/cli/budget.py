@@ -13,6 +13,7 @@ from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import bundle_or_default
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import Rung, warn
+from sam2lite.cli.simulated import require_times
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.pruning import POLICIES, Pruning
 
@@ -69,6 +70,7 @@ def budget(
         )
     check_prompt_kind(prompt)
     bundle = bundle_or_default(bundle_path)
+    require_times(bundle)
     manifest = bundle.manifest
     policies = policy or list(POLICIES)
     budgets = tokens or [size for size in _BUDGETS if size <= manifest.memory.budget]

@@ -21,7 +21,8 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         metavar="NAME",
-        help="What runs the bundle: ort, or trt on the board it was made for.",
+        help="What runs the bundle: ort; trt on the board it was made for; coreml on macOS, "
+        "simulated elsewhere.",
         show_default="what it was made for",
     ),
 ]

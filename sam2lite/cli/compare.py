@@ -15,6 +15,7 @@ from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import Backend
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
+from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.errors import ArgumentError, VerificationError, VideoError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.prompted import (
@@ -62,7 +63,10 @@ def compare(
     Exit code 0: compared. 3: --min-iou, and an object's mean is below.
     """
     prompts = read_prompts(point, box, mask, prompts_file)
-    bundles = open_bundle(str(bundle_a), backend), open_bundle(str(bundle_b), backend)
+    bundles = (
+        simulated_elsewhere(open_bundle(str(bundle_a), backend)),
+        simulated_elsewhere(open_bundle(str(bundle_b), backend)),
+    )
     for bundle in bundles:
         if not bundle.manifest.model.trained:
             warn(f"the weights of {bundle.path} are untrained; its masks mean nothing")

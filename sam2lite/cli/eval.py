@@ -12,6 +12,7 @@ from sam2lite.cli.bundles import Backend
 from sam2lite.cli.eval_tables import print_tables
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
+from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.contracts.loop import PRUNING_POLICY, WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.runtimes.pruning import POLICIES, Pruning
@@ -156,9 +157,10 @@ def _tracker(
             "--model tiny for PyTorch, or --bundle DIR for what users run"
         )
     if bundle is not None:
-        manifest = open_bundle(str(bundle), backend).manifest
+        opened = simulated_elsewhere(open_bundle(str(bundle), backend))
+        manifest = opened.manifest
         Pruning(manifest.memory.budget, *memory)
-        recipe = TrackerRecipe("bundle", str(bundle), memory, backend)
+        recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
         return recipe, manifest.rungs, manifest.model.trained
     from sam2lite.models.checkpoint import resolve_model
 

@@ -1,13 +1,15 @@
 """The `sam2lite-export` command."""
 
 from sam2lite.cli.app import make_app, run_app
+from sam2lite.cli.export_coreml import coreml
 from sam2lite.cli.export_lower import lower
 from sam2lite.cli.export_onnx import onnx
 from sam2lite.cli.export_ort import ort
 from sam2lite.cli.export_trt import trt
 
 app = make_app(
-    "Export a network: to plain ONNX graphs, or to a verified bundle.", [onnx, ort, trt, lower]
+    "Export a network: to plain ONNX graphs, or to a verified bundle.",
+    [onnx, ort, trt, coreml, lower],
 )
 
 

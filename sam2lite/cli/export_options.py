@@ -35,6 +35,8 @@ Rungs = Annotated[
 ]
 NEXT = {
     "ort": "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
+    "coreml": "add the packages to an Xcode project, or, by simulation unless on macOS: "
+    "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
     "trt": "copy {} to the board and run there: python3 device.pyz build",
 }
 
@@ -163,9 +165,10 @@ def print_result(
             f"{loop['present']} present, {loop['absent']} absent"
         )
         typer.echo(f"next: {(next_step or NEXT[manifest.backend]).format(output)}")
+    where = "of a package in FP32 maths" if manifest.backend == "coreml" else "of a graph in float"
     typer.echo(
-        f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error of a graph "
-        f"in float {worst:.1e}"
+        f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error {where} "
+        f"{worst:.1e}"
     )
 
 

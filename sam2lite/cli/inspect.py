@@ -78,6 +78,9 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
                 f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}",
             )
         )
+    if "simulation" in manifest.verification:
+        rows.append(("simulated", manifest.verification["simulation"]["what"]))
+        rows.append(("not on the Neural Engine", _off_neural_engine(manifest)))
     rounded = manifest.verification.get("fp16_loop")
     if rounded is not None:
         rows.append(
@@ -91,6 +94,16 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
     for name, value in rows:
         table.add_row(name, str(value))
     return table
+
+
+def _off_neural_engine(manifest: Manifest) -> str:
+    """Return the operators that are known, or held, not to run there, by graph at any rung."""
+    found: dict[str, set[str]] = {}
+    for key, report in manifest.verification["graphs"].items():
+        names = found.setdefault(key.partition("@")[0], set())
+        for obstacle in report["not_on_neural_engine"]:
+            names.update(obstacle["operators"])
+    return "\n".join(f"{graph}: {', '.join(sorted(names))}" for graph, names in found.items())
 
 
 def _quantization(manifest: Manifest) -> list[tuple[str, str]]:

@@ -31,8 +31,10 @@ def tensorrt_target(name: str, option: str = "--check-for") -> TensorRtTarget:
     """
     profile: TargetProfile = get_target(name)
     if profile.tensorrt is None:
+        runs = "ONNX Runtime" if profile.backend == "ort" else "Core ML"
+        takes = "that takes all our graphs" if profile.backend == "ort" else "that takes no ONNX"
         raise ArgumentError(
-            f"{option} is '{name}', which runs ONNX Runtime, and that takes all our graphs; "
+            f"{option} is '{name}', which runs {runs}, and {takes}; "
             "name a target of backend trt (`sam2lite targets` lists them)"
         )
     return TensorRtTarget(profile.id, profile.opset, profile.tensorrt)

@@ -4,7 +4,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from sam2lite.targets.profile import QdqStyle, TargetProfile, TensorRt
+from sam2lite.targets.profile import CoreMl, QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.releases import span_of, tensorrts_of
 from sam2lite.targets.tensorrt_ops import newest_opset, not_taken, read_version
 
@@ -35,7 +35,7 @@ def print_sheet(console: Console, profile: TargetProfile) -> None:
     console.print(_facts(profile, notes))
     tensorrt = profile.tensorrt
     if tensorrt is None:
-        parts: list[RenderableType] = [_command(profile, "ort")]
+        parts: list[RenderableType] = [_command(profile, profile.backend)]
     else:
         parts = [*_parsers(tensorrt), _choice(tensorrt), _command(profile, "trt")]
         if tensorrt.jetpacks:
@@ -78,7 +78,7 @@ def _facts(profile: TargetProfile, notes: Footnotes) -> Table:
         ("os", "System", profile.os),
         ("runtime", "Runtime", profile.runtime),
         ("python", "Python", profile.python),
-        ("opset", "ONNX opset", str(profile.opset)),
+        ("opset", "Opset", f"{'ONNX' if profile.coreml is None else 'CoreML'} {profile.opset}"),
         ("qdq", "INT8 graphs", _describe_qdq(profile.qdq)),
         ("threads", "Threads", _describe_threads(profile)),
         ("arena", "Memory arena", _describe_arena(profile)),
@@ -87,10 +87,24 @@ def _facts(profile: TargetProfile, notes: Footnotes) -> Table:
     table = Table("Fact", "Value", "Source")
     for field, title, value in facts:
         table.add_row(title, value, notes.mark(profile.sources[field]))
+    if profile.coreml is not None:
+        for field, title, value in _coreml_facts(profile.coreml):
+            table.add_row(title, value, notes.mark(profile.coreml.sources[field]))
     if profile.tensorrt is not None:
         for field, title, value in _tensorrt_facts(profile.tensorrt):
             table.add_row(title, value, notes.mark(profile.tensorrt.sources[field]))
     return table
+
+
+def _coreml_facts(coreml: CoreMl) -> list[tuple[str, str, str]]:
+    """Return field, title and printed value of what only targets with Core ML have."""
+    units = "\n".join(f"{graph}: {name}" for graph, name in coreml.compute_units.items())
+    return [
+        ("deployment_target", "Deployment target", coreml.deployment_target),
+        ("specification", "Specification", str(coreml.specification)),
+        ("multifunction", "Packages", "one a graph" if coreml.multifunction else "one a rung"),
+        ("compute_units", "Compute units", units),
+    ]
 
 
 def _tensorrt_facts(tensorrt: TensorRt) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import Backend, bundle_or_default
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.prompted_video import warn
+from sam2lite.cli.simulated import require_times, simulated_elsewhere
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.prompted import read_prompts
 from sam2lite.runtimes.track_run import DEFAULT_PRESET, summary_lines, track_video
@@ -72,6 +73,9 @@ def track(
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
     prompts = read_prompts(point, box, mask, prompts_file)
     opened = bundle_or_default(bundle, backend)
+    if budget_ms is not None:
+        require_times(opened)
+    simulated_elsewhere(opened)
     share_threads(opened, threads)
     if not opened.manifest.model.trained:
         warn(f"the weights of {opened.manifest.model.name!r} are untrained; its masks mean nothing")

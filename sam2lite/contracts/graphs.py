@@ -84,7 +84,7 @@ RUNG_GRAPHS = (IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER)
 GRAPHS = (*RUNG_GRAPHS, MEMORY_SELECT)
 
 # TensorRT 8.2 has no uint8 inputs, and its later releases nothing to gain from one.
-IMAGE_DTYPES = {"onnx": "uint8", "ort": "uint8", "trt": "float32"}
+IMAGE_DTYPES = {"onnx": "uint8", "ort": "uint8", "trt": "float32", "coreml": "uint8"}
 
 
 def graph_for(graph: GraphSpec, backend: str) -> GraphSpec:

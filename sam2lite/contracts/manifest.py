@@ -37,11 +37,19 @@ class MemoryInfo(NamedTuple):
 
 
 class GraphEntry(NamedTuple):
-    """One graph file; `file` is relative to the bundle."""
+    """One graph.
+
+    Attributes:
+        file: its file or, for Core ML, the folder of its package; relative to the bundle.
+        precision: that it computes in, or that its weights have.
+        spec: its tensors.
+        function: which of a package's functions it is; None where a file is one graph.
+    """
 
     file: str
     precision: str
     spec: GraphSpec
+    function: Optional[str] = None
 
 
 class FileEntry(NamedTuple):
@@ -90,22 +98,25 @@ class Manifest(NamedTuple):
         data["model"] = dict(self.model._asdict())
         data["rungs"] = list(self.rungs)
         data["memory"] = dict(self.memory._asdict())
-        data["graphs"] = {
-            key: {
-                "file": entry.file,
-                "precision": entry.precision,
-                "name": entry.spec.name,
-                "inputs": [spec.to_json() for spec in entry.spec.inputs],
-                "outputs": [spec.to_json() for spec in entry.spec.outputs],
-            }
-            for key, entry in sorted(self.graphs.items())
-        }
+        data["graphs"] = {key: _entry_json(entry) for key, entry in sorted(self.graphs.items())}
         data["files"] = {key: dict(entry._asdict()) for key, entry in sorted(self.files.items())}
         return data
 
     def dumps(self) -> str:
         """Return the text of `manifest.json`."""
         return json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _entry_json(entry: GraphEntry) -> Dict[str, Any]:
+    data = {
+        "file": entry.file,
+        "precision": entry.precision,
+        "name": entry.spec.name,
+        "inputs": [spec.to_json() for spec in entry.spec.inputs],
+        "outputs": [spec.to_json() for spec in entry.spec.outputs],
+    }  # type: Dict[str, Any]
+    # Bundles without functions are the same as before there were any.
+    return data if entry.function is None else dict(data, function=entry.function)
 
 
 def loads(text: str, where: str) -> Manifest:
@@ -156,6 +167,7 @@ def _parse(data: Mapping[str, Any]) -> Manifest:
             str(entry["file"]),
             str(entry["precision"]),
             GraphSpec(str(entry["name"]), _specs(entry["inputs"]), _specs(entry["outputs"])),
+            entry.get("function"),
         )
         for key, entry in data["graphs"].items()
     }

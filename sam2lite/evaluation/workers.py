@@ -21,7 +21,7 @@ from sam2lite.evaluation.trackers import (
     TorchTracker,
     Tracker,
 )
-from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.bundle import Opener, open_bundle
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class TrackerRecipe:
         source: a model's name or folder, or a bundle's folder.
         memory: how it is pruned.
         backend: that runs the bundle; that it was made for if None.
+        simulate: opens the graphs of a bundle for Core ML; see `open_bundle`.
     """
 
     kind: str
     source: str
     memory: Memory = USUAL_MEMORY
     backend: str | None = None
+    simulate: Opener | None = None
 
     def make(self, rung: int, threads: int | None = None) -> Tracker:
         """Return a new tracker.
@@ -48,7 +50,8 @@ class TrackerRecipe:
             threads: for the process; the backend's default if not given.
         """
         if self.kind == "bundle":
-            return BundleTracker(open_bundle(self.source, self.backend), rung, threads, self.memory)
+            bundle = open_bundle(self.source, self.backend, self.simulate)
+            return BundleTracker(bundle, rung, threads, self.memory)
         import torch
 
         from sam2lite.models.checkpoint import resolve_model

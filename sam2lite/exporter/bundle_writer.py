@@ -218,7 +218,7 @@ def write_bundle(
             manifest = manifest._replace(status=NOT_BUILT)
         if device_app:
             add_device_app(folder, target.backend)
-        manifest = manifest._replace(files=_files(folder))
+        manifest = manifest._replace(files=file_entries(folder))
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
@@ -260,8 +260,8 @@ def _write_graphs(
     verification: Mapping[str, Any],
 ) -> Manifest:
     entries, graphs = export_graphs(checkpoint, job, opset, folder, report, lowering)
-    manifest = _manifest(checkpoint, target, opset, job.rungs, entries)._replace(
-        files=_files(folder),
+    manifest = manifest_of(checkpoint, target, opset, job.rungs, entries)._replace(
+        files=file_entries(folder),
         calibration=lowering.calibration,
         verification={"graphs": graphs, **verification},
     )
@@ -269,13 +269,24 @@ def _write_graphs(
     return manifest
 
 
-def _manifest(
+def manifest_of(
     checkpoint: LoadedModel,
     target: TargetProfile | None,
     opset: int,
     rungs: tuple[int, ...],
     entries: dict[str, GraphEntry],
+    tools: Sequence[str] = TOOLS,
 ) -> Manifest:
+    """Return the manifest of a bundle, without its files, calibration and verification.
+
+    Args:
+        checkpoint: the network and where it comes from.
+        target: the device it is for; None for graphs alone.
+        opset: of the graphs.
+        rungs: input sides, ascending, px.
+        entries: the graphs by key.
+        tools: packages whose versions are noted.
+    """
     config = checkpoint.config
     backend = "onnx" if target is None else target.backend
     return Manifest(
@@ -304,13 +315,14 @@ def _manifest(
         ),
         calibration=None,
         verification={},
-        tools={"python": platform.python_version(), **{t: metadata.version(t) for t in TOOLS}},
+        tools={"python": platform.python_version(), **{t: metadata.version(t) for t in tools}},
         files={},
         status="complete",
     )
 
 
-def _files(folder: Path) -> dict[str, FileEntry]:
+def file_entries(folder: Path) -> dict[str, FileEntry]:
+    """Return hash and size of every file of a bundle but the manifest."""
     return {
         path.relative_to(folder).as_posix(): FileEntry(file_sha256(str(path)), path.stat().st_size)
         for path in sorted(folder.rglob("*"))

@@ -5,11 +5,12 @@ Nothing here needs NumPy before a session is opened, so that a board without it 
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from sam2lite.contracts import graphs as contract
 from sam2lite.contracts import manifest as schema
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 
 # What can run a bundle, by the backend that it was made for. TensorRT's graphs are plain ONNX.
-RUN_BY = {"ort": ("ort",), "trt": ("trt", "ort")}
+RUN_BY = {"ort": ("ort",), "trt": ("trt", "ort"), "coreml": ("coreml",)}
+
+# Opens a graph, given its spec, the path of its package, and the name of its function or None.
+Opener = Callable[[GraphSpec, str, Optional[str]], "Session"]
 
 
 class Bundle:
@@ -29,13 +33,22 @@ class Bundle:
         manifest: its parsed manifest.
         sha256: of `manifest.json`, which holds the hashes of all other files.
         backend: that its sessions are of; one of `RUN_BY` for the manifest's.
+        simulate: what opens graphs for Core ML where there is none; see `open_bundle`.
     """
 
-    def __init__(self, path: str, manifest: Manifest, sha256: str, backend: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        manifest: Manifest,
+        sha256: str,
+        backend: str,
+        simulate: Optional[Opener] = None,
+    ) -> None:
         self.path = path
         self.manifest = manifest
         self.sha256 = sha256
         self.backend = backend
+        self.simulate = simulate
 
     def check_rung(self, rung: int) -> None:
         """Raise UnknownNameError unless the bundle holds the rung."""
@@ -83,6 +96,8 @@ class Bundle:
         entry = self.manifest.graphs[key]
         if self.backend == "trt":
             return _open_engine(self, key)
+        if self.backend == "coreml":
+            return _open_package(self, key)
         from sam2lite.runtimes import ort
 
         _require(*ort.is_available())
@@ -105,6 +120,18 @@ def _open_engine(bundle: Bundle, key: str) -> "Session":
     version, device = trt.here()
     path = find_engine(bundle.path, bundle.manifest, read_plan(bundle.path), key, version, device)
     return trt.TrtSession(bundle.manifest.graphs[key].spec, path)
+
+
+def _open_package(bundle: Bundle, key: str) -> "Session":
+    """Open a graph for Core ML, or its simulation where one was handed in."""
+    entry = bundle.manifest.graphs[key]
+    path = os.path.join(bundle.path, *entry.file.split("/"))
+    if bundle.simulate is not None:
+        return bundle.simulate(entry.spec, path, entry.function)
+    from sam2lite.runtimes import coreml
+
+    units = bundle.manifest.target["coreml"]["compute_units"][entry.spec.name]
+    return coreml.CoremlSession(entry.spec, path, entry.function, units)
 
 
 def _require(available: bool, reason: str) -> None:
@@ -138,12 +165,15 @@ def read_manifest(path: str) -> Tuple[Manifest, str]:
     return schema.loads(text, manifest_path), hashlib.sha256(raw).hexdigest()
 
 
-def open_bundle(path: str, backend: Optional[str] = None) -> Bundle:
+def open_bundle(
+    path: str, backend: Optional[str] = None, simulate: Optional[Opener] = None
+) -> Bundle:
     """Open and check a bundle.
 
     Args:
         path: the directory.
-        backend: to run it with: `trt` or `ort`; that it was made for, if not given.
+        backend: to run it with: `trt`, `ort` or `coreml`; that it was made for, if not given.
+        simulate: opens the graphs of a bundle for Core ML, instead of Core ML.
 
     Raises:
         ArgumentError: the backend does not run it.
@@ -167,7 +197,7 @@ def open_bundle(path: str, backend: Optional[str] = None) -> Bundle:
         )
     _check_graphs(path, manifest)
     _check_files(path, manifest)
-    return Bundle(str(path), manifest, sha256, backend or manifest.backend)
+    return Bundle(str(path), manifest, sha256, backend or manifest.backend, simulate)
 
 
 def _check_graphs(path: str, manifest: Manifest) -> None:
@@ -198,7 +228,10 @@ def _check_graphs(path: str, manifest: Manifest) -> None:
                 "{}: the tensors of {} are not those of the contract of this version; export the "
                 "bundle again".format(path, key)
             )
-        if entry.file not in manifest.files:
+        # A package of Core ML is a folder.
+        if entry.file not in manifest.files and not any(
+            name.startswith(entry.file + "/") for name in manifest.files
+        ):
             raise BundleError("{}: {} names the unlisted file {}".format(path, key, entry.file))
 
 

@@ -29,7 +29,9 @@ class AlwaysPresent(Bundle):
 
 def always_present(bundle: Bundle) -> AlwaysPresent:
     """Return an open bundle as one whose objects are always present."""
-    return AlwaysPresent(bundle.path, bundle.manifest, bundle.sha256, bundle.backend)
+    return AlwaysPresent(
+        bundle.path, bundle.manifest, bundle.sha256, bundle.backend, bundle.simulate
+    )
 
 
 class _PresentDecoder(Session):

@@ -5,6 +5,7 @@ Everything is written as it comes, so that memory does not grow with the video. 
     schema_version, sam2lite_version
     video, width, height, fps       of the source; px, frames per second
     bundle_sha256, model            the model's name, precision, checkpoint_sha256 and trained
+    simulated                       whether latency_ms means nothing: Core ML where there is none
     budget_ms                       or null
     prompts[]                       frame, object, points, labels, box, mask (an RLE)
     frames[]                        a line each: index, rung, latency_ms, lost,
@@ -203,6 +204,7 @@ def _header(
             "checkpoint_sha256": model.checkpoint_sha256,
             "trained": model.trained,
         },
+        "simulated": bundle.simulate is not None,
         "budget_ms": budget_ms,
         "prompts": [
             _prompt_record(frame, object_id, prompt)

@@ -9,7 +9,7 @@ def check_backend(profile: TargetProfile, backend: str) -> None:
 
     Args:
         profile: the target.
-        backend: `ort` or `trt`, that an export is for.
+        backend: `ort`, `trt` or `coreml`, that an export is for.
 
     Raises:
         ArgumentError: the target has another; the message says what works.
@@ -19,6 +19,11 @@ def check_backend(profile: TargetProfile, backend: str) -> None:
     if profile.backend == "ort":
         raise ArgumentError(
             "target '{0}' runs ONNX Runtime: sam2lite-export ort --target {0} makes its "
+            "bundle".format(profile.id)
+        )
+    if profile.backend == "coreml":
+        raise ArgumentError(
+            "target '{0}' is for Core ML: sam2lite-export coreml --target {0} makes its "
             "bundle".format(profile.id)
         )
     cpu = "arm64" if profile.architecture == "aarch64" else "x86-64"
@@ -34,7 +39,7 @@ def check_precision(profile: TargetProfile, precision: str) -> Precision:
 
     Args:
         profile: the target.
-        precision: `fp32`, `fp16` or `int8`.
+        precision: as in `--precision`.
 
     Raises:
         UnknownNameError: there is no such precision.

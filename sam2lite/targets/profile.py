@@ -7,7 +7,7 @@ class Precision(NamedTuple):
     """How a target stands to one number format.
 
     Attributes:
-        name: `fp32`, `fp16` or `int8`, as in `--precision`.
+        name: `fp32`, `fp16`, `int8` or one of Core ML's, as in `--precision`.
         in_silicon: whether every chip of the target has arithmetic for it.
         served: whether bundles can be made in it; what is not served is refused at export.
         note: what to expect, or why it is refused.
@@ -120,13 +120,38 @@ class TensorRt(NamedTuple):
         return data
 
 
+class CoreMl(NamedTuple):
+    """What only targets with Core ML have.
+
+    Attributes:
+        deployment_target: as coremltools calls it.
+        specification: version of Core ML's specification, which packages declare.
+        multifunction: whether one package can hold a graph at several rungs, its weights once.
+        compute_units: where a graph may run, by graph, as coremltools' `ComputeUnit` calls it.
+        sources: where each of the fields above comes from, under its name.
+    """
+
+    deployment_target: str
+    specification: int
+    multifunction: bool
+    compute_units: Mapping[str, str]
+    sources: Mapping[str, str]
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the fields as plain dictionaries."""
+        data = dict(self._asdict())
+        data["compute_units"] = dict(self.compute_units)
+        data["sources"] = dict(self.sources)
+        return data
+
+
 class TargetProfile(NamedTuple):
     """One device or family of devices.
 
     Attributes:
         id: the name on the command line and in the manifest.
         title: the name that people know.
-        backend: `ort` or `trt`, as in `--backend`.
+        backend: `ort`, `trt` or `coreml`, as in `--backend`.
         precisions: every precision that the exporter knows, served or not.
         detection: the marks by which this target is found from within; None where it never is.
         chip: processor, cores and clock.
@@ -136,13 +161,14 @@ class TargetProfile(NamedTuple):
         os: the operating system that the versions below belong to.
         runtime: the inference runtime and its versions.
         python: versions of Python that can run a bundle there.
-        opset: the ONNX opset that export uses.
+        opset: the opset that export uses: ONNX's, or MIL's for Core ML.
         qdq: how INT8 graphs are written.
         threads: default number of threads; None for the physical cores of the machine.
         arena: whether every graph keeps a memory arena of its own between frames.
         power_sensor: a file or command that reads power or energy; None where there is none.
         sources: where each of the facts from `chip` on comes from, under the name of the field.
         tensorrt: what the backend `trt` needs beside; None for other backends.
+        coreml: what the backend `coreml` needs beside; None for other backends.
     """
 
     id: str
@@ -164,6 +190,7 @@ class TargetProfile(NamedTuple):
     power_sensor: Optional[str]
     sources: Mapping[str, str]
     tensorrt: Optional[TensorRt] = None
+    coreml: Optional[CoreMl] = None
 
     def to_json(self) -> Dict[str, Any]:
         """Return the profile as plain dictionaries and tuples."""
@@ -173,6 +200,7 @@ class TargetProfile(NamedTuple):
         data["qdq"] = dict(self.qdq._asdict())
         data["sources"] = dict(self.sources)
         data["tensorrt"] = self.tensorrt and self.tensorrt.to_json()
+        data["coreml"] = self.coreml and self.coreml.to_json()
         return data
 
 
@@ -197,7 +225,7 @@ def data_sheet(
     Args:
         name: the id of the profile.
         title: the name that people know.
-        backend: `ort` or `trt`, as in `--backend`.
+        backend: `ort`, `trt` or `coreml`, as in `--backend`.
         precisions: every precision that the exporter knows.
         detection: the marks by which this target is found from within; None where it never is.
         tensorrt: what the backend `trt` needs beside.

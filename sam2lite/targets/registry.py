@@ -3,6 +3,7 @@
 from typing import List, Optional
 
 from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.targets.apple import APPLE_TARGETS
 from sam2lite.targets.cpu import CPU_TARGETS
 from sam2lite.targets.cuda import CUDA_TARGETS
 from sam2lite.targets.jetson import JETSON_TARGETS
@@ -11,11 +12,11 @@ from sam2lite.targets.profile import TargetProfile
 
 HOST = "host"
 
-_TARGETS = CPU_TARGETS + JETSON_TARGETS + CUDA_TARGETS
+_TARGETS = CPU_TARGETS + JETSON_TARGETS + CUDA_TARGETS + APPLE_TARGETS
 
 
 def list_targets() -> List[TargetProfile]:
-    """Return every profile: CPUs, a family's most particular first, Jetson boards, other GPUs."""
+    """Return every profile: CPUs, a family's most particular first, Jetson, other GPUs, iOS."""
     return list(_TARGETS)
 
 

@@ -185,8 +185,8 @@ def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
 
 
 def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:
-    edit(bundle, lambda data: data.update(backend="coreml"))
-    assert "made for backend 'coreml'; this version runs ort and trt" in refusal(bundle)
+    edit(bundle, lambda data: data.update(backend="tpu"))
+    assert "made for backend 'tpu'; this version runs coreml and ort and trt" in refusal(bundle)
 
 
 def test_a_backend_that_does_not_run_a_bundle_is_refused(bundle: Path) -> None:

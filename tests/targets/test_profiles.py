@@ -19,7 +19,8 @@ JETSON_IDS = [
     "jetson-thor",
 ]
 CUDA_IDS = [f"cuda-x86-sm{number}" for number in (75, 80, 86, 89, 90, 100, 120)]
-IDS = CPU_IDS + JETSON_IDS + CUDA_IDS
+APPLE_IDS = ["ios18", "ios17", "ios16"]
+IDS = CPU_IDS + JETSON_IDS + CUDA_IDS + APPLE_IDS
 FIELDS = TargetProfile._fields
 FACTS = FIELDS[FIELDS.index("chip") : FIELDS.index("sources")]
 
@@ -70,7 +71,8 @@ def test_profile_survives_json(name: str) -> None:
     profile = get_target(name)
     data = json.loads(json.dumps(profile.to_json()))
     assert set(data) == set(TargetProfile._fields)
-    assert [entry["name"] for entry in data["precisions"]] == ["fp32", "fp16", "int8"]
+    more = ["w8a8", "int4", "palette6", "palette4"] if name in APPLE_IDS else []
+    assert [entry["name"] for entry in data["precisions"]] == ["fp32", "fp16", "int8", *more]
     assert data["qdq"]["weight_bits"] == profile.qdq.weight_bits
     assert data["sources"]["opset"] == profile.sources["opset"]
 

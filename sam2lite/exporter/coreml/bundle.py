@@ -1,0 +1,245 @@
+"""A bundle for Core ML: packages, each reloaded, evaluated and compared with PyTorch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sam2lite.contracts.graphs import MEMORY_SELECT
+from sam2lite.contracts.manifest import GRAPHS_FOLDER, MANIFEST_FILE, GraphEntry, Manifest
+from sam2lite.errors import CalibrationError, VerificationError
+from sam2lite.exporter.bundle_writer import ExportJob, file_entries, manifest_of
+from sam2lite.exporter.coreml.compress import PRECISIONS, compress
+from sam2lite.exporter.coreml.convert import Converted, convert
+from sam2lite.exporter.coreml.metadata import Provenance, write_metadata
+from sam2lite.exporter.coreml.overflow import overflowing_in
+from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of
+from sam2lite.exporter.coreml.verify import GraphReport, verify_function
+from sam2lite.exporter.loop_parity import LoopParity, loop_parity
+from sam2lite.exporter.trace import feeds_of
+from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.staging import staged_folder
+
+if TYPE_CHECKING:
+    from sam2lite.calibration.ranges import Provenance as RecordingProvenance
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.exporter.selection import Arrays
+    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.targets.profile import CoreMl, TargetProfile
+
+TOOLS = ("torch", "coremltools", "numpy")
+MOST_CALLS = 4  # that a graph is run on, spread over those recorded at its rung
+# Random weights amplify rounding more than trained ones: Small's image encoder is at 53 dB in FP16.
+UNTRAINED_ALLOWANCE_DB = 10.0
+SIMULATION = {
+    "what": "simulation: MIL operators computed by torch; no Core ML has run these packages",
+    "rounding": "every FP16 tensor after its operator; sums inside an operator are FP32",
+}
+
+
+def steps(checkpoint: LoadedModel, rungs: Sequence[int]) -> int:
+    """Return how often `write_coreml_bundle` reports."""
+    return 2 * len(ExportJob.plan(checkpoint, rungs, "coreml").keys) + 1
+
+
+def write_coreml_bundle(
+    checkpoint: LoadedModel,
+    target: TargetProfile,
+    output: Path,
+    precision: str,
+    recording: tuple[Recording, RecordingProvenance],
+    *,
+    rungs: Sequence[int],
+    force: bool = False,
+    report: Callable[[str], None] = lambda _: None,
+) -> Manifest:
+    """Write a bundle of Core ML packages that were read again and found near PyTorch.
+
+    Args:
+        checkpoint: the network and where it comes from.
+        target: with Core ML.
+        output: the directory; it appears whole or not at all.
+        precision: one of `PRECISIONS` that the target serves.
+        recording: of the network at the rungs, and where it comes from.
+        rungs: input sides, px.
+        force: replace what is there.
+        report: told the name of each step when it is done.
+
+    Raises:
+        CalibrationError: nothing was recorded of a graph.
+        DependencyError, SessionError: coremltools is missing, or of an untested version.
+        ExportError: a graph cannot be converted or compressed.
+        OutputError: the directory exists or cannot be written.
+        VerificationError: a saved package, or the loop over a clip, is further from PyTorch than
+            the precision may be.
+    """
+    assert target.coreml is not None  # by the backend
+    job = ExportJob.plan(checkpoint, rungs, target.backend)
+    with staged_folder(output, force) as folder:
+        maker = _Maker(checkpoint, target.coreml, precision, recording[0], folder)
+        entries = maker.make(job, report)
+        reports = maker.verify(entries, report)
+        manifest = manifest_of(
+            checkpoint, target, target.opset, job.rungs, entries, TOOLS
+        )._replace(
+            files=file_entries(folder),
+            calibration=dataclasses.asdict(recording[1]),
+            verification={
+                "graphs": {
+                    key: {**found.to_json(), "pinned": maker.pinned[key]}
+                    for key, found in reports.items()
+                },
+                "simulation": SIMULATION,
+            },
+        )
+        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+        loop = _simulated_loop(folder, checkpoint, precision)
+        manifest.verification["loop"] = loop.to_json()
+        report("clip")
+        (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
+    return manifest
+
+
+class _Maker:
+    """Makes the packages of one bundle."""
+
+    def __init__(
+        self,
+        checkpoint: LoadedModel,
+        target: CoreMl,
+        precision: str,
+        recording: Recording,
+        folder: Path,
+    ) -> None:
+        self._checkpoint, self._target, self._precision = checkpoint, target, precision
+        self._recording, self._folder = recording, folder
+        self._fused = checkpoint.model.fused()
+        self.pinned: dict[str, dict[str, str]] = {}
+
+    def make(self, job: ExportJob, report: Callable[[str], None]) -> dict[str, GraphEntry]:
+        """Save the package of every graph; return the manifest's entries."""
+        (self._folder / GRAPHS_FOLDER).mkdir()
+        entries: dict[str, GraphEntry] = {}
+        parts: dict[str, dict[str, Path]] = {}
+        for key, (spec, rung) in job.keys.items():
+            place = place_of(spec.name, rung, self._target)
+            converted = self._converted(key, rung, job)
+            self.pinned[key] = converted.pinned
+            saved = self._folder / place.package
+            if place.function is not None:
+                saved = saved.with_name(f"{spec.name}.{place.function}{SUFFIX}")
+                parts.setdefault(place.package, {})[place.function] = saved
+            converted.model.save(str(saved))
+            entries[key] = GraphEntry(place.package, converted.precision, spec, place.function)
+            report(key)
+        for package, functions in parts.items():
+            merge(functions, self._folder / package)
+        for entry in entries.values():
+            self._describe(entry)
+        return entries
+
+    def verify(
+        self, entries: dict[str, GraphEntry], report: Callable[[str], None]
+    ) -> dict[str, GraphReport]:
+        """Read every package again, and compare it with PyTorch."""
+        reports = {}
+        for key, entry in entries.items():
+            module = getattr(self._checkpoint.model, entry.spec.name)
+            found = verify_function(
+                self._folder / entry.file, entry.function, module, entry.spec, self._target
+            )
+            bound = PRECISIONS[self._precision].least_sqnr_db
+            if bound is not None:
+                allowance = 0.0 if self._checkpoint.trained else UNTRAINED_ALLOWANCE_DB
+                found.check(bound - allowance, key)
+            reports[key] = found
+            report(f"{key} evaluated")
+        return reports
+
+    def _converted(self, key: str, rung: int, job: ExportJob) -> Converted:
+        """Convert one graph, again with more in FP32 if something overflows, and compress it."""
+        spec = job.keys[key][0]
+        module = getattr(self._fused, spec.name)
+        converted = convert(module, spec, self._target)
+        if spec.name == MEMORY_SELECT.name:
+            return converted
+        calls: list[Arrays] = [
+            feeds_of(spec, tensors)
+            for tensors in self._recording.sample(spec.name, rung, MOST_CALLS)
+        ]
+        if not calls:
+            raise CalibrationError(
+                f"no call of {key} was recorded, so its ranges are unknown; record at {rung} px, "
+                "over more frames"
+            )
+        overflowing = overflowing_in(converted.model, calls)
+        if overflowing:
+            converted = convert(module, spec, self._target, overflowing)
+        return dataclasses.replace(
+            converted,
+            model=compress(converted, self._precision, calls, key),
+            precision=self._precision,
+        )
+
+    def _describe(self, entry: GraphEntry) -> None:
+        provenance = Provenance(
+            self._checkpoint.config.name,
+            self._checkpoint.sha256,
+            self._checkpoint.licence,
+            entry.spec.name,
+            entry.precision,
+        )
+        write_metadata(self._folder / entry.file, provenance)
+
+
+def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> LoopParity:
+    """Track a clip through the packages, and check what the precision promises."""
+    from sam2lite.simulation.session import open_simulated
+
+    bundle = open_bundle(str(folder), "coreml", open_simulated)
+    loop = loop_parity(bundle, checkpoint.model)
+    least = PRECISIONS[precision].least_iou
+    # Masks of random weights mean nothing: their logits are near 0 everywhere.
+    if checkpoint.trained and least is not None and not loop.mean_iou >= least:
+        raise VerificationError(
+            f"over a clip of {loop.frames} frames the mean IoU with PyTorch is "
+            f"{loop.mean_iou:.4f}, by simulation; {least:g} is asked for"
+        )
+    return loop
+
+
+def size_report(manifest: Manifest) -> dict[str, Any]:
+    """Return megabytes and what was found of every package, for people and for `--json`."""
+    packages = sorted({entry.file for entry in manifest.graphs.values()})
+    return {
+        package: {
+            "megabytes": round(
+                sum(
+                    entry.bytes
+                    for name, entry in manifest.files.items()
+                    if name.startswith(package + "/")
+                )
+                / 1e6,
+                3,
+            ),
+            "graphs": sorted(
+                key for key, entry in manifest.graphs.items() if entry.file == package
+            ),
+            "worst_sqnr_db": _worst(manifest, package),
+        }
+        for package in packages
+    }
+
+
+def _worst(manifest: Manifest, package: str) -> float | None:
+    """Return the lowest SQNR of any output of a package, dB; None where nothing differs."""
+    ratios = [
+        ratio
+        for key, entry in manifest.graphs.items()
+        if entry.file == package
+        for ratio in manifest.verification["graphs"][key]["sqnr_db"].values()
+        if ratio is not None
+    ]
+    return round(min(ratios), 1) if ratios else None

@@ -1,0 +1,133 @@
+"""What is done to a converted FP16 graph to make it smaller: one function a precision.
+
+What each costs was measured on Tiny: docs/coreml.md. Only weights of convolutions and linear layers
+are compressed; position tables and the matrices of resampling stay as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sam2lite.errors import ExportError, UnknownNameError
+from sam2lite.exporter.coreml.palette import palette
+from sam2lite.exporter.coreml.quiet import quiet
+
+if TYPE_CHECKING:
+    from sam2lite.exporter.coreml.convert import Converted
+    from sam2lite.exporter.selection import Arrays
+
+_COMPRESSED_OPS = ("conv", "linear")
+_LEAST_ELEMENTS = 512  # a smaller weight would save less than its scales take
+_BLOCK = 16  # of input channels; larger ones do not divide all of ours
+
+Compression = Callable[["Converted", "Sequence[Arrays]"], Any]
+
+
+class Compressed(NamedTuple):
+    """A precision of weights, or of weights and activations.
+
+    Attributes:
+        apply: from a converted graph, and inputs of recorded calls, to a compressed model.
+        least_sqnr_db: of every output on seeded inputs; None where it is only reported.
+        least_iou: mean over a clip, against PyTorch; None where it is only reported.
+    """
+
+    apply: Compression
+    least_sqnr_db: float | None = None
+    least_iou: float | None = None
+
+
+def _weights(config: Any) -> Any:
+    from coremltools.optimize.coreml import OptimizationConfig
+
+    return OptimizationConfig(op_type_configs=dict.fromkeys(_COMPRESSED_OPS, config))
+
+
+def _as_it_is(converted: Converted, calls: Sequence[Arrays]) -> Any:
+    return converted.model
+
+
+def _linear(**how: Any) -> Compression:
+    def compressed(converted: Converted, calls: Sequence[Arrays]) -> Any:
+        from coremltools.optimize import coreml
+
+        config = coreml.OpLinearQuantizerConfig(
+            mode="linear_symmetric", weight_threshold=_LEAST_ELEMENTS, **how
+        )
+        return coreml.linear_quantize_weights(converted.model, _weights(config))
+
+    return compressed
+
+
+def _palette(bits: int) -> Compression:
+    def compressed(converted: Converted, calls: Sequence[Arrays]) -> Any:
+        from coremltools.optimize import coreml
+
+        config = coreml.OpPalettizerConfig(
+            mode="custom",
+            lut_function=lambda weight: palette(weight, 2**bits),
+            weight_threshold=_LEAST_ELEMENTS,
+        )
+        return coreml.palettize_weights(converted.model, _weights(config))
+
+    return compressed
+
+
+_INT8 = _linear(dtype="int8", granularity="per_channel")
+# With activations of the other graphs in INT8 as well, Tiny loses its objects: mean IoU 0.08 over a
+# clip. The image encoder is most of the work.
+_IN_INT8 = "image_encoder"
+
+
+def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:
+    if converted.graph != _IN_INT8:
+        return _INT8(converted, calls)
+    from coremltools.optimize.coreml import OptimizationConfig
+    from coremltools.optimize.coreml.experimental import OpActivationLinearQuantizerConfig
+
+    from sam2lite.simulation.activation_stats import quantize_activations
+
+    how = OpActivationLinearQuantizerConfig(mode="linear_symmetric")
+    config = OptimizationConfig(
+        op_type_configs=dict.fromkeys(_COMPRESSED_OPS, how),
+        op_name_configs=dict.fromkeys(converted.pinned),  # None: not these
+    )
+    model = quantize_activations(converted.model, config, list(calls))
+    return _INT8(dataclasses.replace(converted, model=model), calls)
+
+
+PRECISIONS: Mapping[str, Compressed] = {
+    "fp16": Compressed(_as_it_is, 55.0, 0.99),
+    "int8": Compressed(_INT8, 35.0),
+    "w8a8": Compressed(_with_activations),
+    "int4": Compressed(_linear(dtype="int4", granularity="per_block", block_size=_BLOCK)),
+    "palette6": Compressed(_palette(6)),
+    "palette4": Compressed(_palette(4)),
+}
+
+
+def compress(converted: Converted, precision: str, calls: Sequence[Arrays], where: str) -> Any:
+    """Return a converted graph in a precision; its model may be changed.
+
+    Args:
+        converted: in FP16.
+        precision: one of `PRECISIONS` that the iOS of the model has.
+        calls: inputs of recorded calls, by name; images are uint8.
+        where: graph and rung, for messages.
+
+    Raises:
+        UnknownNameError: there is no such precision.
+        ExportError: coremltools cannot compress the model.
+    """
+    from sam2lite.simulation.exact_passes import exact_passes
+
+    if precision not in PRECISIONS:
+        raise UnknownNameError("precision", precision, PRECISIONS)
+    try:
+        with exact_passes(), quiet():
+            return PRECISIONS[precision].apply(converted, calls)
+    except Exception as error:  # coremltools raises whatever its passes stumble over
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"coremltools cannot make {where} {precision}: {first_line}") from error

@@ -1,0 +1,63 @@
+"""Saved packages: one a graph over all rungs where iOS has functions, else one a graph and rung."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sam2lite.contracts.graphs import MEMORY_SELECT
+from sam2lite.contracts.manifest import GRAPHS_FOLDER
+from sam2lite.exporter.coreml.quiet import quiet
+
+if TYPE_CHECKING:
+    from sam2lite.targets.profile import CoreMl
+
+SUFFIX = ".mlpackage"
+
+
+class Place(NamedTuple):
+    """Where a graph is: its package, relative to the bundle, and the function in it.
+
+    Names are such that Xcode makes a class of them: `image_encoder_480`.
+    """
+
+    package: str
+    function: str | None
+
+
+def place_of(graph: str, rung: int, target: CoreMl) -> Place:
+    """Return where a graph is kept at a rung.
+
+    Args:
+        graph: its name; `memory_select` serves every rung.
+        rung: input side, px.
+        target: whether its iOS has functions.
+    """
+    if graph == MEMORY_SELECT.name:
+        return Place(f"{GRAPHS_FOLDER}/{graph}{SUFFIX}", None)
+    if target.multifunction:
+        return Place(f"{GRAPHS_FOLDER}/{graph}{SUFFIX}", f"r{rung}")
+    return Place(f"{GRAPHS_FOLDER}/{graph}_{rung}{SUFFIX}", None)
+
+
+def merge(functions: Mapping[str, Path], package: Path) -> None:
+    """Join packages of one function each to one, in which equal weights are stored once.
+
+    Args:
+        functions: the packages by the name that their function gets; the last is the default.
+        package: the new one.
+    """
+    from sam2lite.simulation.coremltools_import import import_coremltools
+    from sam2lite.simulation.exact_passes import exact_passes
+
+    ct = import_coremltools()
+    descriptor = ct.utils.MultiFunctionDescriptor()
+    for name, single in functions.items():
+        descriptor.add_function(str(single), "main", name)
+    descriptor.default_function_name = list(functions)[-1]
+    with exact_passes(), quiet():
+        ct.utils.save_multifunction(descriptor, str(package))
+    for single in functions.values():
+        shutil.rmtree(single)

@@ -1,0 +1,64 @@
+"""Which operators of a MIL program compute in FP32: rules of ours, and what overflows FP16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sam2lite.exporter.fp16_rules import COORDINATES, SELECTION
+
+OVERFLOW = "overflow"
+_COORDINATES_IN = "_xy_"  # part of the names of inputs that hold coordinates
+_PRODUCTS = {"conv", "linear", "matmul"}  # what they make of coordinates is a feature
+_BY_CONSUMER = {"topk": SELECTION, "sin": COORDINATES, "cos": COORDINATES}
+
+
+def pinned_operators(operations: Iterable[Any], overflowing: Mapping[str, float]) -> dict[str, str]:
+    """Return the operators that compute in FP32, by name, with the reason.
+
+    What is computed from coordinates alone, because beyond column 64 of a map FP16 knows a place to
+    a sixteenth of a column only; sin, cos and TopK with all that feeds them; and what overflows.
+
+    Args:
+        operations: of a function, in order, in coremltools' in-memory form.
+        overflowing: tensors that FP16 may be too small for, by name, with their magnitude.
+    """
+    reasons: dict[str, str] = {}
+    places: set[str] = set()
+    for op in operations:
+        if op.op_type == "const":
+            continue
+        sources = [var for var in _inputs(op) if var.val is None]
+        placed = all(_COORDINATES_IN in var.name or var.name in places for var in sources)
+        if sources and placed and op.op_type not in _PRODUCTS:
+            reasons[op.name] = COORDINATES
+            if op.op_type not in _BY_CONSUMER:  # waves are features again
+                places |= {var.name for var in op.outputs}
+        if op.op_type in _BY_CONSUMER:
+            for name in _with_ancestors(op):
+                reasons.setdefault(name, _BY_CONSUMER[op.op_type])
+        touched = {var.name for var in (*sources, *op.outputs)} & overflowing.keys()
+        if touched:
+            largest = max(touched, key=lambda name: overflowing[name])
+            reasons.setdefault(op.name, f"{OVERFLOW}: {largest} reaches {overflowing[largest]:.3g}")
+    return dict(sorted(reasons.items()))
+
+
+def _inputs(op: Any) -> list[Any]:
+    found: list[Any] = []
+    for value in op.inputs.values():
+        found += value if isinstance(value, list | tuple) else [value]
+    return found
+
+
+def _with_ancestors(op: Any) -> set[str]:
+    found: set[str] = set()
+    waiting = [op]
+    while waiting:
+        current = waiting.pop()
+        if current.name not in found:
+            found.add(current.name)
+            waiting += [
+                var.op for var in _inputs(current) if var.op is not None and var.val is None
+            ]
+    return found

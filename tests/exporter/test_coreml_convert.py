@@ -1,0 +1,100 @@
+"""One module to one ML program: pins, names, and what cannot be converted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sam2lite.contracts.graphs import MASK_DECODER, MEMORY_SELECT
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
+from sam2lite.errors import ExportError
+from sam2lite.exporter.coreml.convert import convert
+from sam2lite.exporter.coreml.overflow import overflowing_in
+from sam2lite.exporter.parity import module_parity
+from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.simulation.inventory import read_inventory
+from sam2lite.simulation.package import load_package
+from sam2lite.targets.registry import get_target
+
+IOS17 = get_target("ios17").coreml
+assert IOS17 is not None
+SPEC = GraphSpec(
+    "example", (TensorSpec("x_bc", "float32", (1, 8)),), (TensorSpec("y_bc", "float32", (1, 8)),)
+)
+
+
+class Large(nn.Module):
+    """Passes through numbers that FP16 does not have."""
+
+    def forward(self, x_bc: Tensor) -> Tensor:
+        return torch.tanh(1e-5 * torch.relu(3e4 * x_bc + 2e5))
+
+
+class Bessel(nn.Module):
+    def forward(self, x_bc: Tensor) -> Tensor:
+        return torch.special.bessel_j0(x_bc)
+
+
+class ByItsSign(nn.Module):
+    def forward(self, x_bc: Tensor) -> Tensor:
+        return x_bc if x_bc.sum() > 0 else -x_bc
+
+
+class OtherNames(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return 2.0 * x
+
+
+def test_prompt_coordinates_and_ages_stay_in_fp32(mini_model: LoadedModel) -> None:
+    spec = MASK_DECODER.bind(mini_model.config.dims(240))
+    converted = convert(mini_model.model.fused().mask_decoder, spec, IOS17)
+    assert converted.precision == "fp16"
+    assert set(converted.pinned.values()) == {"coordinates"}
+    function = load_package(Path(converted.model.package_path)).function()
+    declared = {step.op: step.outputs[0].dtype for step in function.program.steps}
+    assert declared["sin"] == declared["cos"] == declared["minimum"] == "float32"
+    assert declared["softmax"] == declared["layer_norm"] == declared["conv"] == "float16"
+    parity = module_parity(mini_model.model.mask_decoder, lambda feeds: function.run(feeds), spec)
+    assert min(error.sqnr_db for error in parity.values()) >= 55.0
+
+
+def test_what_memory_is_ranked_by_is_all_fp32(mini_model: LoadedModel) -> None:
+    spec = MEMORY_SELECT.bind(mini_model.config.dims(240))
+    converted = convert(mini_model.model.fused().memory_select, spec, IOS17)
+    assert converted.precision == "fp32"
+    package = Path(converted.model.package_path)
+    types = {o.dtype for s in load_package(package).function().program.steps for o in s.outputs}
+    assert "float16" not in types
+    assert read_inventory(package)["main"].float32_ops > 0
+
+
+def test_what_overflows_is_pinned_and_then_does_not() -> None:
+    calls = [{"x_bc": np.linspace(-1, 1, 8, dtype=np.float32)[None]}]
+    first = convert(Large(), SPEC, IOS17)
+    run = load_package(Path(first.model.package_path)).function().run
+    assert run(calls[0])["y_bc"].max() == 1.0  # tanh of infinity
+    overflowing = overflowing_in(first.model, calls)
+    assert max(overflowing.values()) == pytest.approx(2.3e5, rel=1e-3)
+    second = convert(Large(), SPEC, IOS17, overflowing)
+    assert any(reason.startswith("overflow: ") for reason in second.pinned.values())
+    run = load_package(Path(second.model.package_path)).function().run
+    expected = Large()(torch.from_numpy(calls[0]["x_bc"])).numpy()
+    np.testing.assert_allclose(run(calls[0])["y_bc"], expected, rtol=2e-3)
+
+
+def test_an_operator_that_does_not_convert_is_named_with_its_line() -> None:
+    here = Path(__file__).name
+    with pytest.raises(ExportError, match=rf"example for iOS17: .*bessel_j0.*{here}, line \d+"):
+        convert(Bessel(), SPEC, IOS17)
+
+
+def test_what_torch_cannot_export_is_refused() -> None:
+    with pytest.raises(ExportError, match="torch cannot export example for iOS17"):
+        convert(ByItsSign(), SPEC, IOS17)
+
+
+def test_other_names_than_the_contracts_are_refused() -> None:
+    with pytest.raises(ExportError, match="converted with the tensors x; the contract has x_bc"):
+        convert(OtherNames(), SPEC, IOS17)
