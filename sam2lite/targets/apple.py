@@ -1,4 +1,4 @@
-"""Data sheets of iPhones and iPads by the oldest iOS that a bundle is for, which run Core ML.
+"""Data sheets of iPhones by the oldest iOS that a bundle is for, which run Core ML.
 
 Which operators and compressions a package may use depends on that iOS, not on the chip. Nothing
 here was run on one of them; `inferred` is what nobody has checked yet.
@@ -38,14 +38,14 @@ _FP16 = Precision(
 )
 _INT8 = Precision(
     "int8",
-    in_silicon=True,
+    in_silicon=False,
     served=True,
     note="weights alone, one scale per channel: half the size, and the arithmetic of fp16",
     source=_OPTIMISATION,
 )
 _W8A8 = Precision(
     "w8a8",
-    in_silicon=True,
+    in_silicon=False,
     served=True,
     note="weights, and activations of the image encoder; faster than fp16 from the A17 Pro and M4 "
     "on and slower on some others, less accurate than int8 everywhere",
@@ -92,7 +92,7 @@ def _precisions(lacking: Tuple[str, ...]) -> Tuple[Precision, ...]:
 def _ios(version: int, specification: int, chip: Fact, lacking: Tuple[str, ...]) -> TargetProfile:
     sheet = data_sheet(
         "ios{}".format(version),
-        "iPhone or iPad with iOS {} or newer".format(version),
+        "iPhone with iOS {} or newer".format(version),
         backend="coreml",
         precisions=_precisions(lacking),
         chip=chip,
@@ -129,7 +129,7 @@ def _ios(version: int, specification: int, chip: Fact, lacking: Tuple[str, ...])
 
 _APPLE_LIST = "support.apple.com, models compatible with iOS"
 APPLE_TARGETS = (
-    _ios(18, 9, Fact("A12 Bionic or newer", _APPLE_LIST + " 18"), ()),
-    _ios(17, 8, Fact("A12 Bionic or newer", _APPLE_LIST + " 17"), ("int4",)),
-    _ios(16, 7, Fact("A11 Bionic or newer", _APPLE_LIST + " 16"), ("w8a8", "int4")),
+    _ios(18, 9, Fact("iPhones: A12 Bionic or newer", _APPLE_LIST + " 18"), ()),
+    _ios(17, 8, Fact("iPhones: A12 Bionic or newer", _APPLE_LIST + " 17"), ("int4",)),
+    _ios(16, 7, Fact("iPhones: A11 Bionic or newer", _APPLE_LIST + " 16"), ("w8a8", "int4")),
 )

@@ -10,6 +10,8 @@ from sam2lite.exporter.fp16_rules import COORDINATES, SELECTION
 OVERFLOW = "overflow"
 _COORDINATES_IN = "_xy_"  # part of the names of inputs that hold coordinates
 _PRODUCTS = {"conv", "linear", "matmul"}  # what they make of coordinates is a feature
+# They pass on what they are given. coremltools moves and merges them, and their names with them.
+_MOVES = {"concat", "expand_dims", "reshape", "slice_by_index", "split", "squeeze", "transpose"}
 _BY_CONSUMER = {"topk": SELECTION, "sin": COORDINATES, "cos": COORDINATES}
 
 
@@ -23,6 +25,8 @@ def pinned_operators(operations: Iterable[Any], overflowing: Mapping[str, float]
         operations: of a function, in order, in coremltools' in-memory form.
         overflowing: tensors that FP16 may be too small for, by name, with their magnitude.
     """
+    operations = list(operations)
+    large = _passed_on(operations, overflowing)
     reasons: dict[str, str] = {}
     places: set[str] = set()
     for op in operations:
@@ -37,11 +41,26 @@ def pinned_operators(operations: Iterable[Any], overflowing: Mapping[str, float]
         if op.op_type in _BY_CONSUMER:
             for name in _with_ancestors(op):
                 reasons.setdefault(name, _BY_CONSUMER[op.op_type])
-        touched = {var.name for var in (*sources, *op.outputs)} & overflowing.keys()
+        touched = {var.name for var in (*sources, *op.outputs)} & large.keys()
         if touched:
-            largest = max(touched, key=lambda name: overflowing[name])
-            reasons.setdefault(op.name, f"{OVERFLOW}: {largest} reaches {overflowing[largest]:.3g}")
+            largest = max(touched, key=lambda name: large[name])
+            reasons.setdefault(op.name, f"{OVERFLOW}: {largest} reaches {large[largest]:.3g}")
     return dict(sorted(reasons.items()))
+
+
+def _passed_on(operations: list[Any], overflowing: Mapping[str, float]) -> dict[str, float]:
+    """Return the overflowing tensors with those that hold them before or after a move."""
+    large = dict(overflowing)
+    moves = [op for op in operations if op.op_type in _MOVES]
+    before = -1
+    while len(large) > before:
+        before = len(large)
+        for op in moves:
+            ends = {var.name for var in (*_inputs(op), *op.outputs) if var.val is None}
+            greatest = max((large[name] for name in ends & large.keys()), default=None)
+            if greatest is not None:
+                large.update(dict.fromkeys(ends - large.keys(), greatest))
+    return large
 
 
 def _inputs(op: Any) -> list[Any]:
