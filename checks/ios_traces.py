@@ -34,7 +34,7 @@ DECIMALS = 5  # of floats, so that a last bit of another machine's library does 
 
 
 def controller() -> list[dict[str, Any]]:
-    """Return latencies and the rungs that they lead to, for a light, a heavy and a changing load."""
+    """Return latencies and the rungs that they lead to, under a load that changes."""
     scenarios = []
     for seed, window_saves_time in ((0, False), (1, True)):
         draw = random.Random(seed)
