@@ -83,12 +83,12 @@ public final class FrameLoop {
             try process(id, slots: PromptSlots(), isPrompted: false)
         }
         let end = DispatchTime.now().uptimeNanoseconds
-        guard let frame else { return [:] }
+        guard let done = frame else { return [:] }
         // Prompts and a rung's first use say nothing about the rung's time.
-        if frame.isPlain, !frame.decisions.isEmpty, uses[frame.rung, default: 0] > 1 {
-            controller?.observe(latencyMs: Double(end - begin) / 1e6, rung: frame.rung)
+        if done.isPlain, !done.decisions.isEmpty, uses[done.rung, default: 0] > 1 {
+            controller?.observe(latencyMs: Double(end - begin) / 1e6, rung: done.rung)
         }
-        return frame.decisions
+        return done.decisions
     }
 
     public func remove(_ id: Int) {

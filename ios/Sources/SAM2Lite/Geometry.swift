@@ -60,12 +60,12 @@ public enum Geometry {
         guard CVPixelBufferGetPixelFormatType(frame) == kCVPixelFormatType_32BGRA else {
             throw SAM2LiteError.state("the frame must be a pixel buffer in 32BGRA")
         }
-        var made: CVPixelBuffer?
+        var created: CVPixelBuffer?
         let attributes = [kCVPixelBufferIOSurfacePropertiesKey: [:] as CFDictionary] as CFDictionary
-        CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_32BGRA, attributes, &made)
+        CVPixelBufferCreate(nil, side, side, kCVPixelFormatType_32BGRA, attributes, &created)
         CVPixelBufferLockBaseAddress(frame, .readOnly)
         defer { CVPixelBufferUnlockBaseAddress(frame, .readOnly) }
-        guard let made, let source = CVPixelBufferGetBaseAddress(frame) else {
+        guard let made = created, let source = CVPixelBufferGetBaseAddress(frame) else {
             throw SAM2LiteError.state("no memory for a pixel buffer")
         }
         let (width, height) = (CVPixelBufferGetWidth(frame), CVPixelBufferGetHeight(frame))

@@ -81,7 +81,8 @@ final class TraceTests: XCTestCase {
                 slots: try number(trace, "slots").intValue,
                 windowMax: try number(trace, "window_max").intValue)
             for step in try XCTUnwrap(trace["steps"] as? [Object]) {
-                for _ in 0..<(try number(step, "ticks").intValue) { bank.tick() }
+                let ticks = try number(step, "ticks").intValue
+                for _ in 0..<ticks { bank.tick() }
                 if try number(step, "forgets").boolValue { bank.forgetLast() }
                 let view = bank.view(window: (step["window"] as? NSNumber)?.intValue)
                 assertClose(view.age, try numbers(step, "view_age"))
