@@ -55,7 +55,7 @@ _INT4 = Precision(
     "int4",
     in_silicon=False,
     served=True,
-    note="weights in blocks of 32 with a scale each; not offered by default, for its accuracy",
+    note="weights in blocks of 16 with a scale each; not offered by default, for its accuracy",
     source=_OPTIMISATION + "; accuracy: measured by simulation",
 )
 _PALETTE6 = Precision(
