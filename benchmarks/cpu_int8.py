@@ -38,7 +38,7 @@ from sam2lite.cli.quantize_options import recordings
 from sam2lite.contracts.graphs import GRAPHS, graph_key
 from sam2lite.evaluation.bars import Bar, plot_bars
 from sam2lite.exporter.bundle_writer import write_bundle
-from sam2lite.exporter.trace import trace
+from sam2lite.exporter.trace import feeds_of, trace
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
 from sam2lite.targets.registry import host_target
 
@@ -101,7 +101,7 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
             key = graph_key(graph.name, rung)
             spec = graph.bind(loaded.config.dims(rung))
             *_, (_, tensors) = recording.calls(graph.name, rung)
-            arrays = {n: x.numpy() for n, x in zip(spec.input_names, tensors, strict=True)}
+            arrays = feeds_of(spec, tensors)
             np.savez(own / "inputs" / f"{graph.name}.npz", **arrays)
             traced = trace(getattr(loaded.model.fused(), graph.name), spec, target.opset)
             onnx.save(traced, own / "exported" / f"{graph.name}.onnx")
@@ -123,10 +123,7 @@ def quantize_with_nncf(folder: Path, recording: Recording, rung: int) -> None:
 
     (folder / "nncf").mkdir()
     for graph in GRAPHS:
-        calls = [
-            {name: x.numpy() for name, x in zip(graph.input_names, tensors, strict=True)}
-            for _, tensors in recording.calls(graph.name, rung)
-        ]
+        calls = [feeds_of(graph, tensors) for _, tensors in recording.calls(graph.name, rung)]
         path = next((folder / "fp32" / "graphs").glob(f"{graph.name}*.onnx"))
         model = ov.Core().read_model(str(path))
         if graph.name != "memory_select":  # ranking stays in float, as in ours

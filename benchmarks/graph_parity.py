@@ -30,7 +30,7 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.parity import GRAPH_TOLERANCE, graph_parity
 from sam2lite.exporter.passes.pipeline import run_passes
-from sam2lite.exporter.trace import OPSETS, example_inputs, trace
+from sam2lite.exporter.trace import OPSETS, example_inputs, feeds_of, trace
 from sam2lite.models.sam2lite.config import SIZES, size_config
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 
@@ -50,8 +50,7 @@ def network(size: str) -> Sam2Lite:
 def measure(model: Sam2Lite, fused: Sam2Lite, spec: GraphSpec, opset: int) -> dict[str, Any]:
     """Return the worst output's name, its errors, and the worst error of any pass."""
     traced = trace(getattr(fused, spec.name), spec, opset)
-    inputs = example_inputs(spec)
-    feeds = {name: x.numpy() for name, x in zip(spec.input_names, inputs, strict=True)}
+    feeds = feeds_of(spec, example_inputs(spec))
     lowered, passes = run_passes(traced, spec, feeds)
     parity = graph_parity(getattr(model, spec.name), lowered, spec)
     worst = max(parity, key=lambda name: parity[name].relative)

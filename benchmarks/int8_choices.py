@@ -57,6 +57,7 @@ from sam2lite.exporter.fp16_storage import store_in_fp16
 from sam2lite.exporter.int8 import Int8
 from sam2lite.exporter.lowering import Float32, Lowered, Lowering
 from sam2lite.exporter.parity import compare
+from sam2lite.exporter.trace import feeds_of
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
 from sam2lite.models.sam2lite.blocks import ConvBlock, ConvBn
 from sam2lite.models.sam2lite.network import Sam2Lite
@@ -307,8 +308,7 @@ class Study:
         self._clips: list[EvaluationClip] = [c.load() for c in fresh_clips(clips, CLIP_SEED)]
         self.feeds: dict[str, list[Arrays]] = {
             graph.name: [
-                {name: x.numpy() for name, x in zip(graph.input_names, tensors, strict=True)}
-                for tensors in recording.sample(graph.name, RUNG, CALLS)
+                feeds_of(graph, tensors) for tensors in recording.sample(graph.name, RUNG, CALLS)
             ]
             for graph in GRAPHS
         }

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.graphs import MEMORY_SELECT, graph_key
-from sam2lite.errors import CalibrationError, VerificationError
+from sam2lite.errors import VerificationError
 from sam2lite.exporter.fp16_convert import QDQ, to_fp16, with_rounding
 from sam2lite.exporter.fp16_ranges import MARGIN, RangeReport, measure_ranges
 from sam2lite.exporter.fp16_rules import kept_by_rule
 from sam2lite.exporter.lowering import Lowered
 from sam2lite.exporter.parity import compare_calls, onnx_runner
+from sam2lite.exporter.recorded_calls import recorded_calls
 from sam2lite.exporter.selection import Arrays
-from sam2lite.exporter.trace import feeds_of
 from sam2lite.exporter.value_types import value_types
 
 if TYPE_CHECKING:
@@ -86,15 +86,7 @@ class Fp16:
         if spec.name == MEMORY_SELECT.name:  # a rounded score may keep another token
             return Lowered(model, "fp32")
         key = graph_key(spec.name, rung)
-        calls = [
-            feeds_of(spec, tensors)
-            for tensors in self._recording.sample(spec.name, rung, MOST_CALLS)
-        ]
-        if not calls:
-            raise CalibrationError(
-                f"no call of {key} was recorded, so its ranges are unknown; record at {rung} px, "
-                "over more frames"
-            )
+        calls = recorded_calls(self._recording, spec, rung, MOST_CALLS)
         ranges = measure_ranges(model, calls)
         pinned = {**self._also_pinned.get(key, {}), **pinned_nodes(model, ranges)}
         lowered = to_fp16(model, pinned)

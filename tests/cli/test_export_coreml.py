@@ -14,11 +14,8 @@ from sam2lite.cli.bench import app as bench_app
 from sam2lite.cli.export import app
 from sam2lite.cli.main import app as main_app
 from sam2lite.errors import ArgumentError, SessionError, UnknownNameError
-from sam2lite.models.checkpoint import save_checkpoint
-from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.simulation import coremltools_import
-from tests.conftest import MINI
 
 runner = CliRunner()
 
@@ -31,13 +28,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("model") / "mini"
-    save_checkpoint(build(MINI, 3), folder)
-    return str(folder)
 
 
 def quick(model: str, output: Path, *more: str) -> list[str]:

@@ -13,10 +13,7 @@ from sam2lite.cli.main import app as main_app
 from sam2lite.contracts.build_plan import NOT_BUILT, loads
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.exporter.preflight import preflight
-from sam2lite.models.checkpoint import save_checkpoint
-from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle
-from tests.conftest import MINI
 
 runner = CliRunner()
 
@@ -26,13 +23,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("model") / "mini"
-    save_checkpoint(build(MINI, 3), folder)
-    return str(folder)
 
 
 def quick(model: str, output: Path, target: str, *more: str) -> list[str]:

@@ -13,14 +13,11 @@ from sam2lite.contracts.build_plan import NOT_BUILT
 from sam2lite.errors import ArgumentError, DependencyError, SessionError, VerificationError
 from sam2lite.exporter import loop_parity, trt_bundle, trt_engines, trt_host
 from sam2lite.exporter.loop_parity import LoopParity
-from sam2lite.models.checkpoint import save_checkpoint
-from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes import trt
 from sam2lite.runtimes.bundle import open_bundle, read_manifest
 from sam2lite.runtimes.cuda import CudaDevice
 from sam2lite.runtimes.engines import read_engines, read_plan
 from sam2lite.runtimes.trt_runtime import TrtRuntime
-from tests.conftest import MINI
 from tests.doubles.cuda import FakeCuda
 from tests.doubles.tensorrt_engines import FaultyBuild
 from tests.doubles.tensorrt_runtime import FakeTensorrt
@@ -38,13 +35,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("model") / "mini"
-    save_checkpoint(build(MINI, 3), folder)
-    return str(folder)
 
 
 @pytest.fixture

@@ -25,13 +25,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("model") / "mini"
-    save_checkpoint(build(MINI, 3), folder)
-    return str(folder)
-
-
 def quick(model: str) -> list[str]:
     return ["--model", model, "--calib-frames", "8"]
 

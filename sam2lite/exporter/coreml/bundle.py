@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.graphs import MEMORY_SELECT
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, MANIFEST_FILE, GraphEntry, Manifest
-from sam2lite.errors import CalibrationError, VerificationError
+from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle_writer import ExportJob, file_entries, manifest_of
 from sam2lite.exporter.coreml.compress import PRECISIONS, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
@@ -18,14 +18,13 @@ from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of
 from sam2lite.exporter.coreml.verify import GraphReport, verify_function
 from sam2lite.exporter.loop_parity import LoopParity, loop_parity
-from sam2lite.exporter.trace import feeds_of
+from sam2lite.exporter.recorded_calls import recorded_calls
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.staging import staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance as RecordingProvenance
     from sam2lite.calibration.recorder import Recording
-    from sam2lite.exporter.selection import Arrays
     from sam2lite.models.checkpoint import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
 
@@ -165,15 +164,7 @@ class _Maker:
         converted = convert(module, spec, self._target)
         if spec.name == MEMORY_SELECT.name:
             return converted
-        calls: list[Arrays] = [
-            feeds_of(spec, tensors)
-            for tensors in self._recording.sample(spec.name, rung, MOST_CALLS)
-        ]
-        if not calls:
-            raise CalibrationError(
-                f"no call of {key} was recorded, so its ranges are unknown; record at {rung} px, "
-                "over more frames"
-            )
+        calls = recorded_calls(self._recording, spec, rung, MOST_CALLS)
         overflowing = overflowing_in(converted.model, calls)
         if overflowing:
             converted = convert(module, spec, self._target, overflowing)
