@@ -7,6 +7,7 @@ import typer
 
 from sam2lite.cli import export_options as options
 from sam2lite.cli import quantize_options as quantize
+from sam2lite.cli.coreml_report import package_report
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.targets.precision import check_backend, check_precision
 from sam2lite.targets.registry import get_target
@@ -72,7 +73,7 @@ def coreml(
     from sam2lite.simulation.coremltools_import import import_coremltools
 
     import_coremltools()
-    from sam2lite.exporter.coreml.bundle import size_report, steps, write_coreml_bundle
+    from sam2lite.exporter.coreml.bundle import steps, write_coreml_bundle
 
     recording = quantize.recorded(checkpoint, chosen, calib, calib_frames, calib_seed)
     with options.reported_steps("export", steps(checkpoint, chosen)) as report:
@@ -86,7 +87,7 @@ def coreml(
             force=force,
             report=report,
         )
-    packages = size_report(manifest)
+    packages = package_report(manifest)
     if not as_json:
         _print_packages(packages, manifest)
     options.print_result(output, manifest, started, as_json, {"packages": packages})

@@ -8,6 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.coreml_report import (
+    function_table,
+    operator_lines,
+    package_table,
+    summary_rows,
+)
 from sam2lite.cli.engine_report import (
     NOT_BUILT,
     describe_check,
@@ -43,6 +49,9 @@ def inspect(
     if "memory" in manifest.verification:
         console.print("\n".join(describe_memory(manifest.verification["memory"])))
     console.print(_graphs(manifest))
+    if manifest.backend == "coreml":
+        console.print(package_table(manifest), function_table(manifest), sep="\n")
+        console.print("\n".join(operator_lines(manifest)))
     if any(engine["state"] != NOT_BUILT for engine in engines.values()):
         console.print(_engines(engines))
     console.print(_tensors(manifest))
@@ -63,7 +72,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
             f"{manifest.target.get('os', 'any')}, {manifest.target.get('runtime', 'any')}",
         ),
         ("precision", manifest.precision),
-        ("opset", manifest.opset),
+        *([] if manifest.backend == "coreml" else [("opset", manifest.opset)]),
         ("rungs", ", ".join(map(str, manifest.rungs))),
         ("memory", f"{manifest.memory.budget} tokens of {manifest.memory.channels}"),
         ("files", f"{len(manifest.files)}, {manifest.megabytes:.1f} MB"),
@@ -78,9 +87,8 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
                 f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}",
             )
         )
-    if "simulation" in manifest.verification:
-        rows.append(("simulated", manifest.verification["simulation"]["what"]))
-        rows.append(("not on the Neural Engine", _off_neural_engine(manifest)))
+    if manifest.backend == "coreml":
+        rows.extend(summary_rows(manifest))
     rounded = manifest.verification.get("fp16_loop")
     if rounded is not None:
         rows.append(
@@ -94,16 +102,6 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
     for name, value in rows:
         table.add_row(name, str(value))
     return table
-
-
-def _off_neural_engine(manifest: Manifest) -> str:
-    """Return the operators that are known, or held, not to run there, by graph at any rung."""
-    found: dict[str, set[str]] = {}
-    for key, report in manifest.verification["graphs"].items():
-        names = found.setdefault(key.partition("@")[0], set())
-        for obstacle in report["not_on_neural_engine"]:
-            names.update(obstacle["operators"])
-    return "\n".join(f"{graph}: {', '.join(sorted(names))}" for graph, names in found.items())
 
 
 def _quantization(manifest: Manifest) -> list[tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -156,9 +157,7 @@ def graph_parity(
 def module_parity(
     module: nn.Module, run: Callable[[Arrays], Arrays], spec: GraphSpec, seed: int = 0
 ) -> dict[str, ErrorStatistics]:
-    """Run a module and whatever was made from it on the same seeded inputs, compare the outputs.
-
-    Outputs that a TopK selected are compared as sets: each row with the candidate it is.
+    """Run a module and whatever was made from it on the same seeded inputs; see `calls_parity`.
 
     Args:
         module: the module as it was trained, in evaluation mode; not its fused copy.
@@ -169,19 +168,69 @@ def module_parity(
     Returns:
         The error of every output, by name.
     """
-    inputs = example_inputs(spec, seed)
-    actual = run(feeds_of(spec, inputs))
-    outputs, ranking = run_unpruned(module, inputs)
+    return calls_parity(module, run, spec, [feeds_of(spec, example_inputs(spec, seed))])
+
+
+def calls_parity(
+    module: nn.Module, run: Callable[[Arrays], Arrays], spec: GraphSpec, calls: Sequence[Arrays]
+) -> dict[str, ErrorStatistics]:
+    """Run a module and whatever was made from it on the same calls, compare the outputs.
+
+    Each output is compared over all calls together, as in `compare_calls`, and those that a TopK
+    selected as sets: each row with the candidate it is.
+
+    Args:
+        module: the module as it was trained, in evaluation mode; not its fused copy.
+        run: from the inputs to the outputs, by name.
+        spec: its bound spec.
+        calls: inputs by name, in the spec's types.
+
+    Returns:
+        The error of every output, by name.
+    """
+    compared = [_outputs_compared(module, run, spec, feeds) for feeds in calls]
+    return {name: _over_all([call[name] for call in compared]) for name in spec.output_names}
+
+
+class _Compared(NamedTuple):
+    """One output of one call.
+
+    Attributes:
+        actual: as it was given.
+        expected: PyTorch's, rows in the order of the actual ones; None where no order fits.
+        ties: as in `ErrorStatistics`.
+    """
+
+    actual: np.ndarray
+    expected: np.ndarray | None
+    ties: int = 0
+
+
+def _over_all(calls: Sequence[_Compared]) -> ErrorStatistics:
+    expected = [call.expected for call in calls if call.expected is not None]
+    if len(expected) < len(calls):
+        return UNUSABLE
+    error = compare(np.stack([call.actual for call in calls]), np.stack(expected))
+    return dataclasses.replace(error, ties=sum(call.ties for call in calls))
+
+
+def _outputs_compared(
+    module: nn.Module, run: Callable[[Arrays], Arrays], spec: GraphSpec, feeds: Arrays
+) -> dict[str, _Compared]:
+    import torch
+
+    actual = run(feeds)
+    outputs, ranking = run_unpruned(
+        module, [torch.from_numpy(feeds[name]) for name in spec.input_names]
+    )
     expected = {name: x.numpy() for name, x in zip(spec.output_names, outputs, strict=True)}
     if ranking is None:
-        return {name: compare(actual[name], expected[name]) for name in spec.output_names}
-    return _selected_parity(actual, expected, ranking)
+        return {name: _Compared(actual[name], expected[name]) for name in spec.output_names}
+    return _selected(actual, expected, ranking)
 
 
-def _selected_parity(
-    actual: Arrays, expected: Arrays, ranking: Ranking
-) -> dict[str, ErrorStatistics]:
-    """Compare outputs whose expected side holds all candidates; see `run_unpruned`."""
+def _selected(actual: Arrays, expected: Arrays, ranking: Ranking) -> dict[str, _Compared]:
+    """Pair outputs whose expected side holds all candidates; see `run_unpruned`."""
     candidates, kept = len(ranking.scores_n), ranking.kept
     pruned = candidates - kept
     selected = [n for n in actual if expected[n].shape[1] - actual[n].shape[1] == pruned]
@@ -192,20 +241,17 @@ def _selected_parity(
         expected[identity].reshape(expected[identity].shape[1], -1)[:candidates],
         ranking,
     )
-    statistics = {}
+    paired = {}
     for name in actual:
         if name not in selected:
-            statistics[name] = compare(actual[name], expected[name])
+            paired[name] = _Compared(actual[name], expected[name])
         elif match.wrong:
-            statistics[name] = UNUSABLE
+            paired[name] = _Compared(actual[name], None)
         else:
             after = expected[name].shape[1] - candidates
             rows = np.append(match.candidate_k, candidates + np.arange(after))
-            error = compare(actual[name], expected[name][:, rows])
-            statistics[name] = ErrorStatistics(
-                error.max_abs, error.relative, error.sqnr_db, match.ties
-            )
-    return statistics
+            paired[name] = _Compared(actual[name], expected[name][:, rows], match.ties)
+    return paired
 
 
 def require_parity(parity: dict[str, ErrorStatistics], where: str) -> None:

@@ -18,6 +18,7 @@ from sam2lite.simulation.coremltools_import import import_coremltools
 
 _BLOB_HEADER = struct.Struct("<IIQQ")  # mark, type, bytes, offset of the data
 _BLOB_MARK = 0xDEADBEEF
+_MODEL = Path("Data") / "com.apple.CoreML" / "model.mlmodel"
 
 
 class Blob(NamedTuple):
@@ -58,6 +59,11 @@ def read_specification(path: Path) -> Any:
             "simulated"
         )
     return specification
+
+
+def write_specification(specification: Any, path: Path) -> None:
+    """Replace the specification of a package that coremltools saved."""
+    (path / _MODEL).write_bytes(specification.SerializeToString(deterministic=True))
 
 
 def weights_folder(path: Path) -> Path:

@@ -6,10 +6,10 @@ import pytest
 
 from sam2lite.contracts.graphs import GRAPHS
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.coreml.bundle import size_report
 from sam2lite.exporter.coreml.metadata import GRAPH_DESCRIPTIONS, TENSOR_DESCRIPTIONS
 from sam2lite.exporter.coreml.packages import place_of
 from sam2lite.exporter.coreml.verify import verify_function
+from sam2lite.exporter.trace import example_inputs, feeds_of
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.simulation.archive import read_specification, weights_folder
@@ -98,17 +98,6 @@ def test_the_manifest_says_how_it_was_verified(ios_bundle: Path) -> None:
     assert found["loop"]["mean_iou"] >= 0.98
 
 
-def test_sizes_by_package(ios_bundle: Path) -> None:
-    manifest = open_bundle(str(ios_bundle)).manifest
-    report = size_report(manifest)
-    assert list(report) == [f"graphs/{name}.mlpackage" for name in sorted(GRAPH_DESCRIPTIONS)]
-    assert sum(entry["megabytes"] for entry in report.values()) == pytest.approx(
-        manifest.megabytes, abs=0.01
-    )
-    assert report["graphs/memory_select.mlpackage"]["worst_sqnr_db"] is None
-    assert report["graphs/image_encoder.mlpackage"]["worst_sqnr_db"] >= 35.0
-
-
 def test_verification_refuses_what_is_not_as_asked(
     ios_bundle: Path, mini_model: LoadedModel
 ) -> None:
@@ -118,9 +107,10 @@ def test_verification_refuses_what_is_not_as_asked(
     assert target is not None
     assert older is not None
     package = ios_bundle / entry.file
-    report = verify_function(package, entry.function, module, entry.spec, target)
+    calls = [feeds_of(entry.spec, example_inputs(entry.spec, seed)) for seed in range(2)]
+    report = verify_function(package, entry.function, module, entry.spec, target, calls)
     report.check(report.worst_db - 0.1, "memory_encoder@240")
     with pytest.raises(VerificationError, match=r"memory_encoder@240: token_.* dB are asked for"):
         report.check(report.worst_db + 0.1, "memory_encoder@240")
     with pytest.raises(VerificationError, match=r"version 9 \(iOS 18\); 8 was asked for"):
-        verify_function(package, entry.function, module, entry.spec, older)
+        verify_function(package, entry.function, module, entry.spec, older, calls)

@@ -11,6 +11,7 @@ from sam2lite.contracts.graphs import MASK_DECODER, MEMORY_SELECT
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.convert import convert
+from sam2lite.exporter.coreml.forms import OneHotEmbedding
 from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.parity import module_parity
 from sam2lite.models.checkpoint import LoadedModel
@@ -60,6 +61,20 @@ def test_prompt_coordinates_and_ages_stay_in_fp32(mini_model: LoadedModel) -> No
     assert declared["softmax"] == declared["layer_norm"] == declared["conv"] == "float16"
     parity = module_parity(mini_model.model.mask_decoder, lambda feeds: function.run(feeds), spec)
     assert min(error.sqnr_db for error in parity.values()) >= 55.0
+
+
+def test_labels_are_looked_up_without_integers(mini_model: LoadedModel) -> None:
+    spec = MASK_DECODER.bind(mini_model.config.dims(240))
+    converted = convert(mini_model.model.fused().mask_decoder, spec, IOS17)
+    ops = read_inventory(Path(converted.model.package_path))["main"].ops
+    assert not {"gather", "select", "greater_equal"} & set(ops)
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (3,)])
+def test_a_one_hot_embedding_is_the_embedding(shape: tuple[int, ...]) -> None:
+    embedding = nn.Embedding(5, 12)
+    index = torch.randint(0, 5, shape, dtype=torch.int32)
+    assert torch.equal(OneHotEmbedding(embedding)(index), embedding(index))
 
 
 def test_what_memory_is_ranked_by_is_all_fp32(mini_model: LoadedModel) -> None:

@@ -14,13 +14,14 @@ from sam2lite.errors import ExportError, VerificationError
 from sam2lite.exporter.parity import (
     GRAPH_TOLERANCE,
     ErrorStatistics,
+    calls_parity,
     compare,
     graph_parity,
     require_parity,
     run_onnx,
 )
 from sam2lite.exporter.selection import Ranking, match_rows, run_unpruned
-from sam2lite.exporter.trace import example_inputs, trace
+from sam2lite.exporter.trace import example_inputs, feeds_of, trace
 
 AGE_INPUT = 2 * loop.MEMORY_CHANNELS  # of the importance MLP, after key and value
 NAMES = [spec.name for spec in GRAPHS]
@@ -199,3 +200,19 @@ def test_graph_that_onnxruntime_refuses_is_an_export_error():
     model = trace(torch.nn.ReLU(), spec._replace(outputs=spec.inputs), 17)
     with pytest.raises(ExportError, match=r"onnxruntime .* cannot run the graph"):
         run_onnx(model, {"x_bn": np.zeros((1, 5), np.float32)})
+
+
+def test_calls_are_compared_together(network, bound):
+    spec = bound("memory_encoder", 240)
+    calls = [feeds_of(spec, example_inputs(spec, seed)) for seed in range(3)]
+
+    def off_in_the_last_call(feeds):
+        with torch.no_grad():
+            outputs = network.memory_encoder(*map(torch.from_numpy, feeds.values()))
+        scale = 1.01 if feeds is calls[-1] else 1.0
+        return {n: scale * x.numpy() for n, x in zip(spec.output_names, outputs, strict=True)}
+
+    alone = calls_parity(network.memory_encoder, off_in_the_last_call, spec, calls[-1:])
+    together = calls_parity(network.memory_encoder, off_in_the_last_call, spec, calls)
+    assert alone["token_value_bnc"].sqnr_db == pytest.approx(40.0, abs=0.1)
+    assert together["token_value_bnc"].sqnr_db == pytest.approx(40.0 + 10 * math.log10(3), abs=0.5)

@@ -13,18 +13,23 @@ from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle_writer import ExportJob, file_entries, manifest_of
 from sam2lite.exporter.coreml.compress import PRECISIONS, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
-from sam2lite.exporter.coreml.metadata import Provenance, write_metadata
+from sam2lite.exporter.coreml.metadata import Provenance, describe
 from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of
+from sam2lite.exporter.coreml.shared_constants import share_constants
 from sam2lite.exporter.coreml.verify import GraphReport, verify_function
 from sam2lite.exporter.loop_parity import LoopParity, loop_parity
 from sam2lite.exporter.recorded_calls import recorded_calls
+from sam2lite.exporter.trace import example_inputs, feeds_of
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.simulation.archive import read_specification, write_specification
 from sam2lite.staging import staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance as RecordingProvenance
     from sam2lite.calibration.recorder import Recording
+    from sam2lite.contracts.tensors import GraphSpec
+    from sam2lite.exporter.selection import Arrays
     from sam2lite.models.checkpoint import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
 
@@ -79,7 +84,7 @@ def write_coreml_bundle(
     with staged_folder(output, force) as folder:
         maker = _Maker(checkpoint, target.coreml, precision, recording[0], folder)
         entries = maker.make(job, report)
-        reports = maker.verify(entries, report)
+        reports = maker.verify(job, entries, report)
         manifest = manifest_of(
             checkpoint, target, target.opset, job.rungs, entries, TOOLS
         )._replace(
@@ -135,19 +140,24 @@ class _Maker:
             report(key)
         for package, functions in parts.items():
             merge(functions, self._folder / package)
-        for entry in entries.values():
-            self._describe(entry)
+        for entry in {entry.file: entry for entry in entries.values()}.values():
+            self._finish(entry)
         return entries
 
     def verify(
-        self, entries: dict[str, GraphEntry], report: Callable[[str], None]
+        self, job: ExportJob, entries: dict[str, GraphEntry], report: Callable[[str], None]
     ) -> dict[str, GraphReport]:
         """Read every package again, and compare it with PyTorch."""
         reports = {}
         for key, entry in entries.items():
             module = getattr(self._checkpoint.model, entry.spec.name)
             found = verify_function(
-                self._folder / entry.file, entry.function, module, entry.spec, self._target
+                self._folder / entry.file,
+                entry.function,
+                module,
+                entry.spec,
+                self._target,
+                self._calls(*job.keys[key]),
             )
             bound = PRECISIONS[self._precision].least_sqnr_db
             if bound is not None:
@@ -164,7 +174,7 @@ class _Maker:
         converted = convert(module, spec, self._target)
         if spec.name == MEMORY_SELECT.name:
             return converted
-        calls = recorded_calls(self._recording, spec, rung, MOST_CALLS)
+        calls = self._calls(spec, rung)
         overflowing = overflowing_in(converted.model, calls)
         if overflowing:
             converted = convert(module, spec, self._target, overflowing)
@@ -174,7 +184,17 @@ class _Maker:
             precision=self._precision,
         )
 
-    def _describe(self, entry: GraphEntry) -> None:
+    def _calls(self, spec: GraphSpec, rung: int) -> list[Arrays]:
+        """Return what a graph was fed in the float loop.
+
+        What is ranked is made up: in a loop, empty slots tie exactly.
+        """
+        if spec.name == MEMORY_SELECT.name:
+            return [feeds_of(spec, example_inputs(spec, seed)) for seed in range(MOST_CALLS)]
+        return recorded_calls(self._recording, spec, rung, MOST_CALLS)
+
+    def _finish(self, entry: GraphEntry) -> None:
+        """Share what is equal in a saved package, and say in it what it is."""
         provenance = Provenance(
             self._checkpoint.config.name,
             self._checkpoint.sha256,
@@ -182,7 +202,10 @@ class _Maker:
             entry.spec.name,
             entry.precision,
         )
-        write_metadata(self._folder / entry.file, provenance)
+        specification = read_specification(self._folder / entry.file)
+        share_constants(specification)
+        describe(specification, provenance)
+        write_specification(specification, self._folder / entry.file)
 
 
 def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> LoopParity:
@@ -199,38 +222,3 @@ def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> Lo
             f"{loop.mean_iou:.4f}, by simulation; {least:g} is asked for"
         )
     return loop
-
-
-def size_report(manifest: Manifest) -> dict[str, Any]:
-    """Return megabytes and what was found of every package, for people and for `--json`."""
-    packages = sorted({entry.file for entry in manifest.graphs.values()})
-    return {
-        package: {
-            "megabytes": round(
-                sum(
-                    entry.bytes
-                    for name, entry in manifest.files.items()
-                    if name.startswith(package + "/")
-                )
-                / 1e6,
-                3,
-            ),
-            "graphs": sorted(
-                key for key, entry in manifest.graphs.items() if entry.file == package
-            ),
-            "worst_sqnr_db": _worst(manifest, package),
-        }
-        for package in packages
-    }
-
-
-def _worst(manifest: Manifest, package: str) -> float | None:
-    """Return the lowest SQNR of any output of a package, dB; None where nothing differs."""
-    ratios = [
-        ratio
-        for key, entry in manifest.graphs.items()
-        if entry.file == package
-        for ratio in manifest.verification["graphs"][key]["sqnr_db"].values()
-        if ratio is not None
-    ]
-    return round(min(ratios), 1) if ratios else None

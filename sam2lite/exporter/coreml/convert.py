@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.graphs import IMAGE, MEMORY_SELECT
 from sam2lite.errors import ExportError
-from sam2lite.exporter.coreml.baked import with_baked_tables
+from sam2lite.exporter.coreml.forms import in_core_ml_forms
 from sam2lite.exporter.coreml.pins import pinned_operators
 from sam2lite.exporter.coreml.quiet import quiet
 from sam2lite.exporter.trace import example_inputs
@@ -83,7 +83,7 @@ def convert(
     where = f"{spec.name} for {target.deployment_target}"
     try:
         with quiet():
-            program = torch.export.export(with_baked_tables(module, inputs).eval(), inputs)
+            program = torch.export.export(in_core_ml_forms(module, inputs).eval(), inputs)
             # A slice that takes everything becomes an alias, which coremltools does not know.
             program = program.run_decompositions({torch.ops.aten.alias.default: lambda x: x})
     except Exception as error:  # torch's own errors share no base class

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sam2lite
-from sam2lite.simulation.archive import read_specification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AUTHOR = "SAM2-Lite"
-_SPECIFICATION = Path("Data") / "com.apple.CoreML" / "model.mlmodel"
 
 GRAPH_DESCRIPTIONS = {
     "image_encoder": "Features of one frame at strides 16, 8 and 4.",
@@ -69,16 +66,15 @@ class Provenance(NamedTuple):
     precision: str
 
 
-def write_metadata(package: Path, provenance: Provenance) -> None:
-    """Write provenance and descriptions into a saved package.
+def describe(specification: Any, provenance: Provenance) -> None:
+    """Write provenance and descriptions into a package's specification.
 
     What coremltools left there stays, apart from the date, which would differ at every export.
 
     Args:
-        package: its folder.
-        provenance: where it comes from.
+        specification: the protobuf `Model`; changed in place.
+        provenance: where the package comes from.
     """
-    specification = read_specification(package)
     description = specification.description
     meta = description.metadata
     meta.author = AUTHOR
@@ -94,7 +90,6 @@ def write_metadata(package: Path, provenance: Provenance) -> None:
         meta.userDefined[f"sam2lite.{key}"] = value
     for function in description.functions or [description]:
         _describe([*function.input, *function.output])
-    (package / _SPECIFICATION).write_bytes(specification.SerializeToString())
 
 
 def _describe(features: Iterable[Any]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.parity import ErrorStatistics, module_parity
+from sam2lite.exporter.parity import ErrorStatistics, calls_parity
 from sam2lite.simulation.inventory import FunctionInventory, read_inventory
 from sam2lite.simulation.live_bytes import peak_live_bytes
 from sam2lite.simulation.neural_engine import FLOAT32, obstacles
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sam2lite.contracts.tensors import GraphSpec
+    from sam2lite.exporter.selection import Arrays
     from sam2lite.simulation.dtypes import Precision
     from sam2lite.targets.profile import CoreMl
 
@@ -66,7 +68,12 @@ class GraphReport:
 
 
 def verify_function(
-    package: Path, function: str | None, module: nn.Module, spec: GraphSpec, target: CoreMl
+    package: Path,
+    function: str | None,
+    module: nn.Module,
+    spec: GraphSpec,
+    target: CoreMl,
+    calls: Sequence[Arrays],
 ) -> GraphReport:
     """Read a package from disk and compare one of its functions with PyTorch, in both modes.
 
@@ -76,6 +83,7 @@ def verify_function(
         module: as it was trained, in evaluation mode.
         spec: its bound spec.
         target: whose specification version the package must have.
+        calls: what both are run on; images are uint8.
 
     Raises:
         BundleError, SessionError: the package cannot be read or evaluated.
@@ -90,7 +98,7 @@ def verify_function(
     evaluated = loaded.function(function)
 
     def parity(precision: Precision) -> dict[str, ErrorStatistics]:
-        return module_parity(module, lambda feeds: evaluated.run(feeds, precision), spec)
+        return calls_parity(module, lambda feeds: evaluated.run(feeds, precision), spec, calls)
 
     inventory = read_inventory(package)[function or "main"]
     return GraphReport(parity("fp32"), parity("fp16"), inventory, peak_live_bytes(evaluated))

@@ -1,0 +1,103 @@
+"""What `export coreml` and `inspect` say of Core ML packages: all of it is in the manifest."""
+
+from typing import Any
+
+from rich.table import Table
+
+from sam2lite.contracts.manifest import Manifest
+
+
+def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return megabytes, graphs and the lowest SQNR of every package, by its path in the bundle.
+
+    `worst_sqnr_db` is that of any output with FP16 rounding; None where nothing differs.
+    """
+    report = {}
+    for package in sorted({entry.file for entry in manifest.graphs.values()}):
+        graphs = sorted(key for key, entry in manifest.graphs.items() if entry.file == package)
+        stored = sum(
+            entry.bytes for name, entry in manifest.files.items() if name.startswith(package + "/")
+        )
+        ratios = [
+            ratio
+            for key in graphs
+            for ratio in manifest.verification["graphs"][key]["sqnr_db"].values()
+            if ratio is not None
+        ]
+        report[package] = {
+            "megabytes": round(stored / 1e6, 3),
+            "graphs": graphs,
+            "worst_sqnr_db": round(min(ratios), 1) if ratios else None,
+        }
+    return report
+
+
+def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return rows for the summary: what was simulated, and what hinders the Neural Engine."""
+    target = manifest.target["coreml"]
+    loop = manifest.verification["loop"]
+    return [
+        ("Core ML", f"specification {target['specification']}, {manifest.target['os']} or newer"),
+        ("simulated", manifest.verification["simulation"]["what"]),
+        (
+            "clip, simulated",
+            f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
+            f"{loop['decisions_differ']} decisions differ",
+        ),
+        ("not on the Neural Engine", _off_neural_engine(manifest)),
+    ]
+
+
+def package_table(manifest: Manifest) -> Table:
+    """Show every package: its size and the functions in it."""
+    table = Table("Package", "MB", "Functions")
+    for package, found in package_report(manifest).items():
+        functions = [manifest.graphs[key].function or "main" for key in found["graphs"]]
+        table.add_row(package, f"{found['megabytes']:.2f}", ", ".join(functions))
+    return table
+
+
+def function_table(manifest: Manifest) -> Table:
+    """Show every function: its weights, the memory that it takes by estimate, its operators."""
+    table = Table("Function", "Weights MB", "Live MB", "Operators", "Kept in FP32")
+    for key, report in sorted(manifest.verification["graphs"].items()):
+        table.add_row(
+            key,
+            f"{report['weight_bytes'] / 1e6:.2f}",
+            f"{report['peak_live_bytes'] / 1e6:.2f}",
+            str(sum(report["operators"].values())),
+            _in_fp32(report),
+        )
+    return table
+
+
+def operator_lines(manifest: Manifest) -> list[str]:
+    """Return a line for each graph: its operators at the largest rung, the most frequent first."""
+    largest = f"@{manifest.rungs[-1]}"
+    lines = []
+    for key, report in sorted(manifest.verification["graphs"].items()):
+        if "@" not in key or key.endswith(largest):
+            counts = sorted(report["operators"].items(), key=lambda item: (-item[1], item[0]))
+            lines.append(f"{key}: " + ", ".join(f"{count} {op}" for op, count in counts))
+    return lines
+
+
+def _in_fp32(report: dict[str, Any]) -> str:
+    """Return how many operators were kept in FP32, by reason."""
+    reasons: dict[str, int] = {}
+    for reason in report["pinned"].values():
+        name = reason.partition(":")[0]
+        reasons[name] = reasons.get(name, 0) + 1
+    return ", ".join(f"{count} {name}" for name, count in sorted(reasons.items()))
+
+
+def _off_neural_engine(manifest: Manifest) -> str:
+    """Return the operators that are known, or held, not to run there, by graph at any rung."""
+    found: dict[str, set[str]] = {}
+    for key, report in manifest.verification["graphs"].items():
+        names = found.setdefault(key.partition("@")[0], set())
+        for obstacle in report["not_on_neural_engine"]:
+            names.update(obstacle["operators"])
+    return "\n".join(
+        f"{graph}: {', '.join(sorted(names)) or 'nothing known'}" for graph, names in found.items()
+    )

@@ -1,0 +1,69 @@
+"""A module in the forms that Core ML takes, and that the Neural Engine runs: docs/coreml.md."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from sam2lite.models.sam2lite.image_encoder import Stage
+from sam2lite.models.sam2lite.positions import resized_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class OneHotEmbedding(nn.Module):
+    """`nn.Embedding` as a product with rows of zeros and a one; the same values, bit for bit.
+
+    A gather and the comparisons of integers that coremltools puts around it are not for the Neural
+    Engine; for the few rows of an embedding of ours this costs no more.
+    """
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self.weight = embedding.weight
+
+    def forward(self, index: Tensor) -> Tensor:
+        """Look up. Shape: whole numbers `[...]` -> `[..., dim]`."""
+        rows_n = torch.arange(self.weight.shape[0], dtype=self.weight.dtype)
+        chosen = torch.relu(1.0 - (index[..., None].to(self.weight.dtype) - rows_n).abs())
+        return chosen @ self.weight
+
+
+def in_core_ml_forms(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+    """Return a copy of a module that computes the same at one rung.
+
+    Position tables have the size that the rung needs, because MIL has no bicubic resize, and
+    embeddings are products.
+
+    Args:
+        module: of the network; stays as it is.
+        inputs: of the rung.
+    """
+    changed = copy.deepcopy(module)
+    for part in list(changed.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, nn.Embedding):
+                setattr(part, name, OneHotEmbedding(child))
+    _bake_tables(changed, inputs)
+    return changed
+
+
+def _bake_tables(module: nn.Module, inputs: Sequence[Tensor]) -> None:
+    def bake(stage: nn.Module, given: tuple[Any, ...]) -> None:
+        table = resized_table(stage.position_1chw, int(given[0].shape[-1]))  # type: ignore[arg-type]
+        stage.position_1chw = nn.Parameter(table.clone(), requires_grad=False)
+
+    hooks = [
+        part.register_forward_pre_hook(bake)
+        for part in module.modules()
+        if isinstance(part, Stage) and part.position_1chw is not None
+    ]
+    if hooks:
+        with torch.no_grad():
+            module(*inputs)
+    for hook in hooks:
+        hook.remove()
