@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sam2lite.simulation.archive import operations
-
 
 def share_constants(specification: Any) -> None:
     """Make the operators of every function use the first of equal constants, and drop the others.
