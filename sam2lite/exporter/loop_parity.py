@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sam2lite.errors import VerificationError
+from sam2lite.exporter.selection import TIE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +50,8 @@ class LoopParity:
         absent: decisions for absent.
         non_empty: masks of present objects with at least one pixel.
         decisions_differ: decisions that the two loops did not agree on.
+        tied_choices: candidates that the bundle's loop chose although others have a higher
+            predicted IoU in PyTorch, by less than `TIE`; PyTorch's loop then went on with the same.
         first_divergence: first frame that is out of bounds; None if there is none.
     """
 
@@ -65,6 +68,7 @@ class LoopParity:
     absent: int = 0
     non_empty: int = 0
     decisions_differ: int = 0
+    tied_choices: int = 0
     first_divergence: int | None = None
 
     def add(
@@ -168,21 +172,33 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
     rungs = bundle.manifest.rungs
     report = LoopParity(frames=FRAMES, objects=len(prompts), rungs=[rungs[-1]])
     motion = MotionSignal()
-    reference = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()))
+    actual: dict[int, ObjectResult] = {}
+
+    def choose(object_id: int, iou_m: Tensor, logits_mhw: Tensor) -> int:
+        chosen, tied = _choice_of(actual[object_id].logits, iou_m, logits_mhw)
+        report.tied_choices += tied
+        return chosen
+
+    reference = ReferenceLoop(
+        model, lambda _, logits: motion.inside(logits.numpy()), choose=choose
+    )
     with VideoSegmenter(bundle) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])
             if index == RUNG_SWITCHED_AT and len(rungs) > 1:
                 segmenter.set_rung(rungs[0])
                 report.rungs.append(rungs[0])
+            if index == 0:
+                for object_id, prompt in prompts.items():
+                    segmenter.prompt(frame, object_id, **prompt)
+            actual.update(segmenter.track(frame).objects)
+
             image = network_input(frame, segmenter.rung)
             motion.update(image)
             reference.start_frame(torch.from_numpy(image))
             if index == 0:
                 for object_id, prompt in prompts.items():
-                    segmenter.prompt(frame, object_id, **prompt)
                     reference.prompt(object_id, Prompt(**prompt).slots(width, height))
-            actual = segmenter.track(frame).objects
             expected = reference.track_all()
             if index == CORRECTED_AT:
                 actual[first] = segmenter.correct(first, **correction)
@@ -194,3 +210,16 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
                     index, actual[object_id], output.logits_hw, output.object_score, output.present
                 )
     return report
+
+
+def _choice_of(actual_hw: np.ndarray, iou_m: Tensor, logits_mhw: Tensor) -> tuple[int, bool]:
+    """Return the candidate that the bundle's loop took if it is as good as the best, else the best.
+
+    Predicted IoUs that are equal up to rounding say nothing, but memory, and all masks from there
+    on, are different ones. The second value is whether it is another than the best.
+    """
+    difference_m = np.abs(logits_mhw.numpy() - actual_hw).max(axis=(1, 2))
+    nearest, best = int(difference_m.argmin()), int(iou_m.argmax())
+    if nearest != best and float(iou_m[best] - iou_m[nearest]) <= TIE:
+        return nearest, True
+    return best, False

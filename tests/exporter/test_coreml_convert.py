@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sam2lite.contracts.graphs import MASK_DECODER, MEMORY_SELECT
+from sam2lite.contracts.graphs import IMAGE_ENCODER, MASK_DECODER, MEMORY_SELECT
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.convert import convert
@@ -15,6 +15,7 @@ from sam2lite.exporter.coreml.forms import OneHotEmbedding
 from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.parity import module_parity
 from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.sam2lite.image_encoder import ImageEncoder
 from sam2lite.simulation.inventory import read_inventory
 from sam2lite.simulation.package import load_package
 from sam2lite.targets.registry import get_target
@@ -68,6 +69,40 @@ def test_labels_are_looked_up_without_integers(mini_model: LoadedModel) -> None:
     converted = convert(mini_model.model.fused().mask_decoder, spec, IOS17)
     ops = read_inventory(Path(converted.model.package_path))["main"].ops
     assert not {"gather", "select", "greater_equal"} & set(ops)
+
+
+def test_pixels_are_rounded_once(mini_model: LoadedModel) -> None:
+    spec = IMAGE_ENCODER.bind(mini_model.config.dims(240))
+    converted = convert(mini_model.model.fused().image_encoder, spec, IOS17)
+    function = load_package(Path(converted.model.package_path)).function()
+    first = [step.op for step in function.program.steps[:4]]
+    assert first == ["cast", "sub", "conv", "conv"]
+
+
+class Normalised(ImageEncoder):
+    """The normalisation alone."""
+
+    def forward(self, image_bchw: Tensor) -> tuple[Tensor]:
+        return (image_bchw * self.pixel_scale + self.pixel_shift,)
+
+
+def test_centred_pixels_are_nearer_for_every_value(mini_model: LoadedModel) -> None:
+    plain = Normalised(mini_model.config)
+    image_bchw = torch.arange(256.0).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
+    exact = plain(image_bchw)[0].numpy()
+    spec = GraphSpec(
+        "example",
+        (TensorSpec("image_bchw", "uint8", (1, 3, 16, 16)),),
+        (TensorSpec("x_bchw", "float32", (1, 3, 16, 16)),),
+    )
+    converted = convert(plain, spec, IOS17)
+    run = load_package(Path(converted.model.package_path)).function().run
+    feeds = {"image_bchw": image_bchw.numpy().astype(np.uint8)}
+    centred = np.abs(run(feeds)["x_bchw"] - exact)
+    half = [x.half().float() for x in (plain.pixel_scale, plain.pixel_shift)]
+    naive = ((image_bchw * half[0]).half() + half[1].half()).float().numpy() - exact
+    assert centred.max() <= 2.0**-9  # half a step of FP16 from 2 to 4, and the scale's
+    assert 2.0 * np.square(centred).sum() < np.square(naive).sum()
 
 
 @pytest.mark.parametrize("shape", [(1, 8), (3,)])

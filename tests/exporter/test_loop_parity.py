@@ -11,7 +11,13 @@ import torch
 from sam2lite.data.clips import first_click
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle_writer import write_bundle
-from sam2lite.exporter.loop_parity import FRAMES, LoopParity, loop_parity, parity_clip
+from sam2lite.exporter.loop_parity import (
+    FRAMES,
+    LoopParity,
+    _choice_of,
+    loop_parity,
+    parity_clip,
+)
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
@@ -128,3 +134,21 @@ def test_a_differing_decision_is_a_failure(tmp_path: Path) -> None:
     assert report.decisions_differ == 1
     with pytest.raises(VerificationError, match="1 of 1 decisions differ"):
         report.check()
+
+
+@pytest.mark.parametrize(
+    ("iou_m", "taken", "expected"),
+    [
+        ((0.4176, 0.3985, 0.4177), 0, (0, True)),
+        ((0.4176, 0.3985, 0.4177), 2, (2, False)),
+        ((0.4176, 0.3985, 0.4177), 1, (2, False)),  # no tie: the bundle is wrong
+        ((0.5, 0.3, 0.5), 0, (0, False)),  # the first of equals
+        ((0.5, 0.3, 0.5), 2, (2, True)),
+    ],
+)
+def test_a_candidate_as_good_as_the_best_is_followed(
+    iou_m: tuple[float, ...], taken: int, expected: tuple[int, bool]
+) -> None:
+    logits_mhw = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    actual_hw = logits_mhw[taken].numpy() + 1e-3
+    assert _choice_of(actual_hw, torch.tensor(iou_m), logits_mhw) == expected
