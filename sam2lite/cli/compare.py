@@ -138,7 +138,7 @@ def compare_bundles(
                 "model": bundle.manifest.model.name,
                 "precision": bundle.manifest.precision,
                 "rung": used,
-                "mean_ms": round(float(mean_ms), 3),
+                "mean_ms": None if bundle.simulate is not None else round(float(mean_ms), 3),
             }
             for bundle, used, mean_ms in zip(bundles, rungs, total_ms / tracked, strict=True)
         ],
@@ -213,7 +213,9 @@ def _print_report(report: dict[str, Any]) -> None:
         )
     Console(markup=False, highlight=False).print(table)
     for name, bundle in zip("AB", report["bundles"], strict=True):
+        mean_ms = bundle["mean_ms"]
         typer.echo(
             f"{name} {bundle['path']}: {bundle['model']} {bundle['precision']}, rung "
-            f"{bundle['rung']}, {bundle['mean_ms']:.1f} ms a frame"
+            f"{bundle['rung']}, "
+            + ("simulated" if mean_ms is None else f"{mean_ms:.1f} ms a frame")
         )

@@ -179,9 +179,7 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
         report.tied_choices += tied
         return chosen
 
-    reference = ReferenceLoop(
-        model, lambda _, logits: motion.inside(logits.numpy()), choose=choose
-    )
+    reference = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()), choose=choose)
     with VideoSegmenter(bundle) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])

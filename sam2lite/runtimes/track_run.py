@@ -98,7 +98,9 @@ def track_video(
         "path": str(output),
         "frames": writer.frame_count,
         "fps": round(writer.frame_count / seconds, 2),
-        "latency_ms": round(writer.latency_ms / writer.frame_count, 3),
+        "latency_ms": None
+        if bundle.simulate is not None
+        else round(writer.latency_ms / writer.frame_count, 3),
         "objects": {
             str(object_id): {
                 "frames": count,
@@ -118,13 +120,13 @@ def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:
         yield "object {}: visible on {:.1%} of {} frames".format(
             object_id, found["visible_share"], found["frames"]
         )
-    dropped = summary["dropped_frames"]
-    yield "{}: {} frames, {} objects, {:.1f} frames/s in all, {:.1f} ms each in the loop{}".format(
+    dropped, latency_ms = summary["dropped_frames"], summary["latency_ms"]
+    yield "{}: {} frames, {} objects, {:.1f} frames/s in all, {}{}".format(
         summary["path"],
         summary["frames"],
         len(summary["objects"]),
         summary["fps"],
-        summary["latency_ms"],
+        "simulated" if latency_ms is None else "{:.1f} ms each in the loop".format(latency_ms),
         ", {} dropped".format(dropped) if dropped else "",
     )
 

@@ -102,6 +102,19 @@ def test_track_simulates_and_says_so(
     written = json.loads((tmp_path / "out" / "results.json").read_text())
     assert written["simulated"] is True
     assert len(written["frames"]) == 2
+    assert "frames/s in all, simulated" in result.stdout
+    assert " ms" not in result.stdout
+
+
+def test_compare_simulates_and_gives_no_times(exported: tuple[Path, str], video: str) -> None:
+    bundle = str(exported[0])
+    command = ["compare", bundle, bundle, "--video", video, "--point", "60,40"]
+    shown = runner.invoke(main_app, command)
+    assert shown.exit_code == 0, shown.output
+    assert "rung 240, simulated" in shown.stdout
+    told = json.loads(runner.invoke(main_app, [*command, "--json"]).stdout)
+    assert [entry["mean_ms"] for entry in told["bundles"]] == [None, None]
+    assert told["objects"]["1"]["mean_iou"] == 1.0
 
 
 def test_times_that_mean_nothing_are_not_given(

@@ -41,6 +41,8 @@ class CentredImage(nn.Module):
     which is exact, and one depthwise convolution does the rest.
     """
 
+    centre: Tensor
+
     def __init__(self, encoder: ImageEncoder) -> None:
         super().__init__()
         scale, shift = encoder.pixel_scale, encoder.pixel_shift
