@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sam2lite.contracts.graphs import IMAGE
+
 if TYPE_CHECKING:
     import onnx
 
 SOFTMAX, LAYER_NORM = "softmax", "layer norm"
-SELECTION, COORDINATES = "selection", "coordinates"
+SELECTION, COORDINATES, PIXELS = "selection", "coordinates", "pixels"
 
 _BY_OPERATOR = {"Softmax": SOFTMAX, "LogSoftmax": SOFTMAX, "LayerNormalization": LAYER_NORM}
 _BY_CONSUMER = {"TopK": SELECTION, "Sin": COORDINATES, "Cos": COORDINATES}
-_COORDINATES_IN = "_xy_"  # part of the names of inputs that hold coordinates
+# Of inputs, by a part of their names: nothing of them is rounded before a product makes features.
+_EXACT_INPUTS = {"_xy_": COORDINATES, IMAGE: PIXELS}
 _PRODUCTS = {"MatMul", "Gemm", "Conv"}  # what they make of coordinates is a feature
 
 
@@ -22,7 +25,8 @@ def kept_by_rule(model: onnx.ModelProto) -> dict[str, str]:
 
     Softmax and layer norm; TopK and all that feeds it, so that the same tokens are chosen; Sin,
     Cos and all that feeds them, and what is computed from coordinates alone, because beyond column
-    64 of a map FP16 knows a place to a sixteenth of a column only.
+    64 of a map FP16 knows a place to a sixteenth of a column only. The normalisation of pixels, too:
+    where most of a frame has a few colours, their rounding is not noise but a wrong picture.
     """
     nodes = model.graph.node
     made_by = {name: node for node in nodes for name in node.output}
@@ -35,8 +39,9 @@ def kept_by_rule(model: onnx.ModelProto) -> dict[str, str]:
                 reasons.setdefault(name, _BY_CONSUMER[node.op_type])
         for name in _decomposed_norm(node, made_by):
             reasons[name] = LAYER_NORM
-    for name in _on_coordinates(model):
-        reasons.setdefault(name, COORDINATES)
+    for part, rule in _EXACT_INPUTS.items():
+        for name in _on_inputs(model, part):
+            reasons.setdefault(name, rule)
     return reasons
 
 
@@ -70,17 +75,17 @@ def _decomposed_norm(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -
     return {part.name for part in norm}
 
 
-def _on_coordinates(model: onnx.ModelProto) -> set[str]:
-    """Return the nodes all of whose inputs are coordinates or constants."""
+def _on_inputs(model: onnx.ModelProto, part: str) -> set[str]:
+    """Return the nodes before any product that need constants and inputs of a name alone."""
     constants = {tensor.name for tensor in model.graph.initializer} | {""}
-    places = {value.name for value in model.graph.input if _COORDINATES_IN in value.name}
+    exact = {value.name for value in model.graph.input if part in value.name}
     found = set()
     for node in model.graph.node:  # in topological order
         taken = set(node.input) - constants
-        if taken and taken <= places and node.op_type not in _PRODUCTS:
+        if taken and taken <= exact and node.op_type not in _PRODUCTS:
             found.add(node.name)
             if node.op_type not in _BY_CONSUMER:  # waves are features again
-                places |= set(node.output)
+                exact |= set(node.output)
     return found
 
 

@@ -152,6 +152,13 @@ def test_rules_of_the_decoder(mini: Sam2Lite) -> None:
         assert name in kept or op_type not in {"Softmax", "LayerNormalization", "Sin", "Cos"}
 
 
+def test_pixels_are_normalised_in_fp32(mini: Sam2Lite) -> None:
+    model, _ = graph(mini, IMAGE_ENCODER)
+    operator = {n.name: n.op_type for n in model.graph.node}
+    kept = [operator[name] for name, rule in kept_by_rule(model).items() if rule == "pixels"]
+    assert sorted(kept) == ["Add", "Cast", "Mul"]
+
+
 def test_what_feeds_topk_stays_in_fp32(mini: Sam2Lite) -> None:
     model, _ = graph(mini, MEMORY_ENCODER)
     kept = kept_by_rule(model)
