@@ -42,7 +42,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
         (
             "clip, simulated",
             f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
-            f"{loop['decisions_differ']} decisions differ",
+            f"{loop['decisions_differ']} decisions differ, {loop['tied_choices']} tied candidates",
         ),
         ("not on the Neural Engine", _off_neural_engine(manifest)),
     ]

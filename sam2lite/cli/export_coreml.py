@@ -103,5 +103,6 @@ def _print_packages(packages: dict[str, Any], manifest: Manifest) -> None:
     loop = manifest.verification["loop"]
     typer.echo(
         f"simulated over {loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
-        f"{loop['decisions_differ']} of {loop['present'] + loop['absent']} decisions differ"
+        f"{loop['decisions_differ']} of {loop['present'] + loop['absent']} decisions differ, "
+        f"{loop['tied_choices']} tied candidates"
     )

@@ -207,7 +207,8 @@ def _export_float(
         typer.echo(
             f"FP16 over {loop['frames']} frames, every value rounded to it: mean IoU with PyTorch "
             f"{loop['mean_iou']:.4f}, lowest {loop['min_iou']:.4f}, {loop['decisions_differ']} of "
-            f"{loop['present'] + loop['absent']} decisions differ",
+            f"{loop['present'] + loop['absent']} decisions differ, "
+            f"{loop['tied_choices']} tied candidates",
             err=True,
         )
     return manifest
