@@ -25,8 +25,8 @@ def kept_by_rule(model: onnx.ModelProto) -> dict[str, str]:
 
     Softmax and layer norm; TopK and all that feeds it, so that the same tokens are chosen; Sin,
     Cos and all that feeds them, and what is computed from coordinates alone, because beyond column
-    64 of a map FP16 knows a place to a sixteenth of a column only. The normalisation of pixels, too:
-    where most of a frame has a few colours, their rounding is not noise but a wrong picture.
+    64 of a map FP16 knows a place to a sixteenth of a column only. The normalisation of pixels,
+    too: where a frame has few colours, their rounding is not noise but a wrong picture.
     """
     nodes = model.graph.node
     made_by = {name: node for node in nodes for name in node.output}
