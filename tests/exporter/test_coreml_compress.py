@@ -79,6 +79,34 @@ def test_what_is_promised_is_kept(worst_db: dict[str, float], name: str) -> None
     assert worst_db[name] >= (PRECISIONS[name].least_sqnr_db or 0.0)
 
 
+class SharedZeros(nn.Module):
+    """A layer whose bias is a layer norm's, too, once equal constants are stored once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(128)
+        self.linear = nn.Linear(128, 128)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x_bnc: Tensor) -> tuple[Tensor]:
+        return (self.linear(self.norm(x_bnc)),)
+
+
+@pytest.mark.parametrize("name", ["int8", "int4", "palette6"])
+def test_a_constant_that_others_use_is_no_hindrance(name: str) -> None:
+    spec = GraphSpec(
+        "example",
+        (TensorSpec("x_bnc", "float32", (1, 6, 128)),),
+        (TensorSpec("y_bnc", "float32", (1, 6, 128)),),
+    )
+    target = get_target("ios18").coreml
+    assert target is not None
+    module = SharedZeros().eval().requires_grad_(False)
+    model = compress(convert(module, spec, target), name, [], "example")
+    ops = read_inventory(Path(model.package_path))["main"].ops
+    assert sum(count for op, count in ops.items() if op.startswith("constexpr_")) == 1
+
+
 def test_a_palette_has_the_least_error_of_its_size() -> None:
     weight = np.random.default_rng(0).standard_normal((40, 50)).astype(np.float16)
     table, indices = palette(weight, 16)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sam2lite.errors import ExportError, UnknownNameError
 from sam2lite.exporter.coreml.palette import palette
 from sam2lite.exporter.coreml.quiet import quiet
+from sam2lite.simulation.archive import operations
 
 if TYPE_CHECKING:
     from sam2lite.exporter.coreml.convert import Converted
     from sam2lite.exporter.selection import Arrays
 
-_COMPRESSED_OPS = ("conv", "linear")
+_LAYERS = ("conv", "linear")
 # Depthwise kernels, of 4608 at most, stay: each is a one with small numbers around it, the identity
 # that was folded in. In INT8 they save half of a percent of Tiny and cost its features 8 to 14 dB.
 _LEAST_ELEMENTS = 5000
@@ -41,10 +42,22 @@ class Compressed(NamedTuple):
     least_iou: float | None = None
 
 
-def _weights(config: Any) -> Any:
+def _weights(converted: Converted, how: Any) -> Any:
+    """Return the configuration that compresses the weights of layers, each by its name.
+
+    Told types of operators instead, coremltools refuses a graph in which a layer shares any
+    constant, such as a bias of zeros, with an operator of another type.
+    """
     from coremltools.optimize.coreml import OptimizationConfig
 
-    return OptimizationConfig(op_type_configs=dict.fromkeys(_COMPRESSED_OPS, config))
+    (function,) = converted.model.get_spec().mlProgram.functions.values()
+    names = {
+        binding.name
+        for operation in operations(function)
+        if operation.type in _LAYERS
+        for binding in operation.inputs["weight"].arguments
+    }
+    return OptimizationConfig(op_name_configs=dict.fromkeys(sorted(names), how))
 
 
 def _as_it_is(converted: Converted, calls: Sequence[Arrays]) -> Any:
@@ -58,7 +71,7 @@ def _linear(**how: Any) -> Compression:
         config = coreml.OpLinearQuantizerConfig(
             mode="linear_symmetric", weight_threshold=_LEAST_ELEMENTS, **how
         )
-        return coreml.linear_quantize_weights(converted.model, _weights(config))
+        return coreml.linear_quantize_weights(converted.model, _weights(converted, config))
 
     return compressed
 
@@ -72,7 +85,7 @@ def _palette(bits: int) -> Compression:
             lut_function=lambda weight: palette(weight, 2**bits),
             weight_threshold=_LEAST_ELEMENTS,
         )
-        return coreml.palettize_weights(converted.model, _weights(config))
+        return coreml.palettize_weights(converted.model, _weights(converted, config))
 
     return compressed
 
@@ -93,7 +106,7 @@ def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:
 
     how = OpActivationLinearQuantizerConfig(mode="linear_symmetric")
     config = OptimizationConfig(
-        op_type_configs=dict.fromkeys(_COMPRESSED_OPS, how),
+        op_type_configs=dict.fromkeys(_LAYERS, how),
         op_name_configs=dict.fromkeys(converted.pinned),  # None: not these
     )
     model = quantize_activations(converted.model, config, list(calls))
