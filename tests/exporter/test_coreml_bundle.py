@@ -1,5 +1,7 @@
 """A bundle for Core ML: packages, functions, metadata, and what was verified."""
 
+import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,14 @@ def test_packages_say_what_they_are(ios_bundle: Path, mini_model: LoadedModel) -
         for function in description.functions or [description]:
             for feature in (*function.input, *function.output):
                 assert feature.shortDescription == TENSOR_DESCRIPTIONS[feature.name]
+
+
+def test_nothing_in_a_package_is_drawn_at_random(ios_bundle: Path) -> None:
+    # The items of all packages have the same paths, and so the same identifiers.
+    manifests = {file.read_text() for file in ios_bundle.glob("graphs/*.mlpackage/Manifest.json")}
+    (manifest,) = map(json.loads, manifests)
+    assert manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["name"] == "model.mlmodel"
+    assert {uuid.UUID(item).version for item in manifest["itemInfoEntries"]} == {5}
 
 
 def test_everything_in_the_contract_is_described() -> None:

@@ -41,6 +41,15 @@ class Bessel(nn.Module):
         return torch.special.bessel_j0(x_bc)
 
 
+class Outer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.ReLU(), Bessel())
+
+    def forward(self, x_bc: Tensor) -> Tensor:
+        return self.inner(x_bc)
+
+
 class ByItsSign(nn.Module):
     def forward(self, x_bc: Tensor) -> Tensor:
         return x_bc if x_bc.sum() > 0 else -x_bc
@@ -136,10 +145,12 @@ def test_what_overflows_is_pinned_and_then_does_not() -> None:
     np.testing.assert_allclose(run(calls[0])["y_bc"], expected, rtol=2e-3)
 
 
-def test_an_operator_that_does_not_convert_is_named_with_its_line() -> None:
+def test_an_operator_that_does_not_convert_is_named_with_module_and_line() -> None:
     here = Path(__file__).name
     with pytest.raises(ExportError, match=rf"example for iOS17: .*bessel_j0.*{here}, line \d+"):
         convert(Bessel(), SPEC, IOS17)
+    with pytest.raises(ExportError, match=r"bessel_j0.*\(module inner\.1, "):
+        convert(Outer(), SPEC, IOS17)
 
 
 def test_what_torch_cannot_export_is_refused() -> None:

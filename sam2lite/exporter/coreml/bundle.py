@@ -15,7 +15,7 @@ from sam2lite.exporter.coreml.compress import PRECISIONS, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
 from sam2lite.exporter.coreml.metadata import Provenance, describe
 from sam2lite.exporter.coreml.overflow import overflowing_in
-from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of
+from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of, settle_identifiers
 from sam2lite.exporter.coreml.shared_constants import share_constants
 from sam2lite.exporter.coreml.verify import GraphReport, verify_function
 from sam2lite.exporter.loop_parity import LoopParity, loop_parity
@@ -203,10 +203,12 @@ class _Maker:
             entry.spec.name,
             entry.precision,
         )
-        specification = read_specification(self._folder / entry.file)
+        package = self._folder / entry.file
+        specification = read_specification(package)
         share_constants(specification)
         describe(specification, provenance)
-        write_specification(specification, self._folder / entry.file)
+        write_specification(specification, package)
+        settle_identifiers(package)
 
 
 def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> LoopParity:

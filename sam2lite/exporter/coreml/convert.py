@@ -103,7 +103,7 @@ def convert(
     except Exception as error:  # coremltools raises whatever its converters stumble over
         raise ExportError(
             f"coremltools {ct.__version__} does not convert {where}: {_first_line(error)}"
-            f"{_line_of(error, program)}; write it with operators that MIL has"
+            f"{_place_of(error, program)}; write it with operators that MIL has"
         ) from error
     _check_names(model, spec)
     pinned.pop("", None)
@@ -136,15 +136,17 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".;")
 
 
-def _line_of(error: Exception, program: Any) -> str:
-    """Say where in the source the operator is that an error names, if it names one."""
+def _place_of(error: Exception, program: Any) -> str:
+    """Say in which module and line the operator is that an error names, if it names one."""
     words = set(re.findall(r"\w+", str(error)))
     for node in program.graph.nodes:
         if node.op == "call_function" and (node.name in words or _operator(node) in words):
             places = re.findall(r'File "(.+?)", line (\d+)', node.meta.get("stack_trace") or "")
             if places:
                 file, line = places[-1]
-                return f" ({file}, line {line})"
+                modules = node.meta.get("nn_module_stack") or {}
+                path = [path for path, _ in modules.values() if path][-1:]
+                return f" ({''.join(f'module {name}, ' for name in path)}{file}, line {line})"
     return ""
 
 

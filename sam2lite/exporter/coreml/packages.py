@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -61,3 +63,17 @@ def merge(functions: Mapping[str, Path], package: Path) -> None:
         ct.utils.save_multifunction(descriptor, str(package))
     for single in functions.values():
         shutil.rmtree(single)
+
+
+def settle_identifiers(package: Path) -> None:
+    """Give the items of a package identifiers by their paths: equal exports are equal files.
+
+    coremltools draws them at random.
+    """
+    file = package / "Manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    items = manifest["itemInfoEntries"]
+    settled = {old: str(uuid.uuid5(uuid.NAMESPACE_URL, items[old]["path"])) for old in items}
+    manifest["itemInfoEntries"] = {settled[old]: item for old, item in items.items()}
+    manifest["rootModelIdentifier"] = settled[manifest["rootModelIdentifier"]]
+    file.write_text(json.dumps(manifest, indent=4, sort_keys=True) + "\n", encoding="utf-8")
