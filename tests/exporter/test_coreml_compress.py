@@ -1,5 +1,6 @@
 """Compressed graphs: what stands in the package, and that more bits are nearer to PyTorch."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,40 @@ def test_a_constant_that_others_use_is_no_hindrance(name: str) -> None:
     model = compress(convert(module, spec, target), name, [], "example")
     ops = read_inventory(Path(model.package_path))["main"].ops
     assert sum(count for op, count in ops.items() if op.startswith("constexpr_")) == 1
+
+
+class Table(nn.Module):
+    """A table that is added, as positions are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.rand(1, 48, 128))
+
+    def forward(self, x_bnc: Tensor) -> tuple[Tensor]:
+        return (x_bnc + self.table,)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "compressed"),
+    [("int8", "", 1), ("int8", "overflow: x", 1), ("int8", "coordinates", 0), ("int4", "", 0)],
+)
+def test_tables_are_compressed_unless_they_are_coordinates(
+    name: str, reason: str, compressed: int
+) -> None:
+    spec = GraphSpec(
+        "example",
+        (TensorSpec("x_bnc", "float32", (1, 48, 128)),),
+        (TensorSpec("y_bnc", "float32", (1, 48, 128)),),
+    )
+    target = get_target("ios18").coreml
+    assert target is not None
+    converted = convert(Table().eval().requires_grad_(False), spec, target)
+    function = load_package(Path(converted.model.package_path)).function()
+    (added,) = (step.outputs[0].name for step in function.program.steps if step.op == "add")
+    pinned = {added: reason} if reason else {}
+    model = compress(dataclasses.replace(converted, pinned=pinned), name, [], "example")
+    ops = read_inventory(Path(model.package_path))["main"].ops
+    assert sum(count for op, count in ops.items() if op.startswith("constexpr_")) == compressed
 
 
 def test_a_palette_has_the_least_error_of_its_size() -> None:

@@ -1,7 +1,7 @@
 """What is done to a converted FP16 graph to make it smaller: one function a precision.
 
-What each costs was measured on Tiny: docs/coreml.md. Only weights of convolutions and linear layers
-are compressed; position tables and the matrices of resampling stay as they are.
+What each costs was measured on Tiny: docs/coreml.md. Weights of convolutions and linear layers
+are compressed, in INT8 position tables as well; the matrices of resampling stay as they are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sam2lite.errors import ExportError, UnknownNameError
 from sam2lite.exporter.coreml.palette import palette
+from sam2lite.exporter.coreml.pins import OVERFLOW
 from sam2lite.exporter.coreml.quiet import quiet
 from sam2lite.simulation.archive import operations
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from sam2lite.exporter.coreml.convert import Converted
     from sam2lite.exporter.selection import Arrays
 
-_LAYERS = ("conv", "linear")
+_LAYERS = {"conv": ("weight",), "linear": ("weight",)}
+# Position tables, and weights that are factors of products.
+_LAYERS_AND_TABLES = {**_LAYERS, "add": ("x", "y"), "matmul": ("x", "y")}
 # Depthwise kernels, of 4608 at most, stay: each is a one with small numbers around it, the identity
 # that was folded in. In INT8 they save half of a percent of Tiny and cost its features 8 to 14 dB.
 _LEAST_ELEMENTS = 5000
@@ -33,7 +36,7 @@ class Compressed(NamedTuple):
 
     Attributes:
         apply: from a converted graph, and inputs of recorded calls, to a compressed model.
-        least_sqnr_db: of every output on seeded inputs; None where it is only reported.
+        least_sqnr_db: of every output on recorded calls; None where it is only reported.
         least_iou: mean over a clip, against PyTorch; None where it is only reported.
     """
 
@@ -42,36 +45,48 @@ class Compressed(NamedTuple):
     least_iou: float | None = None
 
 
-def _weights(converted: Converted, how: Any) -> Any:
-    """Return the configuration that compresses the weights of layers, each by its name.
+def _constants(converted: Converted, parameters: Mapping[str, tuple[str, ...]], how: Any) -> Any:
+    """Return the configuration that compresses some constants, each by its name.
 
     Told types of operators instead, coremltools refuses a graph in which a layer shares any
     constant, such as a bias of zeros, with an operator of another type.
+
+    Args:
+        converted: the graph. What its coordinates and choices are computed from stays as it is.
+        parameters: that are compressed, by type of operator.
+        how: a configuration of coremltools for one operator.
     """
     from coremltools.optimize.coreml import OptimizationConfig
 
+    exact = {name for name, reason in converted.pinned.items() if not reason.startswith(OVERFLOW)}
     (function,) = converted.model.get_spec().mlProgram.functions.values()
-    names = {
-        binding.name
-        for operation in operations(function)
-        if operation.type in _LAYERS
-        for binding in operation.inputs["weight"].arguments
-    }
-    return OptimizationConfig(op_name_configs=dict.fromkeys(sorted(names), how))
+    stored: set[str] = set()
+    chosen: set[str] = set()
+    kept: set[str] = set()
+    for operation in operations(function):
+        name = operation.outputs[0].name
+        if operation.type == "const":
+            stored.add(name)
+        for parameter in parameters.get(operation.type, ()):
+            used = {binding.name for binding in operation.inputs[parameter].arguments}
+            (kept if name in exact else chosen).update(used)
+    return OptimizationConfig(op_name_configs=dict.fromkeys(sorted(stored & chosen - kept), how))
 
 
 def _as_it_is(converted: Converted, calls: Sequence[Arrays]) -> Any:
     return converted.model
 
 
-def _linear(**how: Any) -> Compression:
+def _linear(parameters: Mapping[str, tuple[str, ...]], **how: Any) -> Compression:
     def compressed(converted: Converted, calls: Sequence[Arrays]) -> Any:
         from coremltools.optimize import coreml
 
         config = coreml.OpLinearQuantizerConfig(
             mode="linear_symmetric", weight_threshold=_LEAST_ELEMENTS, **how
         )
-        return coreml.linear_quantize_weights(converted.model, _weights(converted, config))
+        return coreml.linear_quantize_weights(
+            converted.model, _constants(converted, parameters, config)
+        )
 
     return compressed
 
@@ -85,12 +100,12 @@ def _palette(bits: int) -> Compression:
             lut_function=lambda weight: palette(weight, 2**bits),
             weight_threshold=_LEAST_ELEMENTS,
         )
-        return coreml.palettize_weights(converted.model, _weights(converted, config))
+        return coreml.palettize_weights(converted.model, _constants(converted, _LAYERS, config))
 
     return compressed
 
 
-_INT8 = _linear(dtype="int8", granularity="per_channel")
+_INT8 = _linear(_LAYERS_AND_TABLES, dtype="int8", granularity="per_channel")
 # With activations of the other graphs in INT8 as well, Tiny loses its objects: mean IoU 0.08 over a
 # clip. The image encoder is most of the work.
 _IN_INT8 = "image_encoder"
@@ -117,7 +132,7 @@ PRECISIONS: Mapping[str, Compressed] = {
     "fp16": Compressed(_as_it_is, 55.0, 0.99),
     "int8": Compressed(_INT8, 35.0),
     "w8a8": Compressed(_with_activations),
-    "int4": Compressed(_linear(dtype="int4", granularity="per_block", block_size=_BLOCK)),
+    "int4": Compressed(_linear(_LAYERS, dtype="int4", granularity="per_block", block_size=_BLOCK)),
     "palette6": Compressed(_palette(6)),
     "palette4": Compressed(_palette(4)),
 }
