@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from sam2lite.contracts.graphs import RUNG_GRAPHS, graph_key
-from sam2lite.runtimes import ort
+from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
-from sam2lite.runtimes.memory import rss_mb
+from sam2lite.runtimes.resident_memory import rss_mb
 
 RUNS = 40
 # Whether sessions use the arena of the process, and whether each has its own.
@@ -37,8 +37,8 @@ def measure(path: str, setting: str) -> dict[str, float]:
     ort.share_threads(bundle.default_threads())
     sessions = []
     for rung in sorted(bundle.manifest.rungs, reverse=True):
-        for graph in RUNG_GRAPHS:
-            entry = bundle.manifest.graphs[graph_key(graph.name, rung)]
+        for graph in FAMILY.per_size:
+            entry = bundle.manifest.graphs[graph.key(rung)]
             options = ort.session_options(None, bundle.default_threads())
             options.add_session_config_entry("session.use_env_allocators", str(int(shared)))
             session = ort.OrtSession(entry.spec, str(Path(path) / entry.file), options, own)
@@ -52,7 +52,7 @@ def measure(path: str, setting: str) -> dict[str, float]:
     times = []
     for _ in range(RUNS):
         start = time.perf_counter()
-        for session, zeros in sessions[: len(RUNG_GRAPHS)]:
+        for session, zeros in sessions[: len(FAMILY.per_size)]:
             session.run(zeros)
         times.append(1e3 * (time.perf_counter() - start))
     return {"rss_mb": memory_mb, "frame_ms": round(statistics.median(times), 2)}

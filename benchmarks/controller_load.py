@@ -17,14 +17,14 @@ from typing import Annotated, Any
 
 import typer
 
-from sam2lite.benchmarks.controller_trace import phases, rung_changes
-from sam2lite.benchmarks.footage import Footage, FrameFeed
-from sam2lite.benchmarks.frame_loop import FrameRecord, run_loop
-from sam2lite.benchmarks.load import CpuLoad
-from sam2lite.benchmarks.machine_facts import describe_machine, load_average
-from sam2lite.benchmarks.rung_costs import measure_rungs
-from sam2lite.benchmarks.startup import Settings, start
-from sam2lite.benchmarks.synthetic import SyntheticFootage
+from sam2lite.bench.controller_trace import phases, rung_changes
+from sam2lite.bench.frame_feed import Footage, FrameFeed
+from sam2lite.bench.frame_loop import FrameRecord, run_loop
+from sam2lite.bench.load import CpuLoad
+from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.bench.rung_costs import measure_rungs
+from sam2lite.bench.startup import Settings, start
+from sam2lite.bench.synthetic import SyntheticFootage
 from sam2lite.cli.app import run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
 from sam2lite.runtimes.prompts import Prompt

@@ -30,15 +30,15 @@ import onnx
 from cpu_int8_worker import ENGINES
 from figures import RESULTS, table
 
-from sam2lite.benchmarks.machine_facts import describe_machine, load_average
+from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import Settings, calibrate
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.export_int8 import export_int8
-from sam2lite.cli.quantize_options import recordings
-from sam2lite.contracts.graphs import GRAPHS, graph_key
+from sam2lite.cli.export.int8 import export_int8
+from sam2lite.cli.export.quantize_options import recordings
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.evaluation.bars import Bar, plot_bars
-from sam2lite.exporter.bundle_writer import write_bundle
-from sam2lite.exporter.trace import feeds_of, trace
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.trace import feeds_of, trace
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
 from sam2lite.targets.registry import host_target
 
@@ -97,8 +97,8 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
         (own / "inputs").mkdir(parents=True)
         (own / "exported").mkdir()
         (own / "model.txt").write_text(name)
-        for graph in GRAPHS:
-            key = graph_key(graph.name, rung)
+        for graph in FAMILY.graphs:
+            key = graph.key(rung)
             spec = graph.bind(loaded.config.dims(rung))
             *_, (_, tensors) = recording.calls(graph.name, rung)
             arrays = feeds_of(spec, tensors)
@@ -122,7 +122,7 @@ def quantize_with_nncf(folder: Path, recording: Recording, rung: int) -> None:
     import openvino as ov
 
     (folder / "nncf").mkdir()
-    for graph in GRAPHS:
+    for graph in FAMILY.graphs:
         calls = [feeds_of(graph, tensors) for _, tensors in recording.calls(graph.name, rung)]
         path = next((folder / "fp32" / "graphs").glob(f"{graph.name}*.onnx"))
         model = ov.Core().read_model(str(path))
@@ -189,7 +189,7 @@ def markdown(result: dict[str, Any]) -> str:
                 cells = [engine, threads, f"{found['frame_ms']:.1f}", f"{low:.1f}..{high:.1f}"]
                 lines.append([*cells, *ratios, *graphs])
         header = ["engine", "threads", "frame, ms", "quartiles", "of eager", "of ORT FP32"]
-        header += [graph.name.replace("_", " ") for graph in GRAPHS]
+        header += [graph.name.replace("_", " ") for graph in FAMILY.graphs]
         parts += [f"{rung} px", table(header, lines)]
     return "\n\n".join(parts)
 

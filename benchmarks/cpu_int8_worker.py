@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[], Any]
@@ -25,7 +25,7 @@ Runner = Callable[[], Any]
 
 def load_inputs(folder: Path) -> dict[str, Arrays]:
     """Return what each graph is fed, in the order of a frame."""
-    return {graph.name: dict(np.load(folder / f"{graph.name}.npz")) for graph in GRAPHS}
+    return {graph.name: dict(np.load(folder / f"{graph.name}.npz")) for graph in FAMILY.graphs}
 
 
 def graph_file(folder: Path, name: str) -> Path:
@@ -63,7 +63,7 @@ def onnxruntime(
     folder: Path, inputs: dict[str, Arrays], threads: int, graphs: str
 ) -> dict[str, Runner]:
     """ONNX Runtime on one thread pool, as our runtime sets it up."""
-    from sam2lite.runtimes import ort
+    from sam2lite.runtimes.backends.ort import session as ort
 
     ort.share_threads(threads)
     import onnxruntime as engine

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig, size_config
 
 HYBRID_POOL = 2  # keys and values of stride-16 attention are pooled 2x2
@@ -125,11 +125,11 @@ def prepare(config: Sam2LiteConfig, rung: int, folder: Path) -> None:
     import onnx
     import onnxsim
 
-    from sam2lite.exporter.trace import example_inputs, trace
+    from sam2lite.exporter.onnx.trace import example_inputs, trace
     from sam2lite.models.sam2lite.network import build
 
     model = build(config).fused()
-    for graph in GRAPHS:
+    for graph in FAMILY.graphs:
         spec = graph.bind(config.dims(rung))
         simplified, _ = onnxsim.simplify(trace(getattr(model, graph.name), spec, 17))
         for index, node in enumerate(simplified.graph.node):
@@ -154,13 +154,13 @@ def work(folder: Path, rung: int, config: Sam2LiteConfig, threads: int, rounds: 
     """Time both precisions in turn, print one JSON object."""
     import onnxruntime as ort
 
-    from sam2lite.exporter.trace import example_inputs
+    from sam2lite.exporter.onnx.trace import example_inputs
 
     ort.set_default_logger_severity(3)
     ort.set_global_thread_pool_sizes(threads, 1)
     sessions: dict[tuple[str, str], Any] = {}
     feeds: dict[str, Any] = {}
-    for graph in GRAPHS:
+    for graph in FAMILY.graphs:
         spec = graph.bind(config.dims(rung))
         feeds[graph.name] = {
             name: ort.OrtValue.ortvalue_from_numpy(x.numpy())
@@ -176,14 +176,14 @@ def work(folder: Path, rung: int, config: Sam2LiteConfig, threads: int, rounds: 
     times: dict[tuple[str, str], list[float]] = {key: [] for key in sessions}
     for round_index in range(rounds + 3):
         for precision in ("fp32", "int8"):
-            for graph in GRAPHS:
+            for graph in FAMILY.graphs:
                 session = sessions[graph.name, precision]
                 start = time.perf_counter()
                 session.run_with_ort_values(None, feeds[graph.name])
                 if round_index >= 3:
                     times[graph.name, precision].append(1e3 * (time.perf_counter() - start))
     totals = {
-        precision: [sum(frame) for frame in zip(*(times[g.name, precision] for g in GRAPHS))]  # noqa: B905
+        precision: [sum(frame) for frame in zip(*(times[g.name, precision] for g in FAMILY.graphs))]  # noqa: B905
         for precision in ("fp32", "int8")
     }
     ratios = [a / b for a, b in zip(totals["fp32"], totals["int8"], strict=True)]

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from sam2lite.data.clips import ClipConfig, generate_clip
-from sam2lite.runtimes.overlay import contact_sheet, draw_overlay
+from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "benchmarks"

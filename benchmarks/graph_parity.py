@@ -24,13 +24,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sam2lite.contracts.graphs import GRAPHS, MEMORY_SELECT, graph_key
-from sam2lite.contracts.loop import RUNGS
+from sam2lite.contracts.families.sam2lite import FAMILY, MEMORY_SELECT, RUNGS
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.parity import GRAPH_TOLERANCE, graph_parity
-from sam2lite.exporter.passes.pipeline import run_passes
-from sam2lite.exporter.trace import OPSETS, example_inputs, feeds_of, trace
+from sam2lite.exporter.onnx.passes.pipeline import run_passes
+from sam2lite.exporter.onnx.trace import OPSETS, example_inputs, feeds_of, trace
+from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, graph_parity
 from sam2lite.models.sam2lite.config import SIZES, size_config
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 
@@ -42,7 +41,7 @@ def network(size: str) -> Sam2Lite:
     model = build(size_config(size)).train()
     dims = model.config.dims(model.config.rungs[0])
     with torch.no_grad():
-        for graph in GRAPHS:
+        for graph in FAMILY.graphs:
             getattr(model, graph.name)(*example_inputs(graph.bind(dims)))
     return model.eval()
 
@@ -72,7 +71,7 @@ def rows(sizes: list[str], rungs: list[int], opsets: list[int]) -> Iterator[dict
         wanted = [rung for rung in model.config.rungs if rung in rungs]
         for opset in opsets:
             for rung in wanted:
-                for graph in GRAPHS:
+                for graph in FAMILY.graphs:
                     if graph is MEMORY_SELECT and rung != wanted[-1]:
                         continue
                     spec = graph.bind(model.config.dims(rung))
@@ -118,7 +117,7 @@ def main() -> int:
     try:
         for row in rows(arguments.sizes, arguments.rungs, arguments.opsets):
             results.append(row)
-            key = graph_key(row["graph"], row["rung"])
+            key = FAMILY.graph(row["graph"]).key(row["rung"])
             done = f"{time.perf_counter() - started:6.1f} s  {row['size']} {key}"
             progress.print(f"{done} opset {row['opset']}: {row['relative']:.1e}", highlight=False)
     except VerificationError as error:

@@ -35,7 +35,7 @@ from figures import RESULTS, ROOT, fill, table
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
-from sam2lite.benchmarks.machine_facts import describe_machine, load_average
+from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import Calibration, Settings, calibrate
 from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS, Range
@@ -43,26 +43,26 @@ from sam2lite.calibration.plan import PrecisionPlan, first_plan
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.quantize_options import recordings
-from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
+from sam2lite.cli.export.quantize_options import recordings
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.evaluation import BundleTracker, evaluate
 from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.scores import Scores
 from sam2lite.evaluation.sources import fresh_clips
-from sam2lite.exporter.accuracy import CLIP_SEED, PROMPT
-from sam2lite.exporter.bundle_writer import write_trial_bundle
-from sam2lite.exporter.compact import compact
-from sam2lite.exporter.fp16_storage import store_in_fp16
-from sam2lite.exporter.int8 import Int8
-from sam2lite.exporter.lowering import Float32, Lowered, Lowering
-from sam2lite.exporter.parity import compare
-from sam2lite.exporter.trace import feeds_of
+from sam2lite.exporter.bundle.writer import write_trial_bundle
+from sam2lite.exporter.onnx.compact import compact
+from sam2lite.exporter.onnx.trace import feeds_of
+from sam2lite.exporter.precision.accuracy import CLIP_SEED, PROMPT
+from sam2lite.exporter.precision.fp16_storage import store_in_fp16
+from sam2lite.exporter.precision.int8 import Int8
+from sam2lite.exporter.precision.scheme import Float32, Lowered, Lowering
+from sam2lite.exporter.verify.parity import compare
 from sam2lite.models.checkpoint import LoadedModel, resolve_model
 from sam2lite.models.sam2lite.blocks import ConvBlock, ConvBn
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.quantizable import quantized_layers
-from sam2lite.runtimes.ort import CPU, session_options
+from sam2lite.runtimes.backends.ort.session import CPU, session_options
 from sam2lite.targets.profile import QdqStyle
 from sam2lite.targets.registry import get_target
 from sam2lite.training.quantization import quantized_activation, quantized_weight
@@ -77,7 +77,7 @@ OTHER_TARGETS = {
 }
 CALLS = 16  # of each graph, spread over those recorded at the rung
 CALLS_OF_RUNG = 4  # the same where all rungs are used
-GRAPHS = [graph for graph in RUNG_GRAPHS if graph.name != MEMORY_SELECT.name]
+GRAPHS = FAMILY.per_size
 FLOAT, STATIC, DYNAMIC = "FP32", "observer mse, the default", "linear layers dynamic"
 ROUNDS, WARM_UP = 200, 10
 
@@ -275,7 +275,7 @@ class Graphs:
     def __init__(self, bundle: Path) -> None:
         self._sessions = {
             graph.name: ort.InferenceSession(
-                str(bundle / "graphs" / f"{graph_key(graph.name, RUNG)}.onnx"),
+                str(bundle / "graphs" / f"{graph.key(RUNG)}.onnx"),
                 session_options(1, 1),
                 providers=[CPU],
             )

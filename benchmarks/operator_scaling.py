@@ -21,9 +21,8 @@ from statistics import median
 import numpy as np
 from figures import RESULTS, table
 
-from sam2lite.benchmarks.machine_facts import describe_machine, load_average
-from sam2lite.contracts.graphs import graph_key
-from sam2lite.runtimes import ort
+from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
 
 GRAPHS = ("image_encoder", "mask_decoder")
@@ -37,7 +36,7 @@ def profile(path: str, graph: str, threads: int) -> dict[str, float]:
     import onnxruntime
 
     bundle = open_bundle(path)
-    entry = bundle.manifest.graphs[graph_key(graph, bundle.manifest.rungs[-1])]
+    entry = bundle.manifest.graphs[f"{graph}@{bundle.manifest.rungs[-1]}"]
     ort.share_threads(threads)
     options = ort.session_options(threads, threads)
     options.enable_profiling = True

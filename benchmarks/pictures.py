@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite import VideoSegmenter
-from sam2lite.cli.export_ort import export_bundle
+from sam2lite.cli.export.ort import export_bundle
 from sam2lite.data.clips import Clip, first_click, generate_clip
 from sam2lite.data.eval_sets import EVAL_SETS
-from sam2lite.runtimes.overlay import contact_sheet, draw_overlay
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.video_source import open_source
+from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
+from sam2lite.runtimes.video.source import open_source
 
 Frame = NDArray[np.uint8]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.runtimes.geometry import stretched
-from sam2lite.runtimes.video_source import open_source
+from sam2lite.runtimes.video.source import open_source
 
 WIDTH, HEIGHT = 1280, 720
 RUNGS = (480, 384, 240)

@@ -15,7 +15,7 @@ from typing import Any
 
 from figures import RESULTS, ROOT, capture, fill, load, paragraph, table
 
-from sam2lite.benchmarks.ablation_table import markdown
+from sam2lite.bench.ablations.table import markdown
 
 PROMPTS = ("click", "box", "mask")
 SMOKE_TEST_JF = 57.0  # with a click; weights below it are good for smoke tests, and called so

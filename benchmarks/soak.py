@@ -13,13 +13,13 @@ from typing import Annotated
 
 import typer
 
-from sam2lite.benchmarks.footage import FrameFeed
-from sam2lite.benchmarks.startup import Settings, start
-from sam2lite.benchmarks.synthetic import SyntheticFootage
+from sam2lite.bench.frame_feed import FrameFeed
+from sam2lite.bench.startup import Settings, start
+from sam2lite.bench.synthetic import SyntheticFootage
 from sam2lite.cli.app import run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
-from sam2lite.runtimes.memory import peak_rss_mb, rss_mb
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.resident_memory import peak_rss_mb, rss_mb
 
 BASELINE_FRAME = 200  # by then every buffer there will be has been made
 GROWTH_LIMIT_MB = 10.0

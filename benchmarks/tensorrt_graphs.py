@@ -18,12 +18,11 @@ from graph_parity import network
 from rich.console import Console
 from rich.table import Table
 
-from sam2lite.contracts.graphs import GRAPHS, MEMORY_SELECT, graph_for, graph_key
-from sam2lite.contracts.loop import RUNGS
+from sam2lite.contracts.families.sam2lite import FAMILY, MEMORY_SELECT, RUNGS
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.graph_metadata import GraphMetadata
-from sam2lite.exporter.graphs import export_graph
-from sam2lite.exporter.preflight import preflight
+from sam2lite.exporter.onnx.graph import export_graph
+from sam2lite.exporter.onnx.metadata import GraphMetadata
+from sam2lite.exporter.tensorrt.preflight import preflight
 from sam2lite.models.sam2lite.config import SIZES
 from sam2lite.targets.registry import list_targets
 from sam2lite.targets.releases import tensorrts_of
@@ -63,17 +62,17 @@ def measure(found: dict[str, Found], size: str, rungs: list[int], progress: Cons
         by_opset[export_opset(read_version(version)).value].append(version)
     for opset, listed in by_opset.items():
         for rung in rungs:
-            for graph in GRAPHS:
+            for graph in FAMILY.graphs:
                 if graph is MEMORY_SELECT and rung != rungs[-1]:
                     continue
                 exported = export_graph(
                     getattr(fused, graph.name),
-                    graph_for(graph, "trt").bind(model.config.dims(rung)),
+                    graph.with_image("float32").bind(model.config.dims(rung)),
                     opset,
                     reference=getattr(model, graph.name),
                     metadata=GraphMetadata(size, "", "", rung),
                 )
-                key = f"{size} {graph_key(graph.name, rung)}"
+                key = f"{size} {graph.key(rung)}"
                 progress.print(f"{key} at opset {opset}", highlight=False)
                 for version in listed:
                     entry = found[version]

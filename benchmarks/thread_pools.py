@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sam2lite.benchmarks.load import CpuLoad
-from sam2lite.contracts.graphs import GRAPHS, graph_key
+from sam2lite.bench.load import CpuLoad
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.bundle import open_bundle
 
 SETTINGS = {
@@ -41,8 +41,8 @@ def loop_ms(bundle_path: str, setting: str, frames: int) -> float:
     bundle = open_bundle(bundle_path)
     rung = bundle.manifest.rungs[-1]
     calls = []
-    for graph in GRAPHS:
-        entry = bundle.manifest.graphs[graph_key(graph.name, rung)]
+    for graph in FAMILY.graphs:
+        entry = bundle.manifest.graphs[graph.key(rung)]
         session_options = ort.SessionOptions()
         if options["shared"]:
             session_options.use_per_session_threads = False

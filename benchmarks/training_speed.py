@@ -20,11 +20,11 @@ from pathlib import Path
 
 from figures import RESULTS, ROOT, fill, load, paragraph, table
 
-from sam2lite.benchmarks.machine_facts import describe_machine, load_average
-from sam2lite.training.launch import launch
-from sam2lite.training.run_folder import open_run
-from sam2lite.training.run_state import read_progress
-from sam2lite.training.trainer import Report, RunOptions
+from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.training.run.folder import open_run
+from sam2lite.training.run.launch import launch
+from sam2lite.training.run.state import read_progress
+from sam2lite.training.run.trainer import Report, RunOptions
 
 SETTINGS = {
     "2 processes of 1 thread, bfloat16": (2, True),

@@ -1,8 +1,8 @@
 """Prints the SHA-256 of every graph file of five exports of Tiny, one a line, in order.
 
 A change that should leave artefacts as they are is checked by running this on both sides of it and
-comparing what it printed. Packages of Core ML are folders: each of their files is a line. Wants some
-ten minutes on two cores.
+comparing what it printed. Graphs carry the version of SAM2-Lite, so every export is made as if by
+0.1.0. Packages of Core ML are folders: each of their files is a line. Wants ten minutes.
 
     python checks/artefact_hashes.py [NAME ...]
 """
@@ -21,7 +21,12 @@ EXPORTS = {
     "trt-orin-int8": ["trt", "--target", "jetson-orin-nano", "--int8"],
     "coreml-int8": ["coreml", "--int8"],
 }
-COMMAND = Path(sys.executable).with_name("sam2lite-export")
+PROGRAM = """
+from importlib.metadata import entry_points
+import sam2lite
+sam2lite.__version__ = "0.1.0"
+entry_points(group="console_scripts")["sam2lite-export"].load()()
+"""
 
 
 def graph_hashes(bundle: Path) -> Iterator[tuple[str, str]]:
@@ -36,7 +41,7 @@ def main(names: list[str]) -> None:
     for name in names or EXPORTS:
         with tempfile.TemporaryDirectory() as folder:
             bundle = Path(folder) / "bundle"
-            command = [str(COMMAND), *EXPORTS[name], "-o", str(bundle)]
+            command = [sys.executable, "-c", PROGRAM, *EXPORTS[name], "-o", str(bundle)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             for path, sha256 in graph_hashes(bundle):
                 print(f"{name} {path} {sha256}", flush=True)

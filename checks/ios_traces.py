@@ -19,13 +19,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sam2lite.contracts import graphs, loop  # noqa: E402
-from sam2lite.contracts.manifest import GraphEntry, Manifest, MemoryInfo, ModelInfo  # noqa: E402
+from sam2lite.contracts.families import sam2lite as contract  # noqa: E402
+from sam2lite.contracts.families.sam2lite import FAMILY, graph_dims  # noqa: E402
+from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postprocess  # noqa: E402
+from sam2lite.contracts.tensors import GraphSpec  # noqa: E402
+from sam2lite.models.sam2lite.config import TINY  # noqa: E402
 from sam2lite.runtimes.controller import FrameController  # noqa: E402
 from sam2lite.runtimes.geometry import stretched  # noqa: E402
-from sam2lite.runtimes.memory_bank import MemoryBank  # noqa: E402
 from sam2lite.runtimes.prompts import Prompt  # noqa: E402
-from sam2lite.runtimes.pruning import Pruning  # noqa: E402
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank  # noqa: E402
+from sam2lite.runtimes.rules.sam2lite.pruning import Pruning  # noqa: E402
 from sam2lite.targets.apple import APPLE_TARGETS  # noqa: E402
 
 TRACES = ROOT / "ios" / "Tests" / "SAM2LiteTests" / "Traces"
@@ -38,7 +41,7 @@ def controller() -> list[dict[str, Any]]:
     scenarios = []
     for seed, window_saves_time in ((0, False), (1, True)):
         draw = random.Random(seed)
-        loop_controller = FrameController(33.0, loop.RUNGS, window_saves_time=window_saves_time)
+        loop_controller = FrameController(33.0, contract.RUNGS, window_saves_time=window_saves_time)
         frames = []
         for frame in range(240):
             load_ms = (30.0, 75.0, 260.0, 45.0)[frame // 60]  # of the largest rung
@@ -101,7 +104,7 @@ def _bank_steps(window_max: int, anchors: set[int], seed: int) -> dict[str, Any]
         motion = round(float(draw.uniform()), DECIMALS)
         uncertainty = round(float(draw.uniform()), DECIMALS)
         meta = tokens.candidates(
-            np.full((1, loop.TOKENS_PER_FRAME), uncertainty, np.float32), motion, anchor
+            np.full((1, contract.TOKENS_PER_FRAME), uncertainty, np.float32), motion, anchor
         )
         kept = _ranked(meta[0], draw)
         tokens.commit(tokens.key, tokens.value, kept[np.newaxis])
@@ -117,7 +120,7 @@ def _bank_steps(window_max: int, anchors: set[int], seed: int) -> dict[str, Any]
                 "kept_index": kept.tolist(),
                 "view_age": _floats(age_bn),
                 "view_bias": _floats(bias_b11n),
-                "meta_valid": meta[0, :, loop.META_VALID].astype(int).tolist(),
+                "meta_valid": meta[0, :, contract.META_VALID].astype(int).tolist(),
                 "meta_sums": _floats(meta[0].astype(np.float64).sum(axis=0)),
                 "ages": columns["age"].tolist(),
                 "ordinals": columns["ordinal"].tolist(),
@@ -131,8 +134,8 @@ def _bank_steps(window_max: int, anchors: set[int], seed: int) -> dict[str, Any]
 
 def _ranked(meta: np.ndarray, draw: np.random.RandomState) -> np.ndarray:
     """Stand in for memory_select, with importances drawn at random."""
-    score = draw.uniform(size=len(meta)) + loop.ANCHOR_BONUS * meta[:, loop.META_ANCHOR]
-    score += loop.INVALID_PENALTY * (1 - meta[:, loop.META_VALID])
+    score = draw.uniform(size=len(meta)) + contract.ANCHOR_BONUS * meta[:, contract.META_ANCHOR]
+    score += contract.INVALID_PENALTY * (1 - meta[:, contract.META_VALID])
     return np.argsort(-score, kind="mergesort")[:BANK_SLOTS].astype(np.int32)
 
 
@@ -157,21 +160,23 @@ def geometry() -> list[dict[str, Any]]:
 def manifest() -> dict[str, Any]:
     """Return a manifest for iOS 18 with two rungs and no files."""
     target = next(target for target in APPLE_TARGETS if target.coreml.multifunction)
-    entries = {"memory_select": _entry(graphs.MEMORY_SELECT, 240, None)}
-    for rung in (240, 480):
-        for spec in graphs.RUNG_GRAPHS:
-            entries[graphs.graph_key(spec.name, rung)] = _entry(spec, rung, f"r{rung}")
+    entries = {
+        key: _entry(spec, rung, f"r{rung}" if spec.per_size else None)
+        for key, (spec, rung) in FAMILY.keyed((240, 480)).items()
+    }
     return Manifest(
         sam2lite_version="0",
-        model=ModelInfo("none", "", "", False, 0, {}),
+        model=ModelInfo(FAMILY.name, "none", "", "", False, 0, {}),
         backend="coreml",
         target=target.to_json(),
         opset=8,
         rungs=(240, 480),
         graphs=entries,
         preprocess={},
-        postprocess={},
-        memory=MemoryInfo(256, loop.TOKENS_PER_FRAME, loop.MEMORY_CHANNELS, loop.WINDOW_MAX, False),
+        dims={str(rung): graph_dims(rung, 128, 32, 16, 256) for rung in (240, 480)},
+        stages=tuple(graph.name for graph in FAMILY.graphs),
+        postprocess=Postprocess(FAMILY.mask_stride, 0.0, 0.0, "INTER_LINEAR"),
+        memory=TINY.memory(),
         calibration=None,
         verification={},
         tools={},
@@ -180,8 +185,8 @@ def manifest() -> dict[str, Any]:
     ).to_json()
 
 
-def _entry(spec: graphs.GraphSpec, rung: int, function: str | None) -> GraphEntry:
-    bound = graphs.graph_for(spec, "coreml").bind(graphs.graph_dims(rung, 128, 32, 16, 256))
+def _entry(spec: GraphSpec, rung: int, function: str | None) -> GraphEntry:
+    bound = spec.bind(graph_dims(rung, 128, 32, 16, 256))
     return GraphEntry(f"graphs/{spec.name}.mlpackage", "fp16", bound, function)
 
 

@@ -14,8 +14,8 @@ def main():
     """Make both, call their methods, and print what works."""
     sys.path[:0] = [sys.argv[1], str(Path(__file__).resolve().parent.parent)]
     tensorrt = importlib.import_module("tensorrt_bindings")
-    from sam2lite.device.tensorrt_calibration import make_calibrator
-    from sam2lite.device.tensorrt_log import make_logger
+    from sam2lite.device.tensorrt.calibration import make_calibrator
+    from sam2lite.device.tensorrt.log import make_logger
 
     shown = []
     logger = make_logger(tensorrt, shown.append)

@@ -10,10 +10,10 @@ import numpy as np
 
 from sam2lite.contracts.build_plan import GraphPlan
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
-from sam2lite.device.tensorrt_builder import Request, build_engine
+from sam2lite.device.tensorrt.builder import Request, build_engine
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.trt import TrtSession
-from sam2lite.runtimes.trt_runtime import TrtRuntime
+from sam2lite.runtimes.backends.tensorrt.runtime import TrtRuntime
+from sam2lite.runtimes.backends.tensorrt.session import TrtSession
 from tests.doubles import tensorrt_builder, tensorrt_runtime
 from tests.doubles.cuda import FakeCuda
 from tests.doubles.tensorrt_builder import Layer, Scenario

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from sam2lite.calibration.calibrate import Settings, recorded
-from sam2lite.exporter.bundle_writer import write_bundle
+from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
-from sam2lite.exporter.trt_bundle import write_trt_bundle
+from sam2lite.exporter.tensorrt.bundle import write_trt_bundle
 from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build

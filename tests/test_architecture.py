@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sam2lite.exporter.device_app import DEVICE_CODE
+from sam2lite.exporter.bundle.device_app import DEVICE_CODE
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "sam2lite"
@@ -24,8 +24,8 @@ LAYERS = (
     {"evaluation"},
     {"calibration"},
     {"training"},
-    {"simulation"},
-    {"exporter", "benchmarks"},
+    {"mil"},
+    {"exporter", "bench"},
     {"cli"},
 )
 # NumPy names that JetPack 4's NumPy 1.13 does not have.
@@ -78,7 +78,7 @@ def module_level_imports(tree: ast.Module) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=identity)
 def test_optional_packages_are_imported_late(path: Path) -> None:
     allowed = BASE_PACKAGES | set(sys.stdlib_module_names) | {"sam2lite"}
-    told = {"models", "calibration", "training", "simulation"}
+    told = {"models", "calibration", "training", "mil"}
     if folder(path) in told or "exporter/coreml" in path.as_posix():
         allowed |= {"torch", "safetensors"}  # these packages say how to install them
     assert module_level_imports(ast.parse(path.read_text())) <= allowed
@@ -115,7 +115,7 @@ def test_device_code_passes_vermin() -> None:
 
 def test_runtimes_start_without_heavy_packages() -> None:
     code = (
-        "import sys, sam2lite.runtimes.segmenter, sam2lite.runtimes.ort\n"
+        "import sys, sam2lite.runtimes.segmenter, sam2lite.runtimes.backends.ort.session\n"
         "heavy = {'torch', 'onnx', 'typer', 'rich', 'safetensors'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or 0)"
     )

@@ -68,7 +68,7 @@ def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) ->
     assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.models")
     assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.calibration")
     assert "pip install 'sam2lite[train]'" in failed.pop("sam2lite.training")
-    assert "pip install 'sam2lite[coreml]'" in failed.pop("sam2lite.simulation")
+    assert "pip install 'sam2lite[coreml]'" in failed.pop("sam2lite.mil")
     assert "pip install 'sam2lite[coreml]'" in failed.pop("sam2lite.exporter.coreml")
     assert failed == {}
 

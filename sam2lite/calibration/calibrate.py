@@ -12,7 +12,7 @@ from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS
 from sam2lite.calibration.ranges import ActivationRanges, Provenance
 from sam2lite.calibration.recorder import Recording, record
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import CalibrationError, UnknownNameError
 from sam2lite.models.checkpoint import LoadedModel
 
@@ -51,7 +51,7 @@ class Calibration:
 
 def steps(settings: Settings) -> int:
     """Return how often `calibrate` reports at most: once a clip, and once a graph."""
-    return -(-settings.frames // CLIP_FRAMES) + len(GRAPHS)
+    return -(-settings.frames // CLIP_FRAMES) + len(FAMILY.graphs)
 
 
 def calibrate(

@@ -10,8 +10,8 @@ from sam2lite.calibration.footage import CalibrationClip
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference_loop import ObjectOutput, ReferenceLoop
 from sam2lite.runtimes.geometry import network_input
-from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.prompts import mask_logits
+from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 
 
 def follow(

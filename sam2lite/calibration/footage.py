@@ -25,7 +25,7 @@ from sam2lite.errors import ArgumentError, VideoError
 from sam2lite.evaluation.clip import MIN_AREA_SHARE
 from sam2lite.evaluation.first_prompts import PROMPTS
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.video_source import IMAGE_SUFFIXES, open_source
+from sam2lite.runtimes.video.source import IMAGE_SUFFIXES, open_source
 
 Frames = NDArray[np.uint8]
 

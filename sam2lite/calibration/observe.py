@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sam2lite.calibration.observers import OBSERVERS, Observer, Range
 from sam2lite.calibration.recorder import Recording
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import UnknownNameError
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.quantizable import quantized_layers
@@ -48,7 +48,7 @@ def observe(
                 observers[f"{path}:{end}"] = OBSERVERS[observer]()
             hook = partial(_see, observers[f"{path}:input"], observers[f"{path}:output"])
             stack.callback(layer.register_forward_hook(hook).remove)
-        for graph in GRAPHS:
+        for graph in FAMILY.graphs:
             for _, inputs in recording.calls(graph.name):
                 getattr(fused, graph.name)(*inputs)
             report(graph.name)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip, content_sha256
-from sam2lite.contracts.graphs import GRAPHS, IMAGE_ENCODER
+from sam2lite.contracts.families.sam2lite import FAMILY, IMAGE_ENCODER
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.staging import staged_folder
 
@@ -83,7 +83,7 @@ def record(
     model = loaded.model.fused()
     with staged_folder(recording.folder, force=False) as staging, ExitStack() as stack:
         writer = _Writer(staging)
-        for spec in GRAPHS:
+        for spec in FAMILY.graphs:
             hook = writer.hook(spec.name, spec.input_names)
             module: nn.Module = getattr(model, spec.name)
             stack.callback(module.register_forward_pre_hook(hook).remove)
@@ -123,7 +123,7 @@ def _key(model_sha256: str, data_sha256: str, rungs: Sequence[int]) -> str:
 
 def _inputs(path: Path, graph: str) -> list[Tensor]:
     tensors = safetensors.torch.load_file(path)
-    names = next(spec for spec in GRAPHS if spec.name == graph).input_names
+    names = next(spec for spec in FAMILY.graphs if spec.name == graph).input_names
     return [_restored(tensors[name]) for name in names]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sam2lite import __version__
-from sam2lite.cli.export_options import load_model, missing_packages
+from sam2lite.cli.export.options import load_model, missing_packages
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.cache import cache_dir
@@ -65,7 +65,7 @@ def export_default(output: Path) -> None:
 
     Raises what `export_int8` does.
     """
-    from sam2lite.cli.export_int8 import export_int8
+    from sam2lite.cli.export.int8 import export_int8
 
     checkpoint = load_model(DEFAULT_MODEL)
     export_int8(checkpoint, host_target(), output, checkpoint.config.rungs, force=True)

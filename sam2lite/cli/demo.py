@@ -12,8 +12,8 @@ from sam2lite.cli.bundles import DEFAULT_MODEL, export_default
 from sam2lite.cli.progress import shown_progress
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.track_run import track_video
 from sam2lite.staging import staged_folder
 
 CLIP_SEED = 14
@@ -89,7 +89,7 @@ def _bench(output: Path) -> None:
     Raises:
         SessionError: it failed; it has said why.
     """
-    program = [sys.executable, "-c", "from sam2lite.cli.bench import run; run()"]
+    program = [sys.executable, "-c", "from sam2lite.cli.bundle.bench import run; run()"]
     arguments = ["--bundle", str(output / "bundle"), "--video", str(output / "clip.mp4")]
     arguments += ["--frames", str(BENCH_FRAMES), "--json", str(output / "bench.json")]
     if subprocess.run([*program, *arguments], check=False).returncode:
@@ -99,8 +99,8 @@ def _bench(output: Path) -> None:
 def _write_sheet(overlay: Path, path: Path) -> None:
     import cv2
 
-    from sam2lite.runtimes.overlay import contact_sheet
-    from sam2lite.runtimes.video_source import open_source
+    from sam2lite.runtimes.video.overlay import contact_sheet
+    from sam2lite.runtimes.video.source import open_source
 
     with open_source(str(overlay)) as source:
         frames = [f for index, f in enumerate(source) if index % (FRAMES // SHEET_FRAMES) == 0]

@@ -1,22 +1,22 @@
 """The `sam2lite` command."""
 
-from sam2lite.cli.ablate import ablate
 from sam2lite.cli.app import make_app, run_app
-from sam2lite.cli.budget import budget
-from sam2lite.cli.calibrate import calibrate
+from sam2lite.cli.bundle.compare import compare
+from sam2lite.cli.bundle.inspect import inspect
+from sam2lite.cli.bundle.track import track
+from sam2lite.cli.bundle.verify import verify
 from sam2lite.cli.clips import clips
-from sam2lite.cli.compare import compare
 from sam2lite.cli.demo import demo
-from sam2lite.cli.distill import distill
 from sam2lite.cli.doctor import doctor
-from sam2lite.cli.eval import eval as evaluate
-from sam2lite.cli.inspect import inspect
-from sam2lite.cli.models import models
-from sam2lite.cli.sensitivity import sensitivity
+from sam2lite.cli.network.ablate import ablate
+from sam2lite.cli.network.budget import budget
+from sam2lite.cli.network.calibrate import calibrate
+from sam2lite.cli.network.distill import distill
+from sam2lite.cli.network.eval import eval as evaluate
+from sam2lite.cli.network.models import models
+from sam2lite.cli.network.sensitivity import sensitivity
+from sam2lite.cli.network.train import train
 from sam2lite.cli.targets import targets
-from sam2lite.cli.track import track
-from sam2lite.cli.train import train
-from sam2lite.cli.verify import verify
 
 app = make_app(
     "Promptable video segmentation on edge devices: track, check, compare, train and score.",

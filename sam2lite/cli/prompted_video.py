@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sam2lite.runtimes.prompt_flags import BOX_FORM, MASK_FORM, POINT_FORM
+from sam2lite.runtimes.commands.prompt_flags import BOX_FORM, MASK_FORM, POINT_FORM
 
 Points = Annotated[
     list[str] | None,

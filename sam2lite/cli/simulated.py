@@ -3,7 +3,7 @@
 import typer
 
 from sam2lite.errors import SessionError
-from sam2lite.runtimes import coreml
+from sam2lite.runtimes.backends.coreml import session as coreml
 from sam2lite.runtimes.bundle import Bundle
 
 NOTE = (
@@ -21,7 +21,7 @@ def simulated_elsewhere(bundle: Bundle) -> Bundle:
         DependencyError: the simulation needs a package that is not installed.
     """
     if bundle.backend == "coreml" and not coreml.is_available()[0]:
-        from sam2lite.simulation.session import open_simulated
+        from sam2lite.mil.session import open_simulated
 
         bundle.simulate = open_simulated
         typer.echo(NOTE.format(bundle.path), err=True)

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from sam2lite.cli.target_sheet import print_sheet
+from sam2lite.cli.reports.target_sheet import print_sheet
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.registry import get_target, host_target, list_targets
 

@@ -7,17 +7,19 @@ frame loop, and everything a person needs to trust it, is in this one file.
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from sam2lite.contracts.schema_1 import upgraded
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import BundleError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 GRAPHS_FOLDER = "graphs"
 
 
 class ModelInfo(NamedTuple):
-    """Where the weights come from."""
+    """Where the weights come from, and the family whose rules the frame loop follows."""
 
+    family: str
     name: str
     checkpoint_sha256: str
     licence: str
@@ -26,14 +28,20 @@ class ModelInfo(NamedTuple):
     config: Dict[str, Any]
 
 
-class MemoryInfo(NamedTuple):
-    """Layout of the memory bank."""
+class Postprocess(NamedTuple):
+    """How logits become a mask of the frame.
 
-    budget: int  # tokens
-    tokens_per_frame: int
-    channels: int
-    window_max: int  # stored frames that may be seen, beside the anchors
-    window_saves_time: bool  # whether there are graphs with smaller banks
+    Attributes:
+        mask_stride: px of the network's input that a cell of the logits covers.
+        mask_threshold: a logit above it is the object's.
+        object_score_threshold: the object is present where its score is above it.
+        upsampling: from the logits to the frame.
+    """
+
+    mask_stride: int
+    mask_threshold: float
+    object_score_threshold: float
+    upsampling: str
 
 
 class GraphEntry(NamedTuple):
@@ -69,9 +77,11 @@ class Manifest(NamedTuple):
     opset: int
     rungs: Tuple[int, ...]
     graphs: Dict[str, GraphEntry]
+    dims: Dict[str, Dict[str, int]]
+    stages: Tuple[str, ...]
     preprocess: Dict[str, Any]
-    postprocess: Dict[str, Any]
-    memory: MemoryInfo
+    postprocess: Postprocess
+    memory: Dict[str, Any]
     calibration: Optional[Dict[str, Any]]
     verification: Dict[str, Any]
     tools: Dict[str, str]
@@ -81,10 +91,10 @@ class Manifest(NamedTuple):
     @property
     def precision(self) -> str:
         """The precision of the bundle as one word: that of its image encoders."""
-        found = sorted(
-            {g.precision for k, g in self.graphs.items() if k.startswith("image_encoder")}
+        encoder = self.stages[0]
+        return "+".join(
+            sorted({g.precision for g in self.graphs.values() if g.spec.name == encoder})
         )
-        return "+".join(found)
 
     @property
     def megabytes(self) -> float:
@@ -97,7 +107,8 @@ class Manifest(NamedTuple):
         data.update(self._asdict())
         data["model"] = dict(self.model._asdict())
         data["rungs"] = list(self.rungs)
-        data["memory"] = dict(self.memory._asdict())
+        data["stages"] = list(self.stages)
+        data["postprocess"] = dict(self.postprocess._asdict())
         data["graphs"] = {key: _entry_json(entry) for key, entry in sorted(self.graphs.items())}
         data["files"] = {key: dict(entry._asdict()) for key, entry in sorted(self.files.items())}
         return data
@@ -112,6 +123,8 @@ def _entry_json(entry: GraphEntry) -> Dict[str, Any]:
         "file": entry.file,
         "precision": entry.precision,
         "name": entry.spec.name,
+        "per_size": entry.spec.per_size,
+        "ranks": entry.spec.ranks,
         "inputs": [spec.to_json() for spec in entry.spec.inputs],
         "outputs": [spec.to_json() for spec in entry.spec.outputs],
     }  # type: Dict[str, Any]
@@ -134,7 +147,9 @@ def loads(text: str, where: str) -> Manifest:
     if not isinstance(data, dict) or "schema_version" not in data:
         raise BundleError("{} is not a SAM2-Lite manifest: it has no schema_version".format(where))
     version = data["schema_version"]
-    if version != SCHEMA_VERSION:
+    if version == 1:
+        data = upgraded(data, where)
+    elif version != SCHEMA_VERSION:
         raise BundleError(
             "{} has schema version {}, this SAM2-Lite reads {}; {}".format(
                 where,
@@ -158,7 +173,14 @@ def loads(text: str, where: str) -> Manifest:
 def _parse(data: Mapping[str, Any]) -> Manifest:
     fields = {name: data[name] for name in Manifest._fields}
     fields["model"] = ModelInfo(**data["model"])
-    fields["memory"] = MemoryInfo(**data["memory"])
+    fields["postprocess"] = Postprocess(**data["postprocess"])
+    fields["stages"] = tuple(str(stage) for stage in data["stages"])
+    fields["dims"] = {
+        str(rung): {str(symbol): int(number) for symbol, number in dims.items()}
+        for rung, dims in data["dims"].items()
+    }
+    fields["memory"] = dict(data["memory"])
+    fields["preprocess"] = dict(data["preprocess"])
     fields["rungs"] = tuple(int(rung) for rung in data["rungs"])
     fields["opset"] = int(data["opset"])
     fields["files"] = {key: FileEntry(**entry) for key, entry in data["files"].items()}
@@ -166,7 +188,13 @@ def _parse(data: Mapping[str, Any]) -> Manifest:
         key: GraphEntry(
             str(entry["file"]),
             str(entry["precision"]),
-            GraphSpec(str(entry["name"]), _specs(entry["inputs"]), _specs(entry["outputs"])),
+            GraphSpec(
+                str(entry["name"]),
+                _specs(entry["inputs"]),
+                _specs(entry["outputs"]),
+                per_size=bool(entry["per_size"]),
+                ranks=bool(entry["ranks"]),
+            ),
             entry.get("function"),
         )
         for key, entry in data["graphs"].items()

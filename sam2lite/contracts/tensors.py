@@ -4,9 +4,14 @@ Export names its tensors by them, the manifest stores them, runtimes check again
 docs print them. Shapes may hold symbols (`"R/16"` is spelled `"H16"`); `bind` makes them numbers.
 """
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple, Union
+from types import MappingProxyType
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+from sam2lite.contracts.values import NORMAL, TensorInfo, Values
 
 Dim = Union[int, str]
+
+_NOTHING_SAID = MappingProxyType({})  # type: Mapping[str, TensorInfo]
 
 
 class TensorSpec(NamedTuple):
@@ -33,11 +38,26 @@ class TensorSpec(NamedTuple):
 
 
 class GraphSpec(NamedTuple):
-    """The inputs and outputs of one graph, in order."""
+    """One graph.
+
+    Attributes:
+        name: of the graph.
+        inputs: in order.
+        outputs: in order.
+        per_size: made once for every input size; else once for all, at the largest.
+        ranks: ends in a choice among candidates: stays in FP32, because a rounded score may choose
+            another, and its rows are compared as a set.
+        words: a sentence for people.
+        tensors: what its tensors are, by name; may hold others, too.
+    """
 
     name: str
     inputs: Tuple[TensorSpec, ...]
     outputs: Tuple[TensorSpec, ...]
+    per_size: bool = True
+    ranks: bool = False
+    words: str = ""
+    tensors: Mapping[str, TensorInfo] = _NOTHING_SAID
 
     def bind(self, dims: Mapping[str, int]) -> "GraphSpec":
         """Return the spec with every symbol replaced by its number in `dims`."""
@@ -45,6 +65,40 @@ class GraphSpec(NamedTuple):
             inputs=tuple(spec.bind(dims) for spec in self.inputs),
             outputs=tuple(spec.bind(dims) for spec in self.outputs),
         )
+
+    def key(self, size: int) -> str:
+        """Return the graph's key in a bundle: `mask_decoder@480`, or the name alone.
+
+        Args:
+            size: of the input, px.
+        """
+        return "{}@{}".format(self.name, size) if self.per_size else self.name
+
+    def values(self, name: str) -> Values:
+        """Return what example values a tensor takes; `NORMAL` where nothing is said."""
+        return self.tensors[name].values if name in self.tensors else NORMAL
+
+    @property
+    def image(self) -> Optional[str]:
+        """Name of the input that is an image; None where there is none."""
+        return next((name for name in self.input_names if self.values(name).kind == "image"), None)
+
+    def with_image(self, dtype: str) -> "GraphSpec":
+        """Return the spec as a backend takes it: an image in its type, still 0 to 255.
+
+        Args:
+            dtype: by NumPy's name.
+        """
+        image = self.image
+        return self._replace(
+            inputs=tuple(
+                spec._replace(dtype=dtype) if spec.name == image else spec for spec in self.inputs
+            )
+        )
+
+    def same_tensors(self, other: "GraphSpec") -> bool:
+        """Return whether two specs have the same inputs and outputs under one name."""
+        return self[:3] == other[:3]
 
     @property
     def input_names(self) -> List[str]:

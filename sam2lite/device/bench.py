@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from itertools import chain, islice
 from typing import Any, Dict, Iterator, List
 
-from sam2lite.device import sampled
-from sam2lite.device.footage import NOISE_HEIGHT, NOISE_WIDTH, open_footage, timed
+from sam2lite.device.clip_frames import NOISE_HEIGHT, NOISE_WIDTH, open_footage, timed
 from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
-from sam2lite.device.sampler import Sampler
-from sam2lite.device.sensors import find_sensors
+from sam2lite.device.sensors import sampled
+from sam2lite.device.sensors.find import find_sensors
+from sam2lite.device.sensors.sampler import Sampler
 from sam2lite.errors import OutputError, VideoError
 
 
@@ -67,11 +67,11 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         Sam2LiteError: see `run`.
     """
     require_numpy()
-    from sam2lite.runtimes.memory import peak_rss_mb
+    from sam2lite.runtimes.commands.prompt_flags import parse_prompts
     from sam2lite.runtimes.percentiles import percentiles
     from sam2lite.runtimes.presence import always_present
-    from sam2lite.runtimes.prompt_flags import parse_prompts
     from sam2lite.runtimes.prompts import Prompt
+    from sam2lite.runtimes.resident_memory import peak_rss_mb
     from sam2lite.runtimes.segmenter import VideoSegmenter
 
     prompts = parse_prompts(arguments.point or [], [], [], None).get(0)

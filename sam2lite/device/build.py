@@ -16,19 +16,19 @@ from typing import List, Sequence, Tuple
 import sam2lite
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.device.graph_build import Job, build_graph, check_files, is_built
 from sam2lite.device.opening import positive
-from sam2lite.device.tensorrt_board import check_generation, open_board
-from sam2lite.device.tensorrt_log import MEMORY_REMEDY
+from sam2lite.device.tensorrt.board import check_generation, open_board
+from sam2lite.device.tensorrt.graph_build import Job, build_graph, check_files, is_built
+from sam2lite.device.tensorrt.log import MEMORY_REMEDY
 from sam2lite.errors import ArgumentError, BundleError, OutputError, SessionError, UnknownNameError
-from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.engines import (
+from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
     engine_path,
     read_engines,
     read_plan,
     write_engines,
 )
+from sam2lite.runtimes.bundle import read_manifest
 
 _SIGKILL = -9  # how the system ends a process for want of memory
 

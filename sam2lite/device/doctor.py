@@ -5,10 +5,10 @@ import sys
 from typing import Iterator, List
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.device.board import check_clocks, check_power_mode
-from sam2lite.device.jetson import check_gstreamer, is_jetson
+from sam2lite.device.sensors.board import check_clocks, check_power_mode
+from sam2lite.device.sensors.jetson import check_gstreamer, is_jetson
 from sam2lite.device.swap import check_swap
-from sam2lite.device.tensorrt_checks import (
+from sam2lite.device.tensorrt.checks import (
     check_cuda,
     check_tensorrt_board,
     check_tensorrt_unused,
@@ -17,7 +17,7 @@ from sam2lite.device.tensorrt_checks import (
 from sam2lite.device.versions import check_target, judge_against_target, judge_onnxruntime
 from sam2lite.errors import ArgumentError, BundleError
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.doctor import (
+from sam2lite.runtimes.commands.doctor import (
     ABSENT,
     MISSING,
     OK,
@@ -34,7 +34,7 @@ from sam2lite.runtimes.doctor import (
     check_video_backends,
     sum_up,
 )
-from sam2lite.runtimes.installs import JETPACK, PIP
+from sam2lite.runtimes.commands.installs import JETPACK, PIP
 
 _LABELS = {OK: "OK", WARNING: "warning", ABSENT: "absent", MISSING: "missing"}
 

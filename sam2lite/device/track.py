@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         ImportError: NumPy or OpenCV is missing.
     """
     require_numpy()
-    from sam2lite.runtimes.prompted import read_prompts
-    from sam2lite.runtimes.track_run import summary_lines, track_video
+    from sam2lite.runtimes.commands.prompted import read_prompts
+    from sam2lite.runtimes.commands.track_run import summary_lines, track_video
 
     prompts = read_prompts(arguments.point, arguments.box, None, None)
     summary = track_video(

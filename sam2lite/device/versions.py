@@ -4,7 +4,7 @@ import re
 from typing import Optional, Tuple
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check
+from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
 from sam2lite.targets.registry import host_target
 
 # The first release of ONNX Runtime that takes an opset. Of these rows only the refusal of opset 17

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.runtimes.overlay import PALETTE_BGR
+from sam2lite.runtimes.video.overlay import PALETTE_BGR
 
 _ROW, _WIDTH, _LEFT, _RIGHT, _TOP = 16, 1100, 430, 1020, 60  # px
 _INK, _GRID, _PAPER = (40, 40, 40), (225, 225, 225), (255, 255, 255)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.trackers import Frame
-from sam2lite.runtimes.overlay import PALETTE_BGR
+from sam2lite.runtimes.video.overlay import PALETTE_BGR
 
 _WIDTH, _HEIGHT = 1000, 520
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 730, 50, 460  # of the axes, px; the legend is on their right

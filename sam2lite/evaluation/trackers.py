@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.contracts.loop import PRUNING_POLICY, WINDOW_MAX
+from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import UnknownNameError
 from sam2lite.evaluation.metrics import Mask
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.geometry import network_input, source_mask
-from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.prompts import Prompt, mask_logits
+from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.evaluate import follow
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.trackers import Frame, Masks, Tracker
-from sam2lite.runtimes.overlay import contact_sheet, draw_overlay
+from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 
 _COLUMNS = 8
 _CELL_PX = 250

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.contracts.family import Family
 from sam2lite.errors import DependencyError, ModelError, OutputError, UnknownNameError
 from sam2lite.models.sam2lite.config import SIZES, Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
@@ -44,6 +46,7 @@ class LoadedModel:
         trained: False for random weights.
         sha256: of the safetensors file, or of the state dict where there is no file.
         activation_ranges: least and greatest input by module path; None if it has none.
+        family: that it is of.
     """
 
     model: Sam2Lite
@@ -52,6 +55,7 @@ class LoadedModel:
     trained: bool
     sha256: str
     activation_ranges: dict[str, tuple[float, float]] | None = None
+    family: Family = FAMILY
 
 
 def save_checkpoint(

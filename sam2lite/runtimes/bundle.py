@@ -7,8 +7,9 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
-from sam2lite.contracts import graphs as contract
 from sam2lite.contracts import manifest as schema
+from sam2lite.contracts.backends import backend_names, get_backend
+from sam2lite.contracts.family import Family, get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from sam2lite.runtimes.session import Session
 
 _CHUNK_BYTES = 1 << 20
-
-# What can run a bundle, by the backend that it was made for. TensorRT's graphs are plain ONNX.
-RUN_BY = {"ort": ("ort",), "trt": ("trt", "ort"), "coreml": ("coreml",)}
 
 # Opens a graph, given its spec, the path of its package, and the name of its function or None.
 Opener = Callable[[GraphSpec, str, Optional[str]], "Session"]
@@ -32,7 +30,7 @@ class Bundle:
         path: the directory.
         manifest: its parsed manifest.
         sha256: of `manifest.json`, which holds the hashes of all other files.
-        backend: that its sessions are of; one of `RUN_BY` for the manifest's.
+        backend: that its sessions are of; one that runs what the manifest's backend does.
         simulate: what opens graphs for Core ML where there is none; see `open_bundle`.
     """
 
@@ -49,6 +47,11 @@ class Bundle:
         self.sha256 = sha256
         self.backend = backend
         self.simulate = simulate
+
+    @property
+    def family(self) -> Family:
+        """The family of its network."""
+        return get_family(self.manifest.model.family)
 
     def check_rung(self, rung: int) -> None:
         """Raise UnknownNameError unless the bundle holds the rung."""
@@ -74,7 +77,7 @@ class Bundle:
             SessionError: the backend is not available, or the pool has another size already.
         """
         if self.backend == "ort":
-            from sam2lite.runtimes import ort
+            from sam2lite.runtimes.backends.ort import session as ort
 
             _require(*ort.is_available())
             ort.share_threads(threads or self.default_threads())
@@ -98,7 +101,7 @@ class Bundle:
             return _open_engine(self, key)
         if self.backend == "coreml":
             return _open_package(self, key)
-        from sam2lite.runtimes import ort
+        from sam2lite.runtimes.backends.ort import session as ort
 
         _require(*ort.is_available())
         return ort.OrtSession(
@@ -114,8 +117,8 @@ class Bundle:
 
 def _open_engine(bundle: Bundle, key: str) -> "Session":
     """Open the engine of a graph, if this board built it."""
-    from sam2lite.runtimes import trt
-    from sam2lite.runtimes.engines import find_engine, read_plan
+    from sam2lite.runtimes.backends.tensorrt import session as trt
+    from sam2lite.runtimes.backends.tensorrt.engines import find_engine, read_plan
 
     version, device = trt.here()
     path = find_engine(bundle.path, bundle.manifest, read_plan(bundle.path), key, version, device)
@@ -128,7 +131,7 @@ def _open_package(bundle: Bundle, key: str) -> "Session":
     path = os.path.join(bundle.path, *entry.file.split("/"))
     if bundle.simulate is not None:
         return bundle.simulate(entry.spec, path, entry.function)
-    from sam2lite.runtimes import coreml
+    from sam2lite.runtimes.backends.coreml import session as coreml
 
     units = bundle.manifest.target["coreml"]["compute_units"][entry.spec.name]
     return coreml.CoremlSession(entry.spec, path, entry.function, units)
@@ -182,48 +185,52 @@ def open_bundle(
             of the contract, or it was made for a backend that has no adapter.
     """
     manifest, sha256 = read_manifest(path)
-    if manifest.backend not in RUN_BY:
+    if manifest.backend not in backend_names():
         raise BundleError(
             "{} was made for backend {!r}; this version runs {}".format(
-                path, manifest.backend, " and ".join(sorted(RUN_BY))
+                path, manifest.backend, " and ".join(sorted(backend_names()))
             )
         )
-    if backend not in (None,) + RUN_BY[manifest.backend]:
+    run_by = get_backend(manifest.backend).run_by
+    if backend is not None and backend not in run_by:
         raise ArgumentError(
             "--backend is {!r}, but {} was made for {!r} and can be run by {}; leave the option "
-            "out, or export for it".format(
-                backend, path, manifest.backend, " or ".join(RUN_BY[manifest.backend])
-            )
+            "out, or export for it".format(backend, path, manifest.backend, " or ".join(run_by))
         )
-    _check_graphs(path, manifest)
+    manifest = _checked_graphs(path, manifest)
     _check_files(path, manifest)
     return Bundle(str(path), manifest, sha256, backend or manifest.backend, simulate)
 
 
-def _check_graphs(path: str, manifest: Manifest) -> None:
-    wanted = (
-        {"memory_select": (contract.MEMORY_SELECT, manifest.rungs[-1])} if manifest.rungs else {}
-    )
-    for rung in manifest.rungs:
-        for graph in contract.RUNG_GRAPHS:
-            wanted[contract.graph_key(graph.name, rung)] = (graph, rung)
+def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
+    """Compare the graphs with the family's; return the manifest with what the family says of them.
+
+    Raises:
+        BundleError: the family is not known, a graph is missing or unlisted, or its tensors are
+            others.
+    """
+    try:
+        family = get_family(manifest.model.family)
+    except UnknownNameError as error:
+        raise BundleError("{}: {}; upgrade sam2lite".format(path, error))
+    wanted = family.keyed(manifest.rungs)
     missing = sorted(set(wanted) - set(manifest.graphs))
     if missing or not wanted:
         raise BundleError(
-            "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any rung")
+            "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any input size")
         )
-    encoder = manifest.graphs[contract.graph_key("image_encoder", manifest.rungs[0])]
-    try:
-        d, c8, c4 = [int(spec.shape[1]) for spec in encoder.spec.outputs]
-    except (IndexError, ValueError):
-        raise BundleError(
-            "{}: the outputs of the image encoder are not three maps; export the bundle "
-            "again".format(path)
-        )
-    for key, (graph, rung) in wanted.items():
+    dtype = get_backend(manifest.backend).image_dtype
+    graphs = {}
+    for key, (graph, size) in wanted.items():
         entry = manifest.graphs[key]
-        dims = contract.graph_dims(rung, d, c8, c4, manifest.memory.budget)
-        if entry.spec != contract.graph_for(graph, manifest.backend).bind(dims):
+        try:
+            spec = graph.with_image(dtype).bind(manifest.dims[str(size)])
+        except KeyError as error:
+            raise BundleError(
+                "{}: the manifest does not say how large {} is at {} px; export the bundle "
+                "again".format(path, error, size)
+            )
+        if not entry.spec.same_tensors(spec):
             raise BundleError(
                 "{}: the tensors of {} are not those of the contract of this version; export the "
                 "bundle again".format(path, key)
@@ -233,6 +240,8 @@ def _check_graphs(path: str, manifest: Manifest) -> None:
             name.startswith(entry.file + "/") for name in manifest.files
         ):
             raise BundleError("{}: {} names the unlisted file {}".format(path, key, entry.file))
+        graphs[key] = entry._replace(spec=spec)
+    return manifest._replace(graphs=graphs)
 
 
 def _check_files(path: str, manifest: Manifest) -> None:

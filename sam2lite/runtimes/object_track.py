@@ -6,11 +6,10 @@ from typing import Any, Dict, NamedTuple, Optional
 import cv2
 import numpy as np
 
-from sam2lite.contracts.graphs import IMAGE
 from sam2lite.runtimes.geometry import Scratch, network_input
-from sam2lite.runtimes.memory_bank import MemoryBank
-from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.prompts import Prompt, PromptSlots, empty_slots, mask_logits
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
+from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 from sam2lite.runtimes.stage_clock import StageClock
 
@@ -58,7 +57,9 @@ class CurrentFrame:
             with self.clock.stage("image_encoder"):
                 session = self.graphs.sessions["image_encoder"]
                 dtype = session.spec.inputs[0].dtype
-                self._features = session.run({IMAGE: self.image.astype(dtype, copy=False)})
+                self._features = session.run(
+                    {session.spec.inputs[0].name: self.image.astype(dtype, copy=False)}
+                )
             self.graphs.frames += 1
         return self._features
 
@@ -193,7 +194,7 @@ class ObjectTrack:
             loader.numpy(tokens["token_uncertainty_bn"]), motion.inside(logits), anchor
         )
         with frame.clock.stage("memory_select"):
-            kept = loader.memory_select.run(
+            kept = loader.shared["memory_select"].run(
                 {
                     "memory_key_bnc": self.bank.key,
                     "memory_value_bnc": self.bank.value,

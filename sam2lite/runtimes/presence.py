@@ -9,7 +9,7 @@ from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 
-from sam2lite.contracts.graphs import MASK_DECODER
+from sam2lite.contracts.families.sam2lite import MASK_DECODER
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.session import Session
 

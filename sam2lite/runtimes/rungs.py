@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, Optional
 
-from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
+from sam2lite.contracts.family import Family
 from sam2lite.runtimes.session import Session
 
 OpenSession = Callable[[str], Session]
@@ -13,12 +13,10 @@ OpenSession = Callable[[str], Session]
 class RungGraphs:
     """The sessions of one rung by graph name, and how long opening them took."""
 
-    def __init__(self, rung: int, open_session: OpenSession) -> None:
+    def __init__(self, family: Family, rung: int, open_session: OpenSession) -> None:
         started = time.perf_counter()
         self.rung = rung
-        self.sessions = {
-            graph.name: open_session(graph_key(graph.name, rung)) for graph in RUNG_GRAPHS
-        }
+        self.sessions = {graph.name: open_session(graph.key(rung)) for graph in family.per_size}
         self.load_ms = 1e3 * (time.perf_counter() - started)
         self.frames = 0  # run so far; the first one pays for what ONNX Runtime sets up lazily
 
@@ -26,12 +24,12 @@ class RungGraphs:
 class RungLoader:
     """Opens rungs, one in the foreground and others in the background, and keeps them all."""
 
-    def __init__(self, open_session: OpenSession) -> None:
-        self._open_session = open_session
+    def __init__(self, family: Family, open_session: OpenSession) -> None:
+        self._family, self._open_session = family, open_session
         self._rungs: Dict[int, RungGraphs] = {}
         self._thread: Optional[threading.Thread] = None
         self._error: Optional[Exception] = None
-        self.memory_select = open_session(MEMORY_SELECT.name)
+        self.shared = {graph.name: open_session(graph.name) for graph in family.shared}
 
     @property
     def loading(self) -> bool:
@@ -46,7 +44,7 @@ class RungLoader:
                 self._thread.join()
                 self._join_unless_loading()
             if rung not in self._rungs:
-                self._rungs[rung] = RungGraphs(rung, self._open_session)
+                self._rungs[rung] = RungGraphs(self._family, rung, self._open_session)
         return self._rungs[rung]
 
     def get_or_request(self, rung: int, meanwhile: int) -> RungGraphs:
@@ -66,7 +64,7 @@ class RungLoader:
 
     def _load(self, rung: int) -> None:
         try:
-            self._rungs[rung] = RungGraphs(rung, self._open_session)
+            self._rungs[rung] = RungGraphs(self._family, rung, self._open_session)
         except Exception as error:  # raised again where the caller can see it
             self._error = error
 
@@ -86,8 +84,10 @@ class RungLoader:
         for graphs in self._rungs.values():
             for session in graphs.sessions.values():
                 session.close()
-        self.memory_select.close()
+        for session in self.shared.values():
+            session.close()
 
     def numpy(self, handle: Any) -> Any:
         """Bring a handle of any session to the host."""
-        return self.memory_select.numpy(handle)
+        graphs = next(iter(self._rungs.values()))
+        return next(iter(graphs.sessions.values())).numpy(handle)

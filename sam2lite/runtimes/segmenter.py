@@ -5,17 +5,18 @@ from typing import Any, Dict, List, Optional, Type, Union
 
 import numpy as np
 
-from sam2lite.contracts.loop import MAX_OBJECTS, PRUNING_POLICY, WINDOW_MAX
+from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
+from sam2lite.contracts.loop import MAX_OBJECTS, WINDOW_MAX
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
 from sam2lite.runtimes.geometry import Scratch, check_frame, source_mask
-from sam2lite.runtimes.memory_bank import MemoryBank
-from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.object_track import CurrentFrame, Decision, ObjectTrack
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.pruning import Pruning
 from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
+from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
+from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 
 
@@ -68,20 +69,21 @@ class VideoSegmenter:
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
         self.bundle.check_rung(start)
-        self._pruning = Pruning(manifest.memory.budget, policy, budget, window)
+        self._pruning = Pruning(manifest.memory["budget"], policy, budget, window)
         self._controller = (
             FrameController(
                 budget_ms,
                 manifest.rungs,
                 preset=preset,
-                window_saves_time=manifest.memory.window_saves_time,
+                window_saves_time=manifest.memory["window_saves_time"],
                 start_rung=start,
             )
             if budget_ms is not None
             else None
         )
         self._loader = RungLoader(
-            lambda key: self.bundle.open_session(key, threads=threads, provider=provider)
+            self.bundle.family,
+            lambda key: self.bundle.open_session(key, threads=threads, provider=provider),
         )
         self._graphs = self._loader.get(start)
         self.reset()
@@ -278,7 +280,7 @@ class VideoSegmenter:
         self._objects.update(loaded.tracks)
 
     def _new_bank(self) -> MemoryBank:
-        return MemoryBank(self.bundle.manifest.memory.budget, self._pruning)
+        return MemoryBank(self.bundle.manifest.memory["budget"], self._pruning)
 
     def _check_frame(self, frame: np.ndarray) -> None:
         check_frame(frame)

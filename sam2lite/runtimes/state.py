@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 import numpy as np
 
 from sam2lite.errors import BundleError, OutputError
-from sam2lite.runtimes.memory_bank import MemoryBank
 from sam2lite.runtimes.object_track import ObjectTrack
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
 
 # What np.load and its archive raise for files that are missing, cut short or something else.
 _UNREADABLE = (

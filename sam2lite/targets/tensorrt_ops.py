@@ -100,7 +100,7 @@ class Limit(NamedTuple):
         operators: those concerned.
         why: what the parser asks for.
         remedy: what to change.
-        check: name of the check in `exporter/preflight_limits.py` that finds the form in a graph.
+        check: in `exporter/tensorrt/preflight_limits.py`, that finds the form in a graph.
         argument: of the check: the number of an input, or a bound.
         since: the first version that has the limit.
         until: the first version that has it no longer; None where the newest has it.

@@ -8,12 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sam2lite.contracts.loop import (
-    ANCHOR_BONUS,
-    INVALID_PENALTY,
-    MASKED_BIAS,
-    MEMORY_CHANNELS,
-)
+from sam2lite.contracts.families.sam2lite import ANCHOR_BONUS, INVALID_PENALTY, MEMORY_CHANNELS
+from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.models.sam2lite.memory_select import MemorySelect
 from sam2lite.models.sam2lite.reference_bank import normalised_age
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.runtimes.motion import MotionSignal
+from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.training.prompts import Slots, draw_prompt
 from sam2lite.training.sources import TrainingClip
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sam2lite.calibration.byte_image import ZERO, join_bytes, take_bytes
-from sam2lite.exporter.parity import run_onnx
+from sam2lite.exporter.verify.parity import run_onnx
 
 MEAN, STD = (123.7, 116.3, 103.5), (58.4, 57.1, 57.4)
 

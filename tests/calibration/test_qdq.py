@@ -9,12 +9,12 @@ from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import Range
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.recorder import Recording
-from sam2lite.contracts.graphs import IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER
+from sam2lite.contracts.families.sam2lite import IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import CalibrationError
-from sam2lite.exporter.parity import compare, run_onnx
-from sam2lite.exporter.passes.pipeline import run_passes
-from sam2lite.exporter.trace import example_inputs, trace
+from sam2lite.exporter.onnx.passes.pipeline import run_passes
+from sam2lite.exporter.onnx.trace import example_inputs, trace
+from sam2lite.exporter.verify.parity import compare, run_onnx
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.targets.cpu import ARM64, X86_64, X86_64_VNNI

@@ -8,7 +8,7 @@ import torch
 from sam2lite.calibration import recorder
 from sam2lite.calibration.footage import CalibrationClip
 from sam2lite.calibration.recorder import Recording, record
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.models.checkpoint import LoadedModel
 from tests.calibration.conftest import RUNGS
 
@@ -20,7 +20,7 @@ def test_every_graph_is_recorded_at_both_rungs(
     assert recording.count("image_encoder") == frames
     corrected = clips[0].correction is not None
     assert recording.count("mask_decoder") == frames * objects + corrected
-    for graph in GRAPHS:
+    for graph in FAMILY.graphs:
         calls = list(recording.calls(graph.name))
         assert len(calls) == recording.count(graph.name)
         assert {rung for rung, _ in calls} == set(RUNGS)

@@ -9,16 +9,17 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from sam2lite.benchmarks import ablation
+from sam2lite.bench.ablations import ablation
 from sam2lite.cli.main import app
 from sam2lite.data.clips import ClipConfig
 from sam2lite.errors import ArgumentError, Sam2LiteError, TrainingError, UnknownNameError
 from sam2lite.evaluation.sources import GeneratedClip
 from sam2lite.models.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
-from sam2lite.training import plan, validation
+from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
-from sam2lite.training.plan import Phase
+from sam2lite.training.run import plan
+from sam2lite.training.run.plan import Phase
 from tests.conftest import MINI
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from sam2lite.benchmarks import measurement
-from sam2lite.cli.bench import app
-from sam2lite.device.power_rails import Rail
-from sam2lite.device.sensors import Sensors
-from sam2lite.device.thermal import Zone
+from sam2lite.bench import measurement
+from sam2lite.cli.bundle.bench import app
+from sam2lite.device.sensors.find import Sensors
+from sam2lite.device.sensors.power_rails import Rail
+from sam2lite.device.sensors.thermal import Zone
 from sam2lite.errors import (
     ArgumentError,
     BudgetMissedError,
@@ -251,7 +251,7 @@ def test_existing_json_needs_force(tiny_bundle: Path, video: Path, tmp_path: Pat
 
 
 def command(*arguments: object) -> list[str]:
-    code = "from sam2lite.cli.bench import run; run()"
+    code = "from sam2lite.cli.bundle.bench import run; run()"
     return [sys.executable, "-c", code, *(str(argument) for argument in arguments)]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sam2lite.benchmarks.pruning_sweep import HIDDEN_FRAMES, MIN_FRAMES, hiding_clips
+from sam2lite.bench.ablations.pruning_sweep import HIDDEN_FRAMES, MIN_FRAMES, hiding_clips
 from sam2lite.cli.main import app
 from sam2lite.errors import ArgumentError, UnknownNameError
 

@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sam2lite.cli import compare as command
-from sam2lite.cli.compare import Agreement, compare
+from sam2lite.cli.bundle import compare as command
+from sam2lite.cli.bundle.compare import Agreement, compare
 from sam2lite.errors import (
     ArgumentError,
     BundleError,
@@ -22,7 +22,7 @@ from sam2lite.errors import (
     VideoError,
 )
 from sam2lite.runtimes.results import ObjectResult
-from sam2lite.runtimes.video_source import FrameSource
+from sam2lite.runtimes.video.source import FrameSource
 
 FRAMES = 5
 app = typer.Typer()

@@ -7,20 +7,20 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from sam2lite.cli.coreml_report import (
+from sam2lite.cli.main import app
+from sam2lite.cli.reports.coreml import (
     function_table,
     operator_lines,
     package_report,
     package_table,
     summary_rows,
 )
-from sam2lite.cli.main import app
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.exporter.coreml.metadata import GRAPH_DESCRIPTIONS
+from sam2lite.mil.inventory import read_inventory
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.simulation.inventory import read_inventory
 
-GRAPHS = sorted(GRAPH_DESCRIPTIONS)
+GRAPHS = sorted(graph.name for graph in FAMILY.graphs)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sam2lite.cli.eval import eval as command
+from sam2lite.cli.network.eval import eval as command
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
 from sam2lite.errors import (
     ArgumentError,

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sam2lite.cli.track import track
+from sam2lite.cli.bundle.track import track
 from sam2lite.errors import (
     ArgumentError,
     OutputError,
@@ -23,10 +23,11 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
-from sam2lite.runtimes import rle, track_run
-from sam2lite.runtimes.camera import LatestFrame
-from sam2lite.runtimes.video_source import FrameSource, _Live, open_source
-from sam2lite.runtimes.video_writer import VideoWriter
+from sam2lite.runtimes import rle
+from sam2lite.runtimes.commands import track_run
+from sam2lite.runtimes.video.camera import LatestFrame
+from sam2lite.runtimes.video.source import FrameSource, _Live, open_source
+from sam2lite.runtimes.video.writer import VideoWriter
 
 FRAMES = 8
 WIDTH, HEIGHT = 96, 72
@@ -340,7 +341,7 @@ def interrupt(bundle: Path, clip: Path, output: Path, *args: str) -> tuple[int, 
     """Press Ctrl-C after the third frame; return the exit code and both outputs."""
     code = (
         "from sam2lite.cli.app import make_app, run_app\n"
-        "from sam2lite.cli.track import track\n"
+        "from sam2lite.cli.bundle.track import track\n"
         "run_app(make_app('tests', [track]))\n"
     )
     options = ["--bundle", str(bundle), "--rung", "240", "--video", str(clip), "-o", str(output)]

@@ -24,7 +24,7 @@ from sam2lite.errors import (
 )
 from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
 from sam2lite.models.sam2lite.network import build
-from sam2lite.training.run_state import STATE_FILE, read_progress
+from sam2lite.training.run.state import STATE_FILE, read_progress
 from tests.conftest import MINI
 
 COMMAND = str(Path(sys.executable).parent / "sam2lite")

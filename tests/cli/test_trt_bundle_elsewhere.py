@@ -8,14 +8,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sam2lite.benchmarks.tables import _backend
-from sam2lite.cli.bench import app as bench_app
+from sam2lite.bench.tables import _backend
+from sam2lite.cli.bundle.bench import app as bench_app
 from sam2lite.cli.main import app
 from sam2lite.errors import BundleError, SessionError
-from sam2lite.runtimes import doctor, trt
-from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.cuda import CudaDevice
-from sam2lite.runtimes.engines import (
+from sam2lite.runtimes.backends.tensorrt import session as trt
+from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
+from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
     engine_file,
     engine_key,
@@ -24,6 +23,8 @@ from sam2lite.runtimes.engines import (
     write_atomically,
     write_engines,
 )
+from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.runtimes.commands import doctor
 
 runner = CliRunner(env={"COLUMNS": "200"})
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)

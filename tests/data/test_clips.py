@@ -17,13 +17,13 @@ from sam2lite.data.clips import (
     generate_clip,
     training_config,
 )
-from sam2lite.data.clips.actors import Part, reach_of
-from sam2lite.data.clips.bands import draw_thin
-from sam2lite.data.clips.holed import draw_holed
-from sam2lite.data.clips.outlines import KINDS, VERTICES, draw_outline
-from sam2lite.data.clips.raster import draw_part
+from sam2lite.data.clips.objects.actors import Part, reach_of
+from sam2lite.data.clips.objects.holed import draw_holed
+from sam2lite.data.clips.objects.outlines import KINDS, VERTICES, draw_outline
+from sam2lite.data.clips.objects.raster import draw_part
+from sam2lite.data.clips.objects.tracks import Track
 from sam2lite.data.clips.scene import draw_scene
-from sam2lite.data.clips.tracks import Track
+from sam2lite.data.clips.surroundings.bands import draw_thin
 from sam2lite.errors import ArgumentError, UnknownNameError
 
 SMALL = ClipConfig(height=48, width=64, frames=6)

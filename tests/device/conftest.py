@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sam2lite.cli.export import app
+from sam2lite.cli.export.main import app
 
 
 @pytest.fixture(scope="session")

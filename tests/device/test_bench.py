@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from sam2lite.device import app, bench
-from sam2lite.device.footage import open_footage
-from sam2lite.device.power_rails import Rail
-from sam2lite.device.sensors import Sensors
-from sam2lite.device.thermal import Zone
-from sam2lite.runtimes import ort, video_source
+from sam2lite.device.clip_frames import open_footage
+from sam2lite.device.sensors.find import Sensors
+from sam2lite.device.sensors.power_rails import Rail
+from sam2lite.device.sensors.thermal import Zone
+from sam2lite.runtimes.backends.ort import session as ort
+from sam2lite.runtimes.video import source as video_source
 
 
 class SimulatedSource:

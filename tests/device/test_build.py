@@ -10,14 +10,14 @@ import onnx
 import pytest
 
 from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
-from sam2lite.device import graph_build
 from sam2lite.device.app import main
-from sam2lite.device.timing_cache import SET_ASIDE_SUFFIX, TIMING_CACHE_FILE
+from sam2lite.device.tensorrt import graph_build
+from sam2lite.device.tensorrt.timing_cache import SET_ASIDE_SUFFIX, TIMING_CACHE_FILE
 from sam2lite.errors import SessionError
-from sam2lite.runtimes import cuda
+from sam2lite.runtimes.backends.tensorrt import cuda
+from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
+from sam2lite.runtimes.backends.tensorrt.engines import find_engine, read_engines, read_plan
 from sam2lite.runtimes.bundle import open_bundle
-from sam2lite.runtimes.cuda import CudaDevice
-from sam2lite.runtimes.engines import find_engine, read_engines, read_plan
 from tests.doubles import tensorrt_builder as double
 from tests.doubles.tensorrt_builder import VERSIONS, Layer, Scenario, make_module
 from tests.doubles.trt_bundle import GRAPH, KEYS, PLAN, opened, write_manifest, write_trt_bundle

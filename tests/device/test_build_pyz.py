@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sam2lite.runtimes.engines import read_engines
+from sam2lite.runtimes.backends.tensorrt.engines import read_engines
 from tests.doubles.tensorrt_builder import Layer, Scenario, to_json
 from tests.doubles.trt_bundle import GRAPH, KEYS, write_trt_bundle
 

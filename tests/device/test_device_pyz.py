@@ -17,8 +17,8 @@ import pytest
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip, write_video
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.track_run import track_video
 
 FRAMES = 24
 MIN_IOU = 0.999

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sam2lite.device import doctor, tensorrt_checks
+from sam2lite.device import doctor
 from sam2lite.device.app import main
+from sam2lite.device.tensorrt import checks as tensorrt_checks
 from sam2lite.errors import SessionError
-from sam2lite.runtimes import cuda
-from sam2lite.runtimes.cuda import CudaDevice
-from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check, can_track
+from sam2lite.runtimes.backends.tensorrt import cuda
+from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
+from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check, can_track
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
 from tests.doubles.tensorrt_builder import Scenario, make_module

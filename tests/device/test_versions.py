@@ -5,7 +5,7 @@ import pytest
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.versions import check_target, first_version, judge_onnxruntime, onnxruntime_for
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.doctor import MISSING, OK, WARNING, Check
+from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
 
 
 @pytest.fixture

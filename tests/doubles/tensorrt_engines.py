@@ -8,9 +8,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from sam2lite.contracts.build_plan import FP16
-from sam2lite.device.tensorrt_builder import Built, Request
-from sam2lite.exporter.fp16_convert import to_fp16, with_rounding
-from sam2lite.exporter.value_types import value_types
+from sam2lite.device.tensorrt.builder import Built, Request
+from sam2lite.exporter.onnx.value_types import value_types
+from sam2lite.exporter.precision.fp16_convert import to_fp16, with_rounding
 from tests.doubles.tensorrt_runtime import FakeTensorrt
 
 WRONG_BY = 1.5  # a factor

@@ -7,22 +7,22 @@ import onnx
 from onnx import TensorProto, helper
 
 from sam2lite.contracts.build_plan import NOT_BUILT, PLAN_FILE, BuildPlan, GraphPlan
-from sam2lite.contracts.graphs import MEMORY_SELECT, RUNG_GRAPHS, graph_key
+from sam2lite.contracts.families.sam2lite import FAMILY, MEMORY_SELECT
 from sam2lite.contracts.manifest import (
     MANIFEST_FILE,
     FileEntry,
     GraphEntry,
     Manifest,
-    MemoryInfo,
     ModelInfo,
+    Postprocess,
 )
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.exporter.device_app import add_device_app
+from sam2lite.exporter.bundle.device_app import add_device_app
+from sam2lite.runtimes.backends.tensorrt.engines import read_plan
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.engines import read_plan
 
 RUNGS = (240, 336)
-KEYS = [graph_key(graph.name, rung) for rung in RUNGS for graph in RUNG_GRAPHS]
+KEYS = [graph.key(rung) for rung in RUNGS for graph in FAMILY.per_size]
 KEYS.append(MEMORY_SELECT.name)
 PLAN = BuildPlan("8.2.1", False, 512, {})
 GRAPH = GraphPlan("", ("FP16",))
@@ -65,7 +65,7 @@ def write_manifest(folder: Path, target: str = "jetson-nano") -> None:
     graphs = sorted((folder / "graphs").glob("*.onnx"))
     manifest = Manifest(
         sam2lite_version="0",
-        model=ModelInfo("tiny", "0" * 64, "none", True, 1, {}),
+        model=ModelInfo("sam2lite", "tiny", "0" * 64, "none", True, 1, {}),
         backend="trt",
         target={"id": target, "title": "A board", "python": "3.6"},
         opset=13,
@@ -75,8 +75,10 @@ def write_manifest(folder: Path, target: str = "jetson-nano") -> None:
             for path in graphs
         },
         preprocess={},
-        postprocess={},
-        memory=MemoryInfo(256, 32, 256, 8, False),
+        dims={},
+        stages=tuple(graph.name for graph in FAMILY.graphs),
+        postprocess=Postprocess(FAMILY.mask_stride, 0.0, 0.0, "INTER_LINEAR"),
+        memory={"budget": 256, "channels": 256, "window_saves_time": False},
         calibration=None,
         verification={},
         tools={},

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
@@ -54,5 +54,5 @@ def fused(network: Sam2Lite) -> Sam2Lite:
 @pytest.fixture(scope="session")
 def bound(network: Sam2Lite) -> Specs:
     """The spec of a graph of the network, bound to a rung."""
-    specs = {spec.name: spec for spec in GRAPHS}
+    specs = {spec.name: spec for spec in FAMILY.graphs}
     return lambda name, rung: specs[name].bind(network.config.dims(rung))

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sam2lite.contracts.graphs import MASK_DECODER
+from sam2lite.contracts.families.sam2lite import MASK_DECODER
 from sam2lite.contracts.loop import LABEL_NEGATIVE, LABEL_PAD, LABEL_POSITIVE, MASKED_BIAS
-from sam2lite.exporter.trace import example_inputs
+from sam2lite.exporter.onnx.trace import example_inputs
 from sam2lite.models.sam2lite.blocks import (
     FewQueriesAttention,
     attend,

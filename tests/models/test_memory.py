@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sam2lite.contracts.loop import (
+from sam2lite.contracts.families.sam2lite import (
     MEMORY_CHANNELS,
     META_AGE,
     META_ANCHOR,

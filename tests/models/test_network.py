@@ -3,10 +3,9 @@ import copy
 import pytest
 import torch
 
-from sam2lite.contracts.graphs import GRAPHS, IMAGE_ENCODER, RUNG_GRAPHS
-from sam2lite.contracts.loop import RUNGS
+from sam2lite.contracts.families.sam2lite import FAMILY, IMAGE_ENCODER, RUNGS
 from sam2lite.errors import ModelError, UnknownNameError
-from sam2lite.exporter.trace import example_inputs
+from sam2lite.exporter.onnx.trace import example_inputs
 from sam2lite.models.sam2lite.blocks import ConvBn
 from sam2lite.models.sam2lite.config import (
     BASE,
@@ -25,7 +24,7 @@ def sized(request: pytest.FixtureRequest) -> tuple[Sam2Lite, float]:
 
 
 def assert_graphs_keep_their_contract(model: Sam2Lite, rung: int) -> None:
-    for graph in GRAPHS:
+    for graph in FAMILY.graphs:
         spec = graph.bind(model.config.dims(rung))
         outputs = model.get_submodule(spec.name)(*example_inputs(spec))
         assert [tuple(tensor.shape) for tensor in outputs] == [out.shape for out in spec.outputs]
@@ -63,7 +62,7 @@ def test_fused_network_is_the_same_function(worn: Sam2Lite, rung: int) -> None:
     # In double precision, where what is left of a difference is not rounding.
     model = copy.deepcopy(worn).double()
     fused = model.fused()
-    for graph in RUNG_GRAPHS:
+    for graph in FAMILY.per_size:
         spec = graph.bind(model.config.dims(rung))
         inputs = [t.double() if t.is_floating_point() else t for t in example_inputs(spec)]
         expected = model.get_submodule(spec.name)(*inputs)

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from sam2lite.contracts.loop import TOKENS_PER_FRAME
+from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
 from sam2lite.data.clips import Clip, ClipConfig, first_click, generate_clip
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.models.checkpoint import LoadedModel
 from sam2lite.models.sam2lite import pruning as reference
 from sam2lite.models.sam2lite.reference_bank import Bank
 from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
-from sam2lite.runtimes import pruning
 from sam2lite.runtimes.geometry import network_input
-from sam2lite.runtimes.motion import MotionSignal
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.rules.sam2lite import pruning
+from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
 FRAMES = 14

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 import torch
 
-from sam2lite.contracts.loop import TOKENS_PER_FRAME, WINDOW_MAX
+from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.models.sam2lite.memory_select import MemorySelect
 from sam2lite.models.sam2lite.reference_bank import Bank
 

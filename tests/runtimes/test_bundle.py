@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
-from sam2lite.runtimes import trt
+from sam2lite.runtimes.backends.tensorrt import session as trt
 from sam2lite.runtimes.bundle import open_bundle
 
 Data = dict[str, Any]

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sam2lite.contracts.graphs import MASK_DECODER, graph_dims
+from sam2lite.contracts.families.sam2lite import MASK_DECODER, graph_dims
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS
 from sam2lite.errors import PromptError
 from sam2lite.runtimes.prompts import Prompt, empty_slots, mask_logits

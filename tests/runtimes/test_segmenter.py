@@ -6,7 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from sam2lite.contracts.loop import MAX_OBJECTS, TOKENS_PER_FRAME
+from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
+from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import (
     ArgumentError,
     BundleError,
@@ -15,8 +16,8 @@ from sam2lite.errors import (
     UnknownNameError,
 )
 from sam2lite.runtimes.bundle import Bundle, open_bundle
-from sam2lite.runtimes.memory_bank import MemoryBank
 from sam2lite.runtimes.prompts import mask_logits
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.session import Session
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sam2lite.contracts.graphs import GRAPHS
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import ArgumentError
 from sam2lite.exporter.coreml.compress import PRECISIONS
-from sam2lite.simulation.coremltools_import import import_coremltools
-from sam2lite.simulation.package import MINIMUM_OS
+from sam2lite.mil.coremltools_import import import_coremltools
+from sam2lite.mil.package import MINIMUM_OS
 from sam2lite.targets.apple import APPLE_TARGETS
 from sam2lite.targets.precision import check_backend, check_precision
 from sam2lite.targets.profile import CoreMl, TargetProfile
@@ -39,7 +39,7 @@ def test_specification_and_opset_are_coremltools_own(profile: TargetProfile) -> 
 def test_every_fact_of_core_ml_has_a_source(profile: TargetProfile) -> None:
     found = coreml(profile)
     assert set(found.sources) == set(CoreMl._fields) - {"sources"}
-    assert set(found.compute_units) == {graph.name for graph in GRAPHS}
+    assert set(found.compute_units) == {graph.name for graph in FAMILY.graphs}
     units = import_coremltools().ComputeUnit.__members__
     assert set(found.compute_units.values()) <= set(units)
 

@@ -1,6 +1,7 @@
 import torch
 
-from sam2lite.contracts.loop import MASKED_BIAS, MEMORY_CHANNELS
+from sam2lite.contracts.families.sam2lite import MEMORY_CHANNELS
+from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.models.sam2lite.memory_select import MemorySelect
 from sam2lite.training.bank import Banks, Gate
 

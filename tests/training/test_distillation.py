@@ -18,7 +18,7 @@ from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.errors import ArgumentError, ModelError, TrainingError, UnknownNameError
 from sam2lite.models.checkpoint import LoadedModel, save_checkpoint, state_sha256
 from sam2lite.models.sam2lite.network import Sam2Lite, build
-from sam2lite.training import plan, trainer, validation
+from sam2lite.training import validation
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape
 from sam2lite.training.distillation.cache import OutputCache
@@ -30,9 +30,10 @@ from sam2lite.training.distillation.matching import (
 from sam2lite.training.distillation.reading import MemoryReading, recorded
 from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.losses import LossWeights
-from sam2lite.training.plan import Phase
 from sam2lite.training.rollout import rollout
-from sam2lite.training.trainer import RunOptions, check_options, train
+from sam2lite.training.run import plan, trainer
+from sam2lite.training.run.plan import Phase
+from sam2lite.training.run.trainer import RunOptions, check_options, train
 from sam2lite.training.validation import UNAIDED
 
 ALL = LossWeights(attention=0.3, readout=0.2, teacher_mask=1.0)

@@ -2,7 +2,7 @@ import pytest
 
 from sam2lite.errors import ArgumentError
 from sam2lite.training.batches import BatchShape
-from sam2lite.training.plan import (
+from sam2lite.training.run.plan import (
     LAST_LR,
     LAST_TEMPERATURE,
     PLAN,

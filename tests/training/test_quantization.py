@@ -14,9 +14,8 @@ from sam2lite.errors import ModelError
 from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
 from sam2lite.models.sam2lite.blocks import ConvBn, SelfAttention, attend, merge_heads, split_heads
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.training import trainer, validation
+from sam2lite.training import validation
 from sam2lite.training.batches import Batch, BatchShape
-from sam2lite.training.plan import PLAN, schedule_of
 from sam2lite.training.quantization import (
     WARM_UP_CALLS,
     SimulatedInt8,
@@ -25,8 +24,10 @@ from sam2lite.training.quantization import (
     quantized_weight,
 )
 from sam2lite.training.rollout import Simulation, rollout
-from sam2lite.training.run_state import STATE_FILE
-from sam2lite.training.trainer import Report, RunOptions, train
+from sam2lite.training.run import trainer
+from sam2lite.training.run.plan import PLAN, schedule_of
+from sam2lite.training.run.state import STATE_FILE
+from sam2lite.training.run.trainer import Report, RunOptions, train
 
 
 @pytest.fixture(autouse=True)

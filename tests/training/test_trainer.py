@@ -9,13 +9,14 @@ import torch
 from sam2lite.errors import TrainingError
 from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.training import plan, trainer, validation
+from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
-from sam2lite.training.launch import launch
-from sam2lite.training.plan import Phase
-from sam2lite.training.run_folder import open_run
-from sam2lite.training.run_state import STATE_FILE, read_progress
-from sam2lite.training.trainer import Report, RunOptions, train
+from sam2lite.training.run import plan, trainer
+from sam2lite.training.run.folder import open_run
+from sam2lite.training.run.launch import launch
+from sam2lite.training.run.plan import Phase
+from sam2lite.training.run.state import STATE_FILE, read_progress
+from sam2lite.training.run.trainer import Report, RunOptions, train
 
 SHORT = (
     Phase("images", 1, 0.5, (BatchShape(96, 1, 2, 2),)),

@@ -70,9 +70,9 @@ public struct Manifest: Codable {
             let backend: String
         }
         let head = try JSONDecoder().decode(Version.self, from: data)
-        guard head.schema_version == 1, head.backend == "coreml" else {
+        guard head.schema_version == 2, head.backend == "coreml" else {
             throw SAM2LiteError.bundle(
-                "schema \(head.schema_version), backend \(head.backend); this reads 1, coreml")
+                "schema \(head.schema_version), backend \(head.backend); this reads 2, coreml")
         }
         return try JSONDecoder().decode(Manifest.self, from: data)
     }

@@ -4,15 +4,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.data.clips.actors import Actor
 from sam2lite.data.clips.clip import Clip
 from sam2lite.data.clips.config import ClipConfig
-from sam2lite.data.clips.lens import draw_lens
-from sam2lite.data.clips.raster import draw_background, draw_part
+from sam2lite.data.clips.objects.actors import Actor
+from sam2lite.data.clips.objects.raster import draw_background, draw_part
+from sam2lite.data.clips.objects.tracks import Track, motion_kernels, velocity
 from sam2lite.data.clips.scene import Scene, draw_scene
-from sam2lite.data.clips.shadows import Shadow
-from sam2lite.data.clips.surfaces import Surface
-from sam2lite.data.clips.tracks import Track, motion_kernels, velocity
+from sam2lite.data.clips.surroundings.lens import draw_lens
+from sam2lite.data.clips.surroundings.shadows import Shadow
+from sam2lite.data.clips.surroundings.surfaces import Surface
 from sam2lite.errors import ArgumentError
 
 _DEFAULT = ClipConfig()

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.data.clips.camera import compose, similarity
 from sam2lite.data.clips.config import ClipConfig
-from sam2lite.data.clips.paths import excursion, wander
+from sam2lite.data.clips.objects.paths import excursion, wander
+from sam2lite.data.clips.surroundings.camera import compose, similarity
 
 Poses = NDArray[np.float64]
 

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.data.clips.actors import Actor
-from sam2lite.data.clips.camera import draw_camera
 from sam2lite.data.clips.config import ClipConfig
-from sam2lite.data.clips.objects import Placed, draw_objects
-from sam2lite.data.clips.occluders import draw_cover, draw_occluder
-from sam2lite.data.clips.stuff import draw_region
-from sam2lite.data.clips.surfaces import Surface, draw_surface
+from sam2lite.data.clips.objects.actors import Actor
+from sam2lite.data.clips.objects.objects import Placed, draw_objects
+from sam2lite.data.clips.surroundings.camera import draw_camera
+from sam2lite.data.clips.surroundings.occluders import draw_cover, draw_occluder
+from sam2lite.data.clips.surroundings.stuff import draw_region
+from sam2lite.data.clips.surroundings.surfaces import Surface, draw_surface
 
 _MARGIN = 1.5  # of the background beyond the frame; what lies farther out is mirrored
 _SHADOW_SIDES = (0.02, 0.08)

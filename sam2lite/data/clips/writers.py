@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sam2lite.data.clips.clip import Clip
 from sam2lite.data.clips.palette_png import encode_palette_png
 from sam2lite.errors import ArgumentError, OutputError
-from sam2lite.runtimes.video_writer import VideoWriter
+from sam2lite.runtimes.video.writer import VideoWriter
 
 _RESOLUTION = "480p"  # the folder's name in DAVIS; its readers expect it whatever the size
 _NAME_LIST = Path("ImageSets", "2017", "val.txt")

@@ -9,7 +9,7 @@ from sam2lite.data.datasets.dataset import Dataset
 from sam2lite.data.datasets.label_png import read_label_png
 from sam2lite.data.datasets.layout import Layout, files_in, first_few, layout_error, subfolders
 from sam2lite.data.datasets.pictures import ImageFrames
-from sam2lite.runtimes.video_source import IMAGE_SUFFIXES
+from sam2lite.runtimes.video.source import IMAGE_SUFFIXES
 
 _IMAGES, _MASKS = "JPEGImages", "Annotations"
 _RESOLUTION = "480p"  # of DAVIS, taken where there are several

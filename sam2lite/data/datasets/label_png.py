@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite.errors import VideoError
-from sam2lite.runtimes.video_source import silence_opencv
+from sam2lite.runtimes.video.source import silence_opencv
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEPT = (b"IHDR", b"IDAT", b"IEND")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite.errors import VideoError
-from sam2lite.runtimes.video_source import open_source, silence_opencv
+from sam2lite.runtimes.video.source import open_source, silence_opencv
 
 
 @dataclass(frozen=True)

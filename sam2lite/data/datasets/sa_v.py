@@ -27,7 +27,7 @@ from sam2lite.data.datasets.layout import (
 from sam2lite.data.datasets.masks import largest, painted, segmentation_mask
 from sam2lite.data.datasets.pictures import ImageFrames, VideoFrames
 from sam2lite.errors import VideoError
-from sam2lite.runtimes.video_source import IMAGE_SUFFIXES
+from sam2lite.runtimes.video.source import IMAGE_SUFFIXES
 
 _STRIDE = 4  # from one annotated frame of a video to the next
 _VIDEO = ".mp4"

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sam2lite.contracts.graphs import MEMORY_SELECT
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, MANIFEST_FILE, GraphEntry, Manifest
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.bundle_writer import ExportJob, file_entries, manifest_of
+from sam2lite.exporter.bundle.writer import ExportJob, file_entries, manifest_of
 from sam2lite.exporter.coreml.compress import PRECISIONS, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
 from sam2lite.exporter.coreml.metadata import Provenance, describe
@@ -18,18 +17,18 @@ from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of, settle_identifiers
 from sam2lite.exporter.coreml.shared_constants import share_constants
 from sam2lite.exporter.coreml.verify import GraphReport, verify_function
-from sam2lite.exporter.loop_parity import LoopParity, loop_parity
-from sam2lite.exporter.recorded_calls import recorded_calls
-from sam2lite.exporter.trace import example_inputs, feeds_of
+from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
+from sam2lite.exporter.verify.loop_parity import LoopParity, loop_parity
+from sam2lite.exporter.verify.recorded_calls import recorded_calls
+from sam2lite.mil.archive import read_specification, write_specification
 from sam2lite.runtimes.bundle import open_bundle
-from sam2lite.simulation.archive import read_specification, write_specification
 from sam2lite.staging import staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance as RecordingProvenance
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
-    from sam2lite.exporter.selection import Arrays
+    from sam2lite.exporter.verify.selection import Arrays
     from sam2lite.models.checkpoint import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
 
@@ -129,7 +128,7 @@ class _Maker:
         entries: dict[str, GraphEntry] = {}
         parts: dict[str, dict[str, Path]] = {}
         for key, (spec, rung) in job.keys.items():
-            place = place_of(spec.name, rung, self._target)
+            place = place_of(spec, rung, self._target)
             converted = self._converted(key, rung, job)
             self.pinned[key] = converted.pinned
             saved = self._folder / place.package
@@ -173,7 +172,7 @@ class _Maker:
         spec = job.keys[key][0]
         module = getattr(self._fused, spec.name)
         converted = convert(module, spec, self._target)
-        if spec.name == MEMORY_SELECT.name:
+        if spec.ranks:
             return converted
         calls = self._calls(spec, rung)
         overflowing = overflowing_in(converted.model, calls)
@@ -190,7 +189,7 @@ class _Maker:
 
         What is ranked is made up: in a loop, empty slots tie exactly.
         """
-        if spec.name == MEMORY_SELECT.name:
+        if spec.ranks:
             return [feeds_of(spec, example_inputs(spec, seed)) for seed in range(MOST_CALLS)]
         return recorded_calls(self._recording, spec, rung, MOST_CALLS)
 
@@ -206,14 +205,14 @@ class _Maker:
         package = self._folder / entry.file
         specification = read_specification(package)
         share_constants(specification)
-        describe(specification, provenance)
+        describe(specification, provenance, entry.spec)
         write_specification(specification, package)
         settle_identifiers(package)
 
 
 def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> LoopParity:
     """Track a clip through the packages, and check what the precision promises."""
-    from sam2lite.simulation.session import open_simulated
+    from sam2lite.mil.session import open_simulated
 
     bundle = open_bundle(str(folder), "coreml", open_simulated)
     loop = loop_parity(bundle, checkpoint.model)

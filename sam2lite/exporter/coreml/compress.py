@@ -14,11 +14,11 @@ from sam2lite.errors import ExportError, UnknownNameError
 from sam2lite.exporter.coreml.palette import palette
 from sam2lite.exporter.coreml.pins import OVERFLOW
 from sam2lite.exporter.coreml.quiet import quiet
-from sam2lite.simulation.archive import operations
+from sam2lite.mil.archive import operations
 
 if TYPE_CHECKING:
     from sam2lite.exporter.coreml.convert import Converted
-    from sam2lite.exporter.selection import Arrays
+    from sam2lite.exporter.verify.selection import Arrays
 
 _LAYERS = {"conv": ("weight",), "linear": ("weight",)}
 # Position tables, and weights that are factors of products.
@@ -117,7 +117,7 @@ def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:
     from coremltools.optimize.coreml import OptimizationConfig
     from coremltools.optimize.coreml.experimental import OpActivationLinearQuantizerConfig
 
-    from sam2lite.simulation.activation_stats import quantize_activations
+    from sam2lite.mil.activation_stats import quantize_activations
 
     how = OpActivationLinearQuantizerConfig(mode="linear_symmetric")
     config = OptimizationConfig(
@@ -151,7 +151,7 @@ def compress(converted: Converted, precision: str, calls: Sequence[Arrays], wher
         UnknownNameError: there is no such precision.
         ExportError: coremltools cannot compress the model.
     """
-    from sam2lite.simulation.exact_passes import exact_passes
+    from sam2lite.mil.exact_passes import exact_passes
 
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.contracts.graphs import IMAGE, MEMORY_SELECT
 from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.forms import in_core_ml_forms
 from sam2lite.exporter.coreml.pins import pinned_operators
 from sam2lite.exporter.coreml.quiet import quiet
-from sam2lite.exporter.trace import example_inputs
+from sam2lite.exporter.onnx.trace import example_inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,12 +62,11 @@ def convert(
     """
     import torch
 
-    from sam2lite.simulation.coremltools_import import import_coremltools
-    from sam2lite.simulation.exact_passes import exact_passes
+    from sam2lite.mil.coremltools_import import import_coremltools
+    from sam2lite.mil.exact_passes import exact_passes
 
     ct = import_coremltools()
-    # What memory is ranked by is not rounded: a rounded score may keep another token.
-    full = spec.name == MEMORY_SELECT.name
+    full = spec.ranks
     pinned: dict[str, str] = {}
 
     def in_half(op: Any) -> bool:
@@ -112,10 +110,10 @@ def convert(
 
 def _image_input(ct: Any, spec: GraphSpec) -> list[Any] | None:
     """Return what says that the only input is an image; None where there is none."""
-    if spec.input_names != [IMAGE]:
+    if spec.image is None:
         return None
     shape = spec.inputs[0].shape
-    return [ct.ImageType(name=IMAGE, shape=shape, color_layout=ct.colorlayout.RGB)]
+    return [ct.ImageType(name=spec.image, shape=shape, color_layout=ct.colorlayout.RGB)]
 
 
 def _check_names(model: Any, spec: GraphSpec) -> None:

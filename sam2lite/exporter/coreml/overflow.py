@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.exporter.fp16_ranges import LARGEST, MARGIN
-from sam2lite.simulation.package import load_package
-from sam2lite.simulation.ranges import activation_ranges
+from sam2lite.exporter.precision.fp16_ranges import LARGEST, MARGIN
+from sam2lite.mil.package import load_package
+from sam2lite.mil.ranges import activation_ranges
 
 if TYPE_CHECKING:
-    from sam2lite.exporter.selection import Arrays
+    from sam2lite.exporter.verify.selection import Arrays
 
 _MADE_HALF = re.compile("_(cast|to)_fp16$")  # what coremltools adds to the names of such tensors
 

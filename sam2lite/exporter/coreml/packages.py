@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sam2lite.contracts.graphs import MEMORY_SELECT
 from sam2lite.contracts.manifest import GRAPHS_FOLDER
 from sam2lite.exporter.coreml.quiet import quiet
 
 if TYPE_CHECKING:
+    from sam2lite.contracts.tensors import GraphSpec
     from sam2lite.targets.profile import CoreMl
 
 SUFFIX = ".mlpackage"
@@ -29,15 +29,16 @@ class Place(NamedTuple):
     function: str | None
 
 
-def place_of(graph: str, rung: int, target: CoreMl) -> Place:
+def place_of(spec: GraphSpec, rung: int, target: CoreMl) -> Place:
     """Return where a graph is kept at a rung.
 
     Args:
-        graph: its name; `memory_select` serves every rung.
+        spec: of the graph.
         rung: input side, px.
         target: whether its iOS has functions.
     """
-    if graph == MEMORY_SELECT.name:
+    graph = spec.name
+    if not spec.per_size:
         return Place(f"{GRAPHS_FOLDER}/{graph}{SUFFIX}", None)
     if target.multifunction:
         return Place(f"{GRAPHS_FOLDER}/{graph}{SUFFIX}", f"r{rung}")
@@ -51,8 +52,8 @@ def merge(functions: Mapping[str, Path], package: Path) -> None:
         functions: the packages by the name that their function gets; the last is the default.
         package: the new one.
     """
-    from sam2lite.simulation.coremltools_import import import_coremltools
-    from sam2lite.simulation.exact_passes import exact_passes
+    from sam2lite.mil.coremltools_import import import_coremltools
+    from sam2lite.mil.exact_passes import exact_passes
 
     ct = import_coremltools()
     descriptor = ct.utils.MultiFunctionDescriptor()

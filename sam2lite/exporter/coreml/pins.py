@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sam2lite.exporter.fp16_rules import COORDINATES, SELECTION
+from sam2lite.exporter.precision.fp16_rules import COORDINATES, SELECTION
 
 OVERFLOW = "overflow"
 _COORDINATES_IN = "_xy_"  # part of the names of inputs that hold coordinates

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.parity import ErrorStatistics, calls_parity
-from sam2lite.simulation.inventory import FunctionInventory, read_inventory
-from sam2lite.simulation.live_bytes import peak_live_bytes
-from sam2lite.simulation.neural_engine import FLOAT32, obstacles
-from sam2lite.simulation.package import load_package
+from sam2lite.exporter.verify.parity import ErrorStatistics, calls_parity
+from sam2lite.mil.inventory import FunctionInventory, read_inventory
+from sam2lite.mil.live_bytes import peak_live_bytes
+from sam2lite.mil.neural_engine import FLOAT32, obstacles
+from sam2lite.mil.package import load_package
 
 if TYPE_CHECKING:
     from torch import nn
 
     from sam2lite.contracts.tensors import GraphSpec
-    from sam2lite.exporter.selection import Arrays
-    from sam2lite.simulation.dtypes import Precision
+    from sam2lite.exporter.verify.selection import Arrays
+    from sam2lite.mil.dtypes import Precision
     from sam2lite.targets.profile import CoreMl
 
 

@@ -6,8 +6,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from sam2lite.contracts.graphs import graph_dims
-from sam2lite.contracts.loop import RUNGS
+from sam2lite.contracts.families.sam2lite import (
+    MEMORY_CHANNELS,
+    RUNGS,
+    TOKENS_PER_FRAME,
+    graph_dims,
+)
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ModelError, UnknownNameError
 
 
@@ -66,9 +71,19 @@ class Sam2LiteConfig:
         return tuple(rung * self.base_size // RUNGS[-1] for rung in RUNGS)
 
     def dims(self, rung: int) -> dict[str, int]:
-        """Return the numbers behind the symbols of `contracts.graphs` at one rung."""
+        """Return the numbers behind the graphs' symbols at one rung."""
         skip_s8, skip_s4 = self.skip_dims
         return graph_dims(rung, self.embed_dim, skip_s8, skip_s4, self.budget)
+
+    def memory(self) -> dict[str, Any]:
+        """Return the layout of the memory bank, as manifests have it."""
+        return {
+            "budget": self.budget,
+            "tokens_per_frame": TOKENS_PER_FRAME,
+            "channels": MEMORY_CHANNELS,
+            "window_max": WINDOW_MAX,
+            "window_saves_time": False,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for `config.json`."""

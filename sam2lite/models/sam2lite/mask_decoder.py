@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sam2lite.contracts.loop import MASK_CANDIDATES, MASKED_BIAS, MEMORY_CHANNELS
+from sam2lite.contracts.families.sam2lite import MEMORY_CHANNELS
+from sam2lite.contracts.loop import MASK_CANDIDATES, MASKED_BIAS
 from sam2lite.models.sam2lite.blocks import (
     ConvBlock,
     ConvBn,

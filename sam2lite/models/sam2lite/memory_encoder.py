@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sam2lite.contracts.loop import MEMORY_CHANNELS, TOKENS_PER_FRAME
+from sam2lite.contracts.families.sam2lite import MEMORY_CHANNELS, TOKENS_PER_FRAME
 from sam2lite.models.sam2lite.blocks import ConvBlock, tokens_from_map
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.positions import FourierFeatures, area_resample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sam2lite.contracts.loop import (
+from sam2lite.contracts.families.sam2lite import (
     ANCHOR_BONUS,
     INVALID_PENALTY,
     MEMORY_CHANNELS,

@@ -1,6 +1,7 @@
 """Pruning policies in the reference loop; the rules are those of docs/architecture.md.
 
-`runtimes/pruning.py` follows the same rules in NumPy, sorting where this ranks by one integer.
+`runtimes/rules/sam2lite/pruning.py` follows the same rules in NumPy, sorting where this ranks by
+one integer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2lite.contracts.loop import PRUNING_POLICY, TOKENS_PER_FRAME, WINDOW_MAX
+from sam2lite.contracts.families.sam2lite import PRUNING_POLICY, TOKENS_PER_FRAME
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sam2lite.contracts.loop import (
+from sam2lite.contracts.families.sam2lite import (
     AGE_HORIZON_FRAMES,
     MEMORY_CHANNELS,
     TOKENS_PER_FRAME,

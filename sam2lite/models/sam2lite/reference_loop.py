@@ -15,14 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sam2lite.contracts.graphs import MASK_DECODER
-from sam2lite.contracts.loop import (
-    LABEL_PAD,
-    MASKED_BIAS,
-    PROMPT_SLOTS,
-    PRUNING_POLICY,
-    WINDOW_MAX,
-)
+from sam2lite.contracts.families.sam2lite import MASK_DECODER, PRUNING_POLICY
+from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS, WINDOW_MAX
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.pruning import Pruning

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sam2lite.errors import TrainingError
 from sam2lite.training.distillation.teacher_output import TeacherOutput
-from sam2lite.training.tensor_file import replace_tensors
+from sam2lite.training.run.tensor_file import replace_tensors
 
 
 class OutputCache:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.contracts.loop import AGE_HORIZON_FRAMES, MASKED_BIAS
+from sam2lite.contracts.families.sam2lite import AGE_HORIZON_FRAMES
+from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.models.sam2lite.mask_decoder import HEADS, NULL_TOKENS, MaskDecoder
 
 

@@ -33,6 +33,6 @@ class _Cuda(types.ModuleType):
 
 
 if "CUDA_DOUBLE" in os.environ:
-    module = _Cuda("sam2lite.runtimes.cuda")
+    module = _Cuda("sam2lite.runtimes.backends.tensorrt.cuda")
     module.probe = probe
     sys.modules[module.__name__] = module

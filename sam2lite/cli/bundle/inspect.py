@@ -1,0 +1,178 @@
+"""`sam2lite inspect`: what a bundle holds, from its manifest."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sam2lite.cli.reports.coreml import (
+    function_table,
+    operator_lines,
+    package_table,
+    summary_rows,
+)
+from sam2lite.cli.reports.engines import (
+    NOT_BUILT,
+    describe_check,
+    describe_status,
+    read_engine_report,
+)
+from sam2lite.cli.reports.memory import describe_memory
+from sam2lite.contracts.manifest import Manifest
+from sam2lite.runtimes.bundle import read_manifest
+
+
+def inspect(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle's folder.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest, with the bundle's SHA-256.")
+    ] = False,
+) -> None:
+    """Show what a bundle holds: model, target, graphs, tensors, files, and how it was verified.
+
+    Reads the manifest only, and of a bundle for TensorRT which engines are built; `sam2lite verify`
+    checks the files behind it.
+    """
+    manifest, sha256 = read_manifest(str(bundle))
+    engines = read_engine_report(str(bundle), manifest) if manifest.backend == "trt" else {}
+    if as_json:
+        data = {"bundle_sha256": sha256, **manifest.to_json()}
+        typer.echo(json.dumps({**data, **({"engines": engines} if engines else {})}, indent=1))
+        return
+    if engines:
+        manifest = manifest._replace(status=describe_status(engines))
+    console = Console(markup=False, highlight=False)
+    console.print(_summary(manifest, sha256))
+    if "memory" in manifest.verification:
+        console.print("\n".join(describe_memory(manifest.verification["memory"])))
+    console.print(_graphs(manifest))
+    if manifest.backend == "coreml":
+        console.print(package_table(manifest), function_table(manifest), sep="\n")
+        console.print("\n".join(operator_lines(manifest)))
+    if any(engine["state"] != NOT_BUILT for engine in engines.values()):
+        console.print(_engines(engines))
+    console.print(_tensors(manifest))
+
+
+def _summary(manifest: Manifest, sha256: str) -> Table:
+    model = manifest.model
+    loop = manifest.verification.get("loop")
+    table = Table(show_header=False)
+    rows: list[tuple[str, Any]] = [
+        ("model", f"{model.name}, {model.parameters:,} parameters, {model.licence}"),
+        ("weights", "trained" if model.trained else "untrained: masks mean nothing"),
+        ("checkpoint SHA-256", model.checkpoint_sha256),
+        ("bundle SHA-256", sha256),
+        ("backend, target", f"{manifest.backend}, {manifest.target.get('id', 'any')}"),
+        (
+            "made for",
+            f"{manifest.target.get('os', 'any')}, {manifest.target.get('runtime', 'any')}",
+        ),
+        ("precision", manifest.precision),
+        *([] if manifest.backend == "coreml" else [("opset", manifest.opset)]),
+        ("rungs", ", ".join(map(str, manifest.rungs))),
+        ("memory", f"{manifest.memory['budget']} tokens of {manifest.memory['channels']}"),
+        ("files", f"{len(manifest.files)}, {manifest.megabytes:.1f} MB"),
+        ("status", manifest.status),
+        ("made with", f"sam2lite {manifest.sam2lite_version}, torch {manifest.tools.get('torch')}"),
+    ]
+    if loop is not None:
+        rows.append(
+            (
+                "loop parity",
+                f"{loop['frames']} frames: largest logit difference "
+                f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}",
+            )
+        )
+    if manifest.backend == "coreml":
+        rows.extend(summary_rows(manifest))
+    rounded = manifest.verification.get("fp16_loop")
+    if rounded is not None:
+        rows.append(
+            (
+                "FP16 over a clip",
+                f"{rounded['frames']} frames: mean IoU with PyTorch {rounded['mean_iou']:.4f}, "
+                f"lowest {rounded['min_iou']:.4f}",
+            )
+        )
+    rows.extend(_quantization(manifest))
+    for name, value in rows:
+        table.add_row(name, str(value))
+    return table
+
+
+def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return what INT8 cost, which layers are not in it, and where the ranges were seen."""
+    made, drop = manifest.calibration or {}, manifest.verification.get("accuracy")
+    rows = []
+    if made:
+        rows.append(
+            (
+                "calibrated" if "int8_layers" in made else "FP16 ranges seen on",
+                f"{made['observer']}, {made['frames']} frames of {made['source']}",
+            )
+        )
+    if "int8_layers" in made:
+        kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
+        counts = f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float"
+        rows.append(("layers", counts + kept))
+    if drop:
+        before, after = drop["before"], drop["after"]
+        rows.append(
+            (
+                "accuracy",
+                f"{drop['clips']} clips at {drop['rung']} px, FP32 to INT8: J&F "
+                f"{before['jf']:.2f} to {after['jf']:.2f}, first frame J "
+                f"{before['first_frame_j']:.2f} to {after['first_frame_j']:.2f}",
+            )
+        )
+    return rows
+
+
+def _graphs(manifest: Manifest) -> Table:
+    """Show every graph's worst output: of the float graph to PyTorch, and of this one to that."""
+    table = Table("Graph", "Precision", "Relative error in float", "SQNR")
+    for key, entry in sorted(manifest.graphs.items()):
+        report = manifest.verification["graphs"][key]
+        worst = max(float(statistics["relative"]) for statistics in report["parity"].values())
+        ratios = [ratio for ratio in report.get("sqnr_db", {}).values() if ratio is not None]
+        sqnr = f"{min(ratios):.1f} dB" if ratios else ""
+        table.add_row(key, entry.precision, f"{worst:.1e}", sqnr)
+    return table
+
+
+def _engines(engines: dict[str, dict[str, Any]]) -> Table:
+    """Show every engine: on what it was built, and how far it is off its graph."""
+    table = Table("Engine", "State", "TensorRT", "Built on", "Seconds", "MB", "SQNR")
+    for key, engine in sorted(engines.items()):
+        if engine["state"] == NOT_BUILT:
+            table.add_row(key, NOT_BUILT)
+            continue
+        table.add_row(
+            key,
+            engine["state"],
+            engine["tensorrt"],
+            engine["device"],
+            f"{engine['seconds']:.1f}",
+            f"{engine['bytes'] / 1e6:.1f}",
+            describe_check(engine["check"]),
+        )
+    return table
+
+
+def _tensors(manifest: Manifest) -> Table:
+    """Tensors at the largest rung; the others differ in the sides of maps alone."""
+    table = Table("Graph", "", "Tensor", "Type", "Shape")
+    largest = str(manifest.rungs[-1])
+    for key, entry in sorted(manifest.graphs.items()):
+        if "@" in key and not key.endswith(f"@{largest}"):
+            continue
+        for kind, specs in (("in", entry.spec.inputs), ("out", entry.spec.outputs)):
+            for index, spec in enumerate(specs):
+                shape = " x ".join(map(str, spec.shape))
+                last = kind == "out" and index == len(specs) - 1
+                table.add_row(key, kind, spec.name, spec.dtype, shape, end_section=last)
+    return table

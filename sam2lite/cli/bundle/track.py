@@ -1,0 +1,104 @@
+"""`sam2lite track`: follow objects through a video, and write what was found."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sam2lite.cli import prompted_video
+from sam2lite.cli.app import share_threads
+from sam2lite.cli.bundles import Backend, bundle_or_default
+from sam2lite.cli.progress import shown_progress
+from sam2lite.cli.prompted_video import warn
+from sam2lite.cli.simulated import require_times, simulated_elsewhere
+from sam2lite.errors import ArgumentError
+from sam2lite.runtimes.commands.prompted import read_prompts
+from sam2lite.runtimes.commands.track_run import DEFAULT_PRESET, summary_lines, track_video
+
+
+def track(
+    video: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|FOLDER|CAMERA",
+            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0) or a "
+            "GStreamer pipeline.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
+    ],
+    point: prompted_video.Points = None,
+    box: prompted_video.Boxes = None,
+    mask: prompted_video.Masks = None,
+    prompts_file: prompted_video.PromptsFile = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What to track with.", show_default="Tiny, made once"),
+    ] = None,
+    backend: Backend = None,
+    budget_ms: Annotated[
+        float | None,
+        typer.Option(help="Milliseconds a frame may take; the rung then follows.", metavar="MS"),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="Of the controller: default or paper.", show_default=DEFAULT_PRESET),
+    ] = None,
+    rung: prompted_video.Rung = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processor threads.", show_default="the target's")
+    ] = None,
+    frames: prompted_video.Frames = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Play a file at its own rate, dropping late frames.")
+    ] = False,
+    no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Write no video.")] = False,
+    no_masks: Annotated[bool, typer.Option("--no-masks", help="Write no PNG files.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Follow objects through a video or a camera's frames.
+
+    Writes overlay.mp4, masks/OBJECT/FRAME.png (0 or 255) and results.json (a COCO RLE of every
+    object on every frame, with times and scores). The folder appears when all of it is written.
+
+    Ctrl-C is how a live run ends; a camera that fails ends it too, with exit code 1. Either way
+    what was tracked is kept. Of a file, nothing is kept unless it was tracked to the end.
+    """
+    if preset is not None and budget_ms is None:
+        raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
+    prompts = read_prompts(point, box, mask, prompts_file)
+    opened = bundle_or_default(bundle, backend)
+    if budget_ms is not None:
+        require_times(opened)
+    simulated_elsewhere(opened)
+    share_threads(opened, threads)
+    if not opened.manifest.model.trained:
+        warn(f"the weights of {opened.manifest.model.name!r} are untrained; its masks mean nothing")
+    with shown_progress("tracking") as progress:
+        summary = track_video(
+            opened,
+            video,
+            prompts,
+            output,
+            budget_ms=budget_ms,
+            preset=preset or DEFAULT_PRESET,
+            rung=rung,
+            threads=threads,
+            frames=frames,
+            live=live,
+            overlay=not no_overlay,
+            masks=not no_masks,
+            force=force,
+            progress=progress,
+        )
+    for message in summary["warnings"]:
+        warn(message)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=1))
+    else:
+        typer.echo("\n".join(summary_lines(summary)))

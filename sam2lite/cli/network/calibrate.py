@@ -1,0 +1,54 @@
+"""`sam2lite calibrate`: activation ranges alone."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sam2lite.cli.export import options
+from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.errors import OutputError
+
+
+def calibrate(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")
+    ] = Path("ranges.json"),
+    model: options.Model = "tiny",
+    rungs: options.Rungs = None,
+    calib: quantize.Source = None,
+    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
+    calib_seed: quantize.Seed = 0,
+    observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Run the float loop over footage, and write the range of every tensor that INT8 will hold.
+
+    One file serves every target: `sam2lite-export ort --int8 --ranges FILE` renders it as each of
+    them wants it.
+    """
+    started = time.perf_counter()
+    if output.exists() and not force:
+        raise OutputError(f"{output} exists; name another file, or replace it with --force")
+    checkpoint = options.load_model(model)
+    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    found = quantize.calibrated(
+        checkpoint, chosen, calib, calib_frames, calib_seed, observer
+    ).ranges
+    try:
+        found.save(output)
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror}") from None
+    seconds = time.perf_counter() - started
+    if as_json:
+        result = {"path": str(output), "seconds": round(seconds, 2), "ranges": len(found.spans)}
+        typer.echo(json.dumps(result, indent=1))
+        return
+    made = found.provenance
+    typer.echo(
+        f"{output}: {len(found.spans)} ranges by {made.observer} over {made.frames} frames of "
+        f"{made.source} at {', '.join(map(str, made.rungs))} px, {seconds:.1f} s"
+    )

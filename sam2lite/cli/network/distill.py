@@ -1,0 +1,88 @@
+"""`sam2lite distill`: train a student to see, and to remember, like a teacher."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sam2lite.cli.network.train import (
+    Data,
+    Device,
+    Force,
+    LearningRate,
+    Losses,
+    Minutes,
+    Model,
+    Output,
+    Processes,
+    Resume,
+    Seed,
+    Stages,
+    Start,
+    Steps,
+    make_options,
+    parse_stages,
+    run,
+)
+from sam2lite.errors import ArgumentError
+
+
+def distill(
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Checkpoint to learn from; needed but for --resume."),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep the teacher's outputs here, and train on them."),
+    ] = None,
+    cached_batches: Annotated[
+        int, typer.Option(metavar="N", help="With --cache: train on so many batches in turn.")
+    ] = 256,
+    output: Output = Path("runs/distill"),
+    model: Model = "tiny",
+    start: Start = None,
+    stages: Stages = "1,2,3",
+    data: Data = None,
+    minutes: Minutes = 60.0,
+    steps: Steps = None,
+    learning_rate: LearningRate = 1e-3,
+    losses: Losses = "sam2lite",
+    seed: Seed = 0,
+    device: Device = "cpu",
+    processes: Processes = None,
+    resume: Resume = False,
+    force: Force = False,
+) -> None:
+    """Train a network as `train` does, with a teacher at its side, and write a checkpoint.
+
+    The student also learns the teacher's masks, which frames in memory it attends to, and which
+    parts of a frame read the same from it. With --cache the teacher runs once for each batch.
+    """
+    if teacher is None and not resume:
+        raise ArgumentError("no teacher is given; name a checkpoint with --teacher")
+    options = make_options(
+        model=model,
+        start=start,
+        stages=parse_stages(stages),
+        data=data,
+        minutes=minutes,
+        steps=steps,
+        learning_rate=learning_rate,
+        losses=losses,
+        seed=seed,
+        device=device,
+        teacher=teacher,
+        cache=None if cache is None else str(cache),
+        cached_batches=cached_batches,
+    )
+    if teacher is not None:
+        _warn_of_noise(teacher)
+    run(options, output, processes, resume=resume, force=force)
+
+
+def _warn_of_noise(teacher: str) -> None:
+    from sam2lite.models.checkpoint import resolve_model
+
+    if not resolve_model(teacher).trained:
+        typer.echo(f"warning: the teacher {teacher} is untrained: it teaches noise", err=True)

@@ -1,0 +1,234 @@
+"""`sam2lite eval`: how well a model or a bundle follows objects, beside the baselines."""
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sam2lite.cli.bundles import Backend
+from sam2lite.cli.progress import progress_bar
+from sam2lite.cli.prompted_video import warn
+from sam2lite.cli.reports.eval_tables import print_tables
+from sam2lite.cli.simulated import simulated_elsewhere
+from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
+from sam2lite.contracts.loop import WINDOW_MAX
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.runtimes.rules.sam2lite.pruning import POLICIES, Pruning
+from sam2lite.staging import staged_folder
+from sam2lite.targets.machine import allowed_cpus
+
+if TYPE_CHECKING:
+    from sam2lite.evaluation.report import RunScores
+    from sam2lite.evaluation.sources import ClipReference
+    from sam2lite.evaluation.trackers import Memory
+    from sam2lite.evaluation.workers import Task, TrackerRecipe
+
+WORST_CASES = 6
+
+
+def eval(  # noqa: A001 - commands are named like their functions
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PATH", help="A size or a checkpoint, run by PyTorch."),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A bundle, run as users run it.")
+    ] = None,
+    backend: Backend = None,
+    prompt: Annotated[
+        str, typer.Option(help="On the first frame, made from its true mask: click, box or mask.")
+    ] = "click",
+    rung: Annotated[
+        int | None,
+        typer.Option(help="Input side of the network, px.", show_default="the largest"),
+    ] = None,
+    rungs: Annotated[bool, typer.Option("--rungs", help="Score every rung.")] = False,
+    set_name: Annotated[
+        str | None,
+        typer.Option("--set", help="A frozen set of generated clips.", show_default="eval-v1"),
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(help="So many generated clips like eval-v1's, in no frozen set.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the first of --clips.", show_default="0")
+    ] = None,
+    davis: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder in the layout of DAVIS.")
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(help=f"Of memory pruning: {', '.join(POLICIES)}.")
+    ] = PRUNING_POLICY,
+    tokens: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Memory budget of an object.", show_default="the network's"),
+    ] = None,
+    window: Annotated[
+        int, typer.Option(help="Stored frames kept beside the prompted one; 0 for no limit.")
+    ] = WINDOW_MAX,
+    skip_last: Annotated[
+        bool, typer.Option("--skip-last", help="Leave out the last frame, as DAVIS's toolkit does.")
+    ] = False,
+    no_baselines: Annotated[
+        bool, typer.Option("--no-baselines", help="Only the network; about a third less time.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes of one thread each.", show_default="one per core"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder for JSON, plot and worst cases."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Prompt objects on the first frame of every clip, track them, and score the masks.
+
+    J, F and their mean are those of DAVIS 2017, averaged over objects; the first frame counts only
+    in its own column. Objects are followed that cover 0.3 % of the first frame or more. The
+    baselines need no network, and each has the prompt it can use. docs/evaluation.md defines every
+    number.
+    """
+    from sam2lite.evaluation.evaluate import Settings
+    from sam2lite.evaluation.first_prompts import check_prompt_kind
+    from sam2lite.evaluation.report import SCHEMA_VERSION, gather
+    from sam2lite.evaluation.trackers import Memory
+    from sam2lite.evaluation.workers import Task, score_clips
+
+    check_prompt_kind(prompt)
+    memory = Memory(policy, tokens, window or None)
+    recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
+    chosen_rungs = _rungs(known_rungs, rung, rungs)
+    references, source = _clips(set_name, clips, seed, davis)
+    if not trained:
+        warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
+    task = Task(recipe, chosen_rungs, Settings(prompt, skip_last, not no_baselines))
+    with nullcontext() if output is None else staged_folder(output, force) as folder:
+        with progress_bar() as bar:
+            scored = score_clips(references, task, workers or allowed_cpus())
+            scores = gather(list(bar.track(scored, len(references), description="clips")))
+        report = {
+            "schema_version": SCHEMA_VERSION,
+            recipe.kind: recipe.source,
+            "source": source,
+            "prompt": prompt,
+            "seed": (seed or 0) if clips is not None else None,
+            "memory": memory._asdict(),
+            "skip_last": skip_last,
+            **scores.to_json(),
+        }
+        if folder is not None:
+            _write_folder(folder, report, scores, task, references)
+    unscored = scores.main.objects - scores.main.scored
+    if unscored:
+        warn(
+            f"{unscored} of {scores.main.objects} objects have no mask after the first frame; they "
+            "count in first_frame_j alone"
+        )
+    if as_json:
+        typer.echo(json.dumps(report, indent=1))
+        return
+    print_tables(f"{recipe.kind} {recipe.source}", source, prompt, scores)
+    if output is not None:
+        typer.echo(f"written: {output}")
+
+
+def _tracker(
+    model: str | None, bundle: Path | None, backend: str | None, memory: "Memory"
+) -> tuple["TrackerRecipe", Sequence[int], bool]:
+    """Return what to evaluate, its rungs in ascending order, and whether it was trained.
+
+    Raises:
+        ArgumentError: not one of model and bundle is given, or the memory options do not fit it.
+    """
+    from sam2lite.evaluation.workers import TrackerRecipe
+    from sam2lite.runtimes.bundle import open_bundle
+
+    if model is not None and backend is not None:
+        raise ArgumentError(f"--backend {backend} is for bundles; --model runs in PyTorch")
+    if (model is None) == (bundle is None):
+        raise ArgumentError(
+            f"{'neither' if model is None else 'both'} of --model and --bundle given; give one: "
+            "--model tiny for PyTorch, or --bundle DIR for what users run"
+        )
+    if bundle is not None:
+        opened = simulated_elsewhere(open_bundle(str(bundle), backend))
+        manifest = opened.manifest
+        Pruning(manifest.memory["budget"], *memory)
+        recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
+        return recipe, manifest.rungs, manifest.model.trained
+    from sam2lite.models.checkpoint import resolve_model
+
+    loaded = resolve_model(str(model))
+    Pruning(loaded.config.budget, *memory)
+    return TrackerRecipe("model", str(model), memory), loaded.config.rungs, loaded.trained
+
+
+def _rungs(known: Sequence[int], rung: int | None, every: bool) -> Sequence[int]:
+    if every and rung is not None:
+        raise ArgumentError(f"--rungs scores every rung, and --rung {rung} one; give one of them")
+    if rung is not None and rung not in known:
+        raise UnknownNameError("rung", rung, known)
+    if every:
+        return known
+    return [known[-1] if rung is None else rung]
+
+
+def _clips(
+    set_name: str | None, count: int | None, seed: int | None, davis: Path | None
+) -> tuple[Sequence["ClipReference"], str]:
+    """Return the clips and what to call them all together."""
+    from sam2lite.evaluation.sources import DEFAULT_SET, folder_clips, fresh_clips, set_clips
+
+    given = {"--set": set_name, "--clips": count, "--davis": davis}
+    named = [flag for flag, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise ArgumentError(f"{' and '.join(named)} each name clips; give one of them")
+    if seed is not None and count is None:
+        raise ArgumentError(f"--seed {seed} is of generated clips; say how many with --clips")
+    if davis is not None:
+        return folder_clips(davis), str(davis)
+    if count is not None:
+        return fresh_clips(count, seed or 0), f"{count} generated clips from seed {seed or 0}"
+    return set_clips(set_name or DEFAULT_SET), set_name or DEFAULT_SET
+
+
+def _write_folder(
+    folder: Path,
+    report: dict[str, Any],
+    scores: "RunScores",
+    task: "Task",
+    references: Sequence["ClipReference"],
+) -> None:
+    """Write results.json, j_over_frames.png and worst/*.png."""
+    import cv2
+
+    from sam2lite.evaluation.plot import plot_j
+    from sam2lite.evaluation.report import objects_to_json, worst_first
+    from sam2lite.evaluation.worst_cases import worst_case_sheet
+
+    whole = {**report, "per_object": objects_to_json(scores.main)}
+    (folder / "results.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    curves = {"network": scores.main, **scores.by_baseline}
+    plot = plot_j(
+        {name: found.object_scores for name, found in curves.items()},
+        f"mean J over frames, {task.settings.prompt} prompt, {scores.clips} clips",
+    )
+    cv2.imwrite(str(folder / "j_over_frames.png"), plot)
+    (folder / "worst").mkdir()
+    by_name = {reference.name: reference for reference in references}
+    tracker = task.recipe.make(max(task.rungs))
+    try:
+        for place, score in enumerate(worst_first(scores.main)[:WORST_CASES], 1):
+            clip = by_name[score.clip].load()
+            sheet = worst_case_sheet(tracker, clip, score, task.settings.prompt)
+            name = f"{place:02d}_{score.clip.replace('/', '_')}_{score.object_id}.png"
+            cv2.imwrite(str(folder / "worst" / name), sheet)
+    finally:
+        tracker.close()

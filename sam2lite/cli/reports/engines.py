@@ -1,0 +1,88 @@
+"""Which engines of a bundle are built, on what, and how far they are off: for `inspect`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sam2lite.contracts.manifest import Manifest
+from sam2lite.errors import BundleError
+from sam2lite.runtimes.backends.tensorrt.engines import (
+    VERIFICATION_FILE,
+    EngineEntry,
+    engine_path,
+    is_current,
+    read_engines,
+    read_plan,
+)
+
+BUILT, STALE, MISSING, NOT_BUILT = "built", "stale", "file is missing", "not built"
+
+
+def read_engine_report(bundle: str, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return what is known about the engine of every graph, by its key.
+
+    `state` is `BUILT`, `STALE` where the graph, the weights or the plan changed since, `MISSING` or
+    `NOT_BUILT`; beside it are the fields of `EngineEntry`, and `check` where the engine that is
+    there now was compared. Whether it may be loaded on the machine at hand is not asked.
+
+    Args:
+        bundle: its folder; made for TensorRT.
+        manifest: of the bundle.
+
+    Raises:
+        BundleError: the plan or `engines.json` cannot be used.
+    """
+    plan, entries, checks = read_plan(bundle), read_engines(bundle), _checks(bundle)
+    report: dict[str, dict[str, Any]] = {}
+    for key in manifest.graphs:
+        entry = entries.get(key)
+        if entry is None:
+            report[key] = {"state": NOT_BUILT}
+            continue
+        current = is_current(manifest, plan, key, entry)
+        check = checks.get(key, {})
+        report[key] = {
+            "state": _state(bundle, entry, current),
+            **entry._asdict(),
+            "check": check if check.get("engine_key") == entry.key else None,
+        }
+    return report
+
+
+def describe_status(report: dict[str, dict[str, Any]]) -> str:
+    """Return how many engines are built, as the manifest's status is spelt."""
+    built = sum(engine["state"] == BUILT for engine in report.values())
+    return f"engine: {f'{built} of {len(report)} built' if built else NOT_BUILT}"
+
+
+def describe_check(check: dict[str, Any] | None) -> str:
+    """Return the worst output of a comparison, or that there was none."""
+    if check is None:
+        return "not compared"
+    worst = min(check["sqnr_db"].values(), key=_order)
+    figure = worst if isinstance(worst, str) else f"{worst:.1f} dB"
+    return f"{figure} ({check['reference']})"
+
+
+def _order(ratio: float | str) -> float:
+    words = {"wrong": float("-inf"), "equal": float("inf")}
+    return words[ratio] if isinstance(ratio, str) else ratio
+
+
+def _state(bundle: str, entry: EngineEntry, current: bool) -> str:
+    if not Path(engine_path(bundle, entry.file)).is_file():
+        return MISSING
+    return BUILT if current else STALE
+
+
+def _checks(bundle: str) -> dict[str, dict[str, Any]]:
+    path = Path(engine_path(bundle, VERIFICATION_FILE))
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["engines"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{path} cannot be used ({type(error).__name__}: {error}); delete it, it only says how "
+            "far the engines are off"
+        ) from None

@@ -1,0 +1,70 @@
+"""What `--check-for` and `lower` print: the findings of all graphs, each said once."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sam2lite.errors import ArgumentError
+from sam2lite.targets.profile import TargetProfile, TensorRt
+from sam2lite.targets.registry import get_target
+
+if TYPE_CHECKING:
+    from sam2lite.exporter.tensorrt.preflight import Finding
+
+
+class TensorRtTarget(NamedTuple):
+    """A target that is known to have TensorRT."""
+
+    id: str
+    opset: int
+    tensorrt: TensorRt
+
+
+def tensorrt_target(name: str, option: str = "--check-for") -> TensorRtTarget:
+    """Return a target by its id.
+
+    Args:
+        name: the id.
+        option: that it was given with, for the message.
+
+    Raises:
+        UnknownNameError: there is no such target.
+        ArgumentError: it has no TensorRT.
+    """
+    profile: TargetProfile = get_target(name)
+    if profile.tensorrt is None:
+        runs = "ONNX Runtime" if profile.backend == "ort" else "Core ML"
+        takes = "that takes all our graphs" if profile.backend == "ort" else "that takes no ONNX"
+        raise ArgumentError(
+            f"{option} is '{name}', which runs {runs}, and {takes}; "
+            "name a target of backend trt (`sam2lite targets` lists them)"
+        )
+    return TensorRtTarget(profile.id, profile.opset, profile.tensorrt)
+
+
+def describe(findings: "dict[str, list[Finding]]", target: TensorRtTarget) -> list[str]:
+    """Return one line for each finding, however many nodes and graphs it is about.
+
+    Args:
+        findings: of every graph, by key.
+        target: whose TensorRT they are about.
+    """
+    name = f"TensorRT {target.tensorrt.version} ({target.id})"
+    groups: dict[tuple[str, str], list[tuple[str, Finding]]] = {}
+    for key, found in findings.items():
+        for finding in found:
+            groups.setdefault((finding.subject, finding.why), []).append((key, finding))
+    if not groups:
+        graphs = "the graph" if len(findings) == 1 else f"all {len(findings)} graphs"
+        return [f"{name}: by the tables, its parser takes {graphs}"]
+    lines = [f"{name} would not take:"]
+    for (subject, why), members in groups.items():
+        key, first = members[0]
+        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        newer = (
+            f"; TensorRT {first.first_version} takes it"
+            if first.first_version
+            else ", also in newer versions"
+        )
+        lines.append(
+            f"  {subject} ({key} {first.where}{more}): {why}{newer}. Remedy: {first.remedy}"
+        )
+    return lines

@@ -1,0 +1,104 @@
+"""Backends: what runs a bundle's graphs, as data and two doors.
+
+A backend's adapter (`runtimes/backends`) runs graphs, its exporter (`exporter/`) makes them. Both
+are named by import strings, so that knowing a backend imports nothing of it.
+"""
+
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from sam2lite.errors import UnknownNameError
+
+
+class Backend(NamedTuple):
+    """One backend.
+
+    Attributes:
+        name: as in the manifest and in `--backend`.
+        title: that people know.
+        image_dtype: of the image that its graphs take, by NumPy's name.
+        run_by: the backends that run its bundles, its own first; empty for graphs alone.
+        adapter: module with `is_available()` and `open_session(bundle, key, threads, provider)`;
+            None for graphs alone.
+        exporter: `module:name` of its `exporter.backends.BackendExporter`.
+        next_step: what to do with a new bundle, `{}` its path; empty where there is nothing to say.
+    """
+
+    name: str
+    title: str
+    image_dtype: str
+    run_by: Tuple[str, ...]
+    adapter: Optional[str]
+    exporter: str
+    next_step: str = ""
+
+
+_BACKENDS: Dict[str, Backend] = {}
+
+
+def register_backend(backend: Backend) -> None:
+    """Make a backend known; those of the package are known already."""
+    _BACKENDS[backend.name] = backend
+
+
+def backend_names() -> List[str]:
+    """Return the names of all backends that run bundles."""
+    return [backend.name for backend in _BACKENDS.values() if backend.run_by]
+
+
+def get_backend(name: str) -> Backend:
+    """Return a backend by its name.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in _BACKENDS:
+        raise UnknownNameError("backend", name, _BACKENDS)
+    return _BACKENDS[name]
+
+
+register_backend(
+    Backend(
+        name="onnx",
+        title="plain ONNX graphs",
+        image_dtype="uint8",
+        run_by=(),
+        adapter=None,
+        exporter="sam2lite.exporter.onnx.backend:EXPORTER",
+    )
+)
+register_backend(
+    Backend(
+        name="ort",
+        title="ONNX Runtime",
+        image_dtype="uint8",
+        run_by=("ort",),
+        adapter="sam2lite.runtimes.backends.ort.session",
+        exporter="sam2lite.exporter.ort.backend:EXPORTER",
+        next_step="sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
+    )
+)
+# TensorRT 8.2 has no uint8 inputs, and its later releases nothing to gain from one. Its graphs are
+# plain ONNX, which ONNX Runtime runs, too.
+register_backend(
+    Backend(
+        name="trt",
+        title="TensorRT",
+        image_dtype="float32",
+        run_by=("trt", "ort"),
+        adapter="sam2lite.runtimes.backends.tensorrt.session",
+        exporter="sam2lite.exporter.tensorrt.backend:EXPORTER",
+        next_step="copy {} to the board and run there: python3 device.pyz build",
+    )
+)
+register_backend(
+    Backend(
+        name="coreml",
+        title="Core ML",
+        image_dtype="uint8",
+        run_by=("coreml",),
+        adapter="sam2lite.runtimes.backends.coreml.session",
+        exporter="sam2lite.exporter.coreml.backend:EXPORTER",
+        next_step="add the packages to an Xcode project, or, by simulation unless on macOS: "
+        "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
+    )
+)

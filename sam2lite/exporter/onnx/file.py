@@ -1,0 +1,102 @@
+"""Reading and writing ONNX files of other tools."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sam2lite.errors import ExportError, OutputError
+from sam2lite.exporter.tensorrt.preflight_limits import graphs_of
+
+if TYPE_CHECKING:
+    import onnx
+
+# What protobuf can write in one piece; onnxsim and ONNX's shape inference want it in one piece.
+LARGEST_BYTES = 2**31 - 1
+
+
+def read_onnx(path: Path) -> onnx.ModelProto:
+    """Return a model with its weights inside, wherever they were.
+
+    Args:
+        path: of the file; weights in other files must lie where the model says, in its folder.
+
+    Raises:
+        ExportError: it is not an ONNX model, is damaged, its weights are missing, or it is larger
+            than 2 GB with them.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        model = onnx.load(path, format="protobuf", load_external_data=False)
+    except DecodeError as error:
+        raise ExportError(f"'{path}' is not an ONNX model, or is damaged ({error})") from error
+    if not model.graph.node or not any(e.domain in ("", "ai.onnx") for e in model.opset_import):
+        raise ExportError(f"'{path}' is not an ONNX model: it has no nodes or no opset")
+    files = _weight_files(model)
+    for file in sorted(files):
+        if not (path.parent / file).is_file():
+            raise ExportError(
+                f"'{path}' keeps weights in '{file}', which is not beside it; "
+                "copy that file into the same folder"
+            )
+    size = path.stat().st_size + sum((path.parent / file).stat().st_size for file in files)
+    if size > LARGEST_BYTES:
+        raise ExportError(
+            f"'{path}' has {size / 1e9:.1f} GB with its weights, and an ONNX model can be "
+            "rewritten up to 2 GB; split it, or export it in FP16"
+        )
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (onnx.checker.ValidationError, ValueError, OSError) as error:
+        raise ExportError(
+            f"the weights of '{path}' cannot be read: {str(error).strip().splitlines()[0]}; "
+            "copy the model and its weights again"
+        ) from error
+    return model
+
+
+def check_onnx_output(path: Path, force: bool) -> None:
+    """Raise OutputError if a file is there already that may not be replaced, or a folder is."""
+    if path.is_dir():
+        raise OutputError(f"'{path}' is a folder; give --output the name of a file")
+    if path.exists() and not force:
+        raise OutputError(f"'{path}' exists; add --force to replace it, or choose another")
+
+
+def write_onnx(model: onnx.ModelProto, path: Path) -> None:
+    """Write a model, weights inside, as a file that appears whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    import onnx
+
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, partial, format="protobuf")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write '{path}': {error.strerror or error}; "
+            "choose a folder that you may write to, and that has room"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _weight_files(model: onnx.ModelProto) -> set[str]:
+    tensors = [
+        tensor
+        for graph in graphs_of(model.graph)
+        for tensor in (*graph.initializer, *(a.t for node in graph.node for a in node.attribute))
+    ]
+    return {
+        entry.value
+        for tensor in tensors
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }

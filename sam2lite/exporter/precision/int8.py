@@ -1,0 +1,114 @@
+"""INT8 graphs: ranges rendered for a target, with the layers that the plan keeps left in float."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sam2lite.exporter.onnx.compact import compact
+from sam2lite.exporter.onnx.trace import feeds_of
+from sam2lite.exporter.precision.fp16_storage import store_in_fp16
+from sam2lite.exporter.precision.scheme import Lowered
+from sam2lite.exporter.verify.parity import compare, run_onnx
+from sam2lite.targets.profile import QdqStyle
+
+if TYPE_CHECKING:
+    import onnx
+
+    from sam2lite.calibration.plan import PrecisionPlan
+    from sam2lite.calibration.ranges import ActivationRanges
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.contracts.tensors import GraphSpec
+
+T = TypeVar("T")
+
+LARGEST_CODE = 127
+MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
+
+
+class Int8:
+    """A lowering to INT8.
+
+    Attributes:
+        plan: which layers compute in INT8.
+    """
+
+    def __init__(
+        self,
+        ranges: ActivationRanges,
+        plan: PrecisionPlan,
+        style: QdqStyle,
+        recording: Recording | None = None,
+    ) -> None:
+        """Take ranges over.
+
+        Args:
+            ranges: of the network.
+            plan: which layers compute in INT8.
+            style: of the target.
+            recording: of the network; with it, every graph's SQNR is measured.
+        """
+        self.plan = plan
+        self._ranges, self._style, self._recording = ranges, style, recording
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """See `Lowering`."""
+        return {
+            **dataclasses.asdict(self._ranges.provenance),
+            "int8_layers": sorted(self.plan.int8),
+            "float_layers": dict(sorted(self.plan.kept.items())),
+            "style": dict(self._style._asdict()),
+        }
+
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
+        """See `Lowering`."""
+        from sam2lite.calibration.qdq import layers_of, render
+
+        graph = spec.name
+        paths = _below(graph, dict.fromkeys(self.plan.int8))
+        layers = layers_of(model, paths)
+        if not layers:
+            return Lowered(model, "fp32")
+        rendered = render(model, layers, _below(graph, self._ranges.spans), self._style)
+        if self._style.codes_stored:  # else a compiler stores weights as it likes
+            store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
+            compact(rendered)
+        return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
+
+    def scales(self, model: onnx.ModelProto, spec: GraphSpec) -> dict[str, float]:
+        """Return the symmetric scale of every activation that the plan quantizes, by its name."""
+        from sam2lite.calibration.qdq import layers_of, tensor_ranges
+
+        paths = _below(spec.name, dict.fromkeys(self.plan.int8))
+        spans = _below(spec.name, self._ranges.spans)
+        found = tensor_ranges(model, layers_of(model, paths), spans)
+        return {name: max(-low, high) / LARGEST_CODE for name, (low, high) in found.items()}
+
+    def kept_nodes(self, model: onnx.ModelProto, spec: GraphSpec) -> list[str]:
+        """Return the nodes of the layers that the plan keeps in float."""
+        from sam2lite.calibration.qdq import layers_of
+
+        return list(layers_of(model, _below(spec.name, dict.fromkeys(self.plan.kept))))
+
+    def _report(
+        self, model: onnx.ModelProto, rendered: onnx.ModelProto, spec: GraphSpec, rung: int
+    ) -> dict[str, Any]:
+        if self._recording is None:
+            return {}
+        ratios: dict[str, list[float]] = {}
+        for tensors in self._recording.sample(spec.name, rung, MOST_CALLS):
+            feeds = feeds_of(spec, tensors)
+            expected, actual = run_onnx(model, feeds), run_onnx(rendered, feeds)
+            for name in expected:
+                statistics = compare(actual[name], expected[name]).to_json()
+                if statistics["sqnr_db"] is not None:
+                    ratios.setdefault(name, []).append(statistics["sqnr_db"])
+        return {"sqnr_db": {name: round(min(found), 2) for name, found in ratios.items()}}
+
+
+def _below(graph: str, items: Mapping[str, T]) -> dict[str, T]:
+    """Return what is of one graph, its paths relative to the graph's module."""
+    prefix = f"{graph}."
+    return {k.removeprefix(prefix): x for k, x in items.items() if k.startswith(prefix)}

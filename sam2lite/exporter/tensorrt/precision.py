@@ -1,0 +1,116 @@
+"""How FP16 and INT8 are told to a version of TensorRT: by types and Q/DQ in the graph, or by flags.
+
+From TensorRT 10 on, a network is built with the types that stand in its graph; 11 knows nothing
+else. Before, graphs stay in FP32, a flag lets the builder choose FP16 kernels, and the build plan
+names the nodes that must not have them. INT8 is Q/DQ in either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sam2lite.contracts.build_plan import FP16, INT8
+from sam2lite.exporter.precision.fp16 import Fp16
+from sam2lite.exporter.precision.int8 import Int8
+from sam2lite.exporter.precision.scheme import Lowered, Lowering
+from sam2lite.targets.profile import TensorRt
+from sam2lite.targets.tensorrt_ops import QDQ_SINCE, STRONGLY_TYPED_SINCE, read_version
+
+if TYPE_CHECKING:
+    import onnx
+
+    from sam2lite.calibration.ranges import Provenance
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.contracts.tensors import GraphSpec
+
+# Builder flags by the precision of a graph, where types do not stand in it.
+FLAGS: dict[str, tuple[str, ...]] = {"fp32": (), "fp16": (FP16,), "int8": (INT8, FP16)}
+
+# TensorRT has been seen without any INT8 kernel for a convolution of an image's three channels,
+# which fails the build. It is a hundredth of the work, and exact in float.
+FIRST_LAYER = "image_encoder.stem.0"
+
+# FP16 moves some values across a rounding border of INT8; clips say what that costs, not this.
+LEAST_SQNR_BESIDE_INT8_DB = 15.0
+
+
+def strongly_typed(tensorrt: TensorRt) -> bool:
+    """Return whether types in the graphs say what TensorRT computes in."""
+    return read_version(tensorrt.version) >= STRONGLY_TYPED_SINCE
+
+
+def form_of(tensorrt: TensorRt) -> str:
+    """Return the form of `Fp16` that a version of TensorRT takes."""
+    return "typed" if strongly_typed(tensorrt) else "plan"
+
+
+def beside_fp16(
+    int8: Int8, tensorrt: TensorRt, recording: Recording, provenance: Provenance
+) -> Lowering:
+    """Return the lowering to INT8 with FP16 where layers stay in float."""
+    if read_version(tensorrt.version) < QDQ_SINCE:
+        return ImplicitInt8(int8, Fp16(recording, provenance, "plan"))
+    fp16 = Fp16(recording, provenance, form_of(tensorrt), LEAST_SQNR_BESIDE_INT8_DB)
+    return Int8BesideFp16(int8, fp16)
+
+
+def rounded_beside(int8: Int8, recording: Recording, provenance: Provenance) -> Lowering:
+    """Return the lowering to what all of these compute: INT8 by Q/DQ, the rest rounded to FP16."""
+    return Int8BesideFp16(int8, Fp16(recording, provenance, "rounded", LEAST_SQNR_BESIDE_INT8_DB))
+
+
+@dataclass(frozen=True)
+class Int8BesideFp16:
+    """A lowering to INT8 in which what stays in float computes in FP16.
+
+    Attributes:
+        int8: layers to INT8.
+        fp16: the rest.
+    """
+
+    int8: Int8
+    fp16: Fp16
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """See `Lowering`."""
+        return {**self.fp16.calibration, **self.int8.calibration}
+
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
+        """See `Lowering`; raises as `Int8` and `Fp16` do.
+
+        The report has both SQNRs: of INT8 against float, of FP16 against the same graph in FP32.
+        """
+        quantized = self.int8.lower(model, spec, rung)
+        lowered = self.fp16.lower(quantized.model, spec, rung)
+        report = {**lowered.report, **quantized.report}
+        if "sqnr_db" in lowered.report:
+            report["fp16_sqnr_db"] = lowered.report["sqnr_db"]
+        either = quantized if quantized.precision == "int8" else lowered
+        return Lowered(lowered.model, either.precision, report)
+
+
+class ImplicitInt8(Int8BesideFp16):
+    """The same for parsers that are not given Q/DQ: float graphs, and scales beside them.
+
+    The report has `tensor_scales`. What INT8 costs is measured on the same layers with Q/DQ.
+    """
+
+    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
+        """See `Lowering`; raises as `Int8` and `Fp16` do."""
+        lowered = self.fp16.lower(model, spec, rung)
+        copy = type(model)()
+        copy.CopyFrom(model)
+        quantized = self.int8.lower(copy, spec, rung)
+        if quantized.precision != "int8":
+            return lowered
+        kept = dict.fromkeys(self.int8.kept_nodes(model, spec), "kept in float")
+        report = {
+            **lowered.report,
+            **quantized.report,
+            "pinned": {**kept, **lowered.report["pinned"]},
+            "fp16_sqnr_db": lowered.report["sqnr_db"],
+            "tensor_scales": self.int8.scales(model, spec),
+        }
+        return Lowered(lowered.model, "int8", report)

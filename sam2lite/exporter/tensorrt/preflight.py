@@ -1,0 +1,191 @@
+"""Would TensorRT's parser take a graph? Answered from tables, without TensorRT and a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sam2lite.contracts.manifest import Manifest
+from sam2lite.exporter.onnx.trace import opset_of
+from sam2lite.exporter.tensorrt.preflight_limits import CHECKS, GraphFacts, attribute_of, graphs_of
+from sam2lite.targets.tensorrt_ops import (
+    BORDER_TYPES,
+    BYTES_SINCE,
+    OPERATORS,
+    REMEDIES,
+    Version,
+    first_version_of_opset,
+    limits_of,
+    newest_opset,
+    read_version,
+)
+
+if TYPE_CHECKING:
+    import onnx
+
+DEFAULT_DOMAINS = ("", "ai.onnx")
+NO_COUNTERPART = "write it with operators that this version takes"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason why a version of TensorRT would not take a graph as it is.
+
+    Attributes:
+        kind: `opset`, `type`, `shape`, `operator` or `limit`.
+        where: name of the node, or of the input or output; of the graph for its opset.
+        subject: the operator, the type, the shape or the opset.
+        why: what the parser does or asks for.
+        first_version: the first version that would take it; None where no newer one does.
+        remedy: what to change.
+    """
+
+    kind: str
+    where: str
+    subject: str
+    why: str
+    first_version: str | None
+    remedy: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a plain dictionary."""
+        return asdict(self)
+
+
+def preflight(model: onnx.ModelProto, tensorrt: str) -> list[Finding]:
+    """Return every reason why a version of TensorRT would not take a model, in the graph's order.
+
+    Args:
+        model: weights may be in another file; they are not read.
+        tensorrt: the version, as in `8.2.1`.
+
+    Raises:
+        ArgumentError: the version is not one, or older than 8.2.
+    """
+    version = read_version(tensorrt)
+    opset = opset_of(model)
+    facts = GraphFacts(model, opset)
+    findings = list(_opset_findings(model, opset, version))
+    weights = {tensor.name for tensor in model.graph.initializer}
+    for value in (*model.graph.input, *model.graph.output):
+        if value.name not in weights:  # old exporters list weights as inputs
+            findings += _border_findings(value, version)
+    byte_inputs = {
+        value.name
+        for value in model.graph.input
+        if value.type.tensor_type.elem_type == _data_type("UINT8")
+    }
+    for graph in graphs_of(model.graph):
+        for node in graph.node:
+            findings += _node_findings(node, facts, version)
+            if byte_inputs.intersection(node.input) and version >= BYTES_SINCE:
+                findings += _byte_findings(node)
+    return findings
+
+
+def preflight_folder(folder: Path, manifest: Manifest, tensorrt: str) -> dict[str, list[Finding]]:
+    """Return the findings of every graph of a folder, by graph key; raises as `preflight`."""
+    import onnx
+
+    return {
+        key: preflight(onnx.load(folder / entry.file, load_external_data=False), tensorrt)
+        for key, entry in manifest.graphs.items()
+    }
+
+
+def _opset_findings(model: onnx.ModelProto, opset: int, version: Version) -> Iterator[Finding]:
+    newest = newest_opset(version)
+    if opset > newest:
+        yield Finding(
+            "opset",
+            model.graph.name,
+            f"opset {opset}",
+            f"the parser knows opsets up to {newest}",
+            _text(first_version_of_opset(opset)),
+            f"export with --opset {newest} or less; `sam2lite-export lower` rewrites most graphs",
+        )
+
+
+def _border_findings(value: onnx.ValueInfoProto, version: Version) -> Iterator[Finding]:
+    import onnx
+
+    tensor = value.type.tensor_type
+    name = onnx.TensorProto.DataType.Name(tensor.elem_type)
+    entry = BORDER_TYPES.get(name)
+    if entry is None:
+        yield Finding(
+            "type", value.name, name, "the parser has no type for it", None, "use float32 or int32"
+        )
+    elif entry.since is None or version < entry.since:
+        yield Finding("type", value.name, name, entry.why, _text(entry.since), entry.remedy)
+    if not tensor.HasField("shape"):
+        yield _shape_finding(value.name, "unknown")
+    elif not all(dim.dim_value > 0 for dim in tensor.shape.dim):
+        sides = (str(dim.dim_value or dim.dim_param or "?") for dim in tensor.shape.dim)
+        yield _shape_finding(value.name, f"[{', '.join(sides)}]")
+
+
+def _shape_finding(name: str, shape: str) -> Finding:
+    return Finding(
+        "shape",
+        name,
+        shape,
+        "a dimension that is no number needs an optimisation profile, and none is written",
+        None,
+        "export with static shapes, or fix them: onnxsim IN.onnx OUT.onnx "
+        "--overwrite-input-shape NAME:1,3,512,512",
+    )
+
+
+def _byte_findings(node: onnx.NodeProto) -> Iterator[Finding]:
+    wanted = {_data_type("FLOAT"), _data_type("FLOAT16")}
+    if node.op_type != "Cast" or attribute_of(node, "to", None) not in wanted:
+        yield Finding(
+            "type",
+            node.name or node.output[0],
+            "UINT8",
+            "bytes can be cast to float and nothing else",
+            None,
+            "cast the image to float32 first",
+        )
+
+
+def _data_type(name: str) -> int:
+    import onnx
+
+    return int(onnx.TensorProto.DataType.Value(name))
+
+
+def _node_findings(node: onnx.NodeProto, facts: GraphFacts, version: Version) -> Iterator[Finding]:
+    where = node.name or node.output[0]
+    operator = node.op_type
+    if node.domain not in DEFAULT_DOMAINS:
+        yield Finding(
+            "operator",
+            where,
+            f"{node.domain}::{operator}",
+            "operators of other domains need a plugin",
+            None,
+            "write it with operators of ONNX's default domain",
+        )
+        return
+    since = OPERATORS.get(operator)
+    if since is None or version < since:
+        yield Finding(
+            "operator",
+            where,
+            operator,
+            "the parser does not take it",
+            _text(since),
+            REMEDIES.get(operator, NO_COUNTERPART),
+        )
+        return
+    for limit in limits_of(operator, version):
+        if CHECKS[limit.check](node, facts, limit.argument):
+            yield Finding("limit", where, operator, limit.why, _text(limit.until), limit.remedy)
+
+
+def _text(version: Version | None) -> str | None:
+    return None if version is None else f"{version[0]}.{version[1]}"

@@ -1,0 +1,223 @@
+"""Loop parity: a whole clip through a bundle's frame loop and through PyTorch's, side by side.
+
+Graph parity says that each graph computes what its module does. Loop parity says that the loop
+around them does too: memory, ages, windows, corrections, absent objects and changes of rung. Errors
+accumulate in it, and one wrong rule shows at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sam2lite.errors import VerificationError
+from sam2lite.exporter.verify.selection import TIE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sam2lite.data.clips import Clip
+    from sam2lite.models.sam2lite.network import Sam2Lite
+    from sam2lite.runtimes.bundle import Bundle
+    from sam2lite.runtimes.results import ObjectResult
+
+FRAMES = 24
+CORRECTED_AT = 7
+RUNG_SWITCHED_AT = 16
+
+LOGIT_TOLERANCE = 1e-3  # absolute; masks are the logits' signs
+NEAR_ZERO = 1e-3  # a pixel whose logit is closer to 0 may fall on either side, and is only counted
+
+
+@dataclass
+class LoopParity:
+    """How far the bundle's loop is from PyTorch's.
+
+    Attributes:
+        frames: of the clip.
+        objects: followed through it.
+        rungs: in the order they were used.
+        max_logit_difference: over all frames, objects and pixels.
+        max_score_difference: of the object score, likewise.
+        min_iou: lowest IoU of a frame's mask, over pixels that are not near zero.
+        mean_iou: mean over frames and objects, likewise.
+        near_zero_pixels: left out of the IoU, of `compared_pixels`.
+        compared_pixels: at stride 4, of all frames and objects.
+        present: decisions for present, of frames times objects.
+        absent: decisions for absent.
+        non_empty: masks of present objects with at least one pixel.
+        decisions_differ: decisions that the two loops did not agree on.
+        tied_choices: candidates that the bundle's loop chose although others have a higher
+            predicted IoU in PyTorch, by less than `TIE`; PyTorch's loop then went on with the same.
+        first_divergence: first frame that is out of bounds; None if there is none.
+    """
+
+    frames: int = 0
+    objects: int = 0
+    rungs: list[int] = dataclasses.field(default_factory=list)
+    max_logit_difference: float = 0.0
+    max_score_difference: float = 0.0
+    min_iou: float = 1.0
+    mean_iou: float = 1.0
+    near_zero_pixels: int = 0
+    compared_pixels: int = 0
+    present: int = 0
+    absent: int = 0
+    non_empty: int = 0
+    decisions_differ: int = 0
+    tied_choices: int = 0
+    first_divergence: int | None = None
+
+    def add(
+        self, frame: int, actual: ObjectResult, logits_hw: Tensor, score: Tensor, present: bool
+    ) -> None:
+        """Compare one object on one frame.
+
+        Args:
+            frame: its index.
+            actual: of the bundle's loop.
+            logits_hw: of the reference, [H4, H4].
+            score: of the reference, 0-d.
+            present: whether the reference judged the object present.
+        """
+        expected = logits_hw.numpy()
+        difference = float(np.abs(actual.logits - expected).max())
+        sure = np.abs(expected) > NEAR_ZERO
+        a, b = (actual.logits > 0.0) & sure, (expected > 0.0) & sure
+        union = int((a | b).sum())
+        iou = int((a & b).sum()) / union if union else 1.0
+        self.max_logit_difference = max(self.max_logit_difference, difference)
+        self.max_score_difference = max(
+            self.max_score_difference, abs(actual.object_score - float(score))
+        )
+        self.min_iou = min(self.min_iou, iou)
+        before = self.present + self.absent
+        self.mean_iou += (iou - self.mean_iou) / (before + 1)
+        self.near_zero_pixels += int((~sure).sum())
+        self.compared_pixels += expected.size
+        self.present += present
+        self.absent += not present
+        self.non_empty += present and bool((expected > 0.0).any())
+        differ = present != actual.visible
+        self.decisions_differ += differ
+        out_of_bounds = difference > LOGIT_TOLERANCE or iou < 1.0 or differ
+        if out_of_bounds and self.first_divergence is None:
+            self.first_divergence = frame
+
+    def check(self) -> None:
+        """Raise VerificationError if a bound is missed, or if there was nothing to compare."""
+        if not self.non_empty:
+            raise VerificationError(
+                f"loop parity compared nothing: no mask of {self.frames} frames has a pixel; "
+                "the network shows nothing of what it is prompted with"
+            )
+        if self.first_divergence is not None:
+            raise VerificationError(
+                f"the exported loop leaves PyTorch's at frame {self.first_divergence}: largest "
+                f"logit difference {self.max_logit_difference:.2e} (bound {LOGIT_TOLERANCE:g}), "
+                f"lowest IoU {self.min_iou:.4f} (bound 1), {self.decisions_differ} of "
+                f"{self.present + self.absent} decisions differ"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for the manifest."""
+        return dataclasses.asdict(self)
+
+
+def parity_clip(seed: int) -> Clip:
+    """Return the clip that loops are compared on: 24 frames, the first object hides and returns."""
+    from sam2lite.data.clips import ClipConfig, generate_clip
+
+    config = ClipConfig(height=270, width=480, frames=FRAMES, objects=(3, 4), hide_object=True)
+    return generate_clip(seed, config)
+
+
+def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
+    """Follow two objects through a procedural clip in both loops.
+
+    The first object is clicked and hides for a while, the second has a box; the first is corrected
+    once, and the rung changes once if the bundle has more than one.
+
+    Args:
+        bundle: an open one.
+        model: the network it was made from, not fused.
+        seed: of the clip.
+    """
+    import torch
+
+    from sam2lite.data.clips import first_click
+    from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+    from sam2lite.runtimes.geometry import network_input
+    from sam2lite.runtimes.prompts import Prompt
+    from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
+    from sam2lite.runtimes.segmenter import VideoSegmenter
+
+    clip = parity_clip(seed)
+    height, width = clip.labels_thw.shape[1:]
+    first, second = clip.object_ids[:2]
+    rows, columns = np.nonzero(clip.labels_thw[0] == second)
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    prompts: dict[int, dict[str, Any]] = {
+        first: {"points": [first_click(clip, first)]},
+        second: {"box": box},
+    }
+    correction: dict[str, Any] = {
+        "points": [(width // 3, height // 3), (width - 5, 4)],
+        "labels": [1, 0],
+    }
+
+    rungs = bundle.manifest.rungs
+    report = LoopParity(frames=FRAMES, objects=len(prompts), rungs=[rungs[-1]])
+    motion = MotionSignal()
+    actual: dict[int, ObjectResult] = {}
+
+    def choose(object_id: int, iou_m: Tensor, logits_mhw: Tensor) -> int:
+        chosen, tied = _choice_of(actual[object_id].logits, iou_m, logits_mhw)
+        report.tied_choices += tied
+        return chosen
+
+    reference = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()), choose=choose)
+    with VideoSegmenter(bundle) as segmenter:
+        for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
+            frame = np.ascontiguousarray(frame_rgb[..., ::-1])
+            if index == RUNG_SWITCHED_AT and len(rungs) > 1:
+                segmenter.set_rung(rungs[0])
+                report.rungs.append(rungs[0])
+            if index == 0:
+                for object_id, prompt in prompts.items():
+                    segmenter.prompt(frame, object_id, **prompt)
+            actual.update(segmenter.track(frame).objects)
+
+            image = network_input(frame, segmenter.rung)
+            motion.update(image)
+            reference.start_frame(torch.from_numpy(image))
+            if index == 0:
+                for object_id, prompt in prompts.items():
+                    reference.prompt(object_id, Prompt(**prompt).slots(width, height))
+            expected = reference.track_all()
+            if index == CORRECTED_AT:
+                actual[first] = segmenter.correct(first, **correction)
+                slots = Prompt(**correction).slots(width, height)
+                expected[first] = reference.correct(first, slots)
+            for object_id in prompts:
+                output = expected[object_id]
+                report.add(
+                    index, actual[object_id], output.logits_hw, output.object_score, output.present
+                )
+    return report
+
+
+def _choice_of(actual_hw: np.ndarray, iou_m: Tensor, logits_mhw: Tensor) -> tuple[int, bool]:
+    """Return the candidate that the bundle's loop took if it is as good as the best, else the best.
+
+    Predicted IoUs that are equal up to rounding say nothing, but memory, and all masks from there
+    on, are different ones. The second value is whether it is another than the best.
+    """
+    difference_m = np.abs(logits_mhw.numpy() - actual_hw).max(axis=(1, 2))
+    nearest, best = int(difference_m.argmin()), int(iou_m.argmax())
+    if nearest != best and float(iou_m[best] - iou_m[nearest]) <= TIE:
+        return nearest, True
+    return best, False

@@ -1,0 +1,90 @@
+"""Core ML adapter: packages on macOS, by coremltools; nothing of it was run yet.
+
+Elsewhere there is no Core ML. Commands that ask for accuracy alone hand in a simulation, see
+`Bundle.simulate`; nothing here knows of it.
+"""
+
+import platform
+import sys
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+import numpy as np
+
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.errors import SessionError
+from sam2lite.runtimes.session import Session
+
+
+def is_available() -> Tuple[bool, str]:
+    """Say whether Core ML can be used, and through what or why not."""
+    if sys.platform != "darwin":
+        return False, (
+            "Core ML is a part of macOS and iOS, and this is {}; here `sam2lite track`, `eval` and "
+            "`verify` simulate a bundle, for accuracy and not for time".format(platform.system())
+        )
+    try:
+        import coremltools
+        import PIL  # type: ignore[import-not-found]
+    except ImportError as error:
+        return False, "{}; run: pip install coremltools==9.0 pillow".format(error)
+    return True, "coremltools {}, pillow {}".format(coremltools.__version__, PIL.__version__)
+
+
+class CoremlSession(Session):
+    """One function of a package, on Core ML."""
+
+    def __init__(
+        self, spec: GraphSpec, path: str, function: Optional[str], compute_units: str
+    ) -> None:
+        """Load and compile a package.
+
+        Args:
+            spec: the graph's bound spec.
+            path: of the package.
+            function: its name; the only one if None.
+            compute_units: where it may run, as coremltools' `ComputeUnit` calls it.
+
+        Raises:
+            SessionError: Core ML is not there, or refuses the package.
+        """
+        super().__init__(spec)
+        available, reason = is_available()
+        if not available:
+            raise SessionError(reason)
+        import coremltools
+
+        try:
+            self._model = coremltools.models.MLModel(
+                path,
+                compute_units=coremltools.ComputeUnit[compute_units],
+                function_name=function,
+            )
+        except Exception as error:  # Core ML's own errors share no base class
+            raise SessionError("Core ML cannot load {}: {}".format(path, error))
+
+    def _describe(self, value: Any) -> Tuple[str, Tuple[int, ...]]:
+        return value.dtype.name, value.shape
+
+    def _run(self, inputs: Mapping[str, Any]) -> Dict[str, Any]:
+        feeds = {
+            name: _picture(value) if name == self.spec.image else value
+            for name, value in inputs.items()
+        }
+        try:
+            given = self._model.predict(feeds)
+        except Exception as error:  # Core ML's own errors share no base class
+            raise SessionError("Core ML failed in {}: {}".format(self.spec.name, error))
+        return {
+            tensor.name: np.asarray(given[tensor.name]).astype(tensor.dtype)
+            for tensor in self.spec.outputs
+        }
+
+    def _close(self) -> None:
+        del self._model
+
+
+def _picture(image_bchw: np.ndarray) -> Any:
+    """Return an RGB image as coremltools takes one."""
+    from PIL import Image
+
+    return Image.fromarray(np.ascontiguousarray(image_bchw[0].transpose(1, 2, 0)))

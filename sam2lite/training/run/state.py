@@ -1,0 +1,139 @@
+"""The state of a run in one file: written beside the old one, then put in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from sam2lite.errors import TrainingError
+from sam2lite.training.run.tensor_file import replace_tensors
+
+STATE_FILE = "state.safetensors"
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: the next one.
+        elapsed_s: time trained, in all sessions.
+        options: what the run was started with, to be the same on resuming.
+    """
+
+    step: int
+    elapsed_s: float
+    options: dict[str, Any]
+
+
+def save_state(
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Mapping[str, Tensor],
+    ranges: Mapping[str, Tensor],
+    progress: Progress,
+) -> None:
+    """Write everything that resuming needs; an older file survives any failure.
+
+    There is no random state in it: every step seeds its own. `ranges` is what the simulation of
+    INT8 has observed.
+
+    Raises:
+        TrainingError: the file cannot be written.
+    """
+    tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
+    tensors |= {f"range/{path}": tensor for path, tensor in ranges.items() if tensor.any()}
+    for index, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{name}": values[name] for name in _MOMENTS}
+    metadata = {
+        "progress": json.dumps(
+            {"step": progress.step, "elapsed_s": progress.elapsed_s, "options": progress.options}
+        )
+    }
+    path = folder / STATE_FILE
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        replace_tensors(path, stored, metadata)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise TrainingError(
+            f"cannot write {path} at step {progress.step}: {error}; the state before it is kept: "
+            "make room, then go on with --resume"
+        ) from None
+
+
+def read_progress(folder: Path) -> Progress:
+    """Return how far the run in a folder is.
+
+    Raises:
+        TrainingError: there is none, or its file is damaged.
+    """
+    path = folder / STATE_FILE
+    if not path.is_file():
+        raise TrainingError(f"there is no run to resume in {folder}: {STATE_FILE} is missing")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            values = json.loads((file.metadata() or {})["progress"])
+        return Progress(values["step"], values["elapsed_s"], values["options"])
+    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
+        raise TrainingError(
+            f"{path} is damaged or no state of a run ({error}); start anew with --force"
+        ) from None
+
+
+def load_state(
+    folder: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Mapping[str, Tensor],
+    ranges: Mapping[str, Tensor],
+) -> Progress:
+    """Put everything back in place.
+
+    Raises:
+        TrainingError: the file is missing, damaged, or of another network.
+    """
+    progress = read_progress(folder)
+    tensors = safetensors.torch.load_file(folder / STATE_FILE)
+    try:
+        model.load_state_dict({name: tensors[f"model/{name}"] for name in model.state_dict()})
+        for name, tensor in average.items():
+            tensor.copy_(tensors[f"average/{name}"])
+        for path, tensor in ranges.items():
+            if f"range/{path}" in tensors:  # only of layers that stage 3 has run
+                tensor.copy_(tensors[f"range/{path}"])
+    except (KeyError, RuntimeError) as error:
+        raise TrainingError(
+            f"{folder / STATE_FILE} is of another network ({error}); start anew with --force"
+        ) from None
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    state = optimiser.state_dict()
+    state["state"] = {
+        index: {
+            name: _laid_out(tensors[f"optimiser/{index}/{name}"], parameter) for name in _MOMENTS
+        }
+        for index, parameter in enumerate(parameters)
+        if f"optimiser/{index}/step" in tensors
+    }
+    optimiser.load_state_dict(state)
+    return progress
+
+
+def _laid_out(moment: Tensor, parameter: Tensor) -> Tensor:
+    """Return a moment in its parameter's memory layout: the fused optimiser pairs them as stored.
+
+    Files hold no layout, and kernels are kept channels-last.
+    """
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter).copy_(moment).detach()

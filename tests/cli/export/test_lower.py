@@ -1,0 +1,183 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from typer.testing import CliRunner
+
+from sam2lite.cli.export.main import app
+from sam2lite.errors import ArgumentError, ExportError, OutputError, VerificationError
+from sam2lite.exporter.tensorrt.preflight import preflight
+from sam2lite.exporter.verify.parity import run_onnx
+
+runner = CliRunner()
+X = np.random.default_rng(0).normal(size=(1, 5, 64)).astype(np.float32)
+
+
+def block(*more: onnx.NodeProto, opset: int = 17) -> onnx.ModelProto:
+    """Layer norm and a linear layer, then more nodes from `h` to `y`."""
+    rng = np.random.default_rng(1)
+    nodes = [
+        helper.make_node("LayerNormalization", ["x", "scale"], ["n"], "/norm"),
+        helper.make_node("MatMul", ["n", "weight"], ["h"], "/fc"),
+        *(more or [helper.make_node("Relu", ["h"], ["y"], "/relu")]),
+    ]
+    weights = {"scale": rng.normal(size=64), "weight": rng.normal(size=(64, 64))}
+    graph = helper.make_graph(
+        nodes,
+        "block",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 5, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 5, 64])],
+        [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()],
+    )
+    return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", opset)])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "block.onnx"
+    onnx.save(block(), path)
+    return path
+
+
+def invoke(file: Path, *more: str, target: str = "jetson-nano", out: str = "out.onnx") -> Any:
+    arguments = ["lower", str(file), "--target", target, "-o", str(file.parent / out), *more]
+    return runner.invoke(app, arguments)
+
+
+def test_a_file_is_rewritten_and_each_pass_gives_its_figure(file: Path) -> None:
+    result = invoke(file)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    norm = next(line for line in lines if line.startswith("layer_norm: "))
+    assert "-1 LayerNormalization" in norm
+    assert "+2 ReduceMean" in norm
+    assert norm.endswith(" of the largest value")
+    assert lines[-2] == "TensorRT 8.2.1 (jetson-nano): by the tables, its parser takes the graph"
+    assert lines[-1].startswith(f"{file.parent / 'out.onnx'}: ")
+    assert ", opset 13, worst relative error of a pass " in lines[-1]
+    written = onnx.load(file.parent / "out.onnx")
+    assert preflight(written, "8.2.1") == []
+    expected = run_onnx(file, {"x": X})["y"]
+    np.testing.assert_allclose(run_onnx(written, {"x": X})["y"], expected, atol=1e-4)
+
+
+def test_as_json(file: Path) -> None:
+    data = json.loads(invoke(file, "--json").stdout)
+    assert data["path"] == str(file.parent / "out.onnx")
+    assert (data["target"], data["tensorrt"], data["opset"]) == ("jetson-nano", "8.2.1", 13)
+    assert data["findings"] == []
+    assert data["worst_relative_error"] < 1e-6
+    norm = next(applied for applied in data["passes"] if applied["name"] == "layer_norm")
+    assert norm["operators"]["LayerNormalization"] == -1
+
+
+def test_newer_boards_need_nothing(file: Path) -> None:
+    result = invoke(file, target="jetson-orin-nano")
+    assert result.stdout.startswith("no pass had anything to change\n")
+    assert "LayerNormalization" in [
+        n.op_type for n in onnx.load(file.parent / "out.onnx").graph.node
+    ]
+
+
+def test_what_remains_is_said_and_nothing_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "block.onnx"
+    onnx.save(block(helper.make_node("Mish", ["h"], ["y"], "/mish"), opset=18), file)
+    result = invoke(file)
+    assert isinstance(result.exception, VerificationError)
+    assert result.exception.exit_code == 3
+    assert "nothing was written" in str(result.exception)
+    line = next(line for line in result.stdout.splitlines() if line.startswith("  Mish"))
+    assert "(block /mish)" in line
+    assert "TensorRT 10.0 takes it. Remedy: " in line
+    data = json.loads(invoke(file, "--json").stdout)
+    assert data["path"] is None
+    assert [f["subject"] for f in data["findings"]] == ["opset 18", "Mish"]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_dynamic_shapes_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    graph = block()
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    onnx.save(graph, tmp_path / "block.onnx")
+    result = invoke(tmp_path / "block.onnx")
+    assert isinstance(result.exception, VerificationError)
+    assert "[batch, 5, 64]" in result.stdout
+    assert "--overwrite-input-shape" in result.stdout
+
+
+def test_weights_in_another_file_come_into_the_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "block.onnx"
+    onnx.save(block(), file, save_as_external_data=True, location="block.bin", size_threshold=0)
+    assert invoke(file).exit_code == 0
+    (tmp_path / "block.bin").unlink()
+    run_onnx(tmp_path / "out.onnx", {"x": X})
+
+
+def test_missing_and_damaged_weights(tmp_path: Path) -> None:
+    file = tmp_path / "block.onnx"
+    onnx.save(block(), file, save_as_external_data=True, location="block.bin", size_threshold=0)
+    weights = tmp_path / "block.bin"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert_refused(invoke(file), "cannot be read")
+    weights.unlink()
+    assert_refused(invoke(file), "keeps weights in 'block.bin', which is not beside it")
+
+
+def assert_refused(result: Any, message: str, error: type[Exception] = ExportError) -> None:
+    assert isinstance(result.exception, error), result.exception
+    assert message in str(result.exception)
+
+
+def test_a_model_above_2_gb(tmp_path: Path) -> None:
+    file = tmp_path / "block.onnx"
+    onnx.save(block(), file, save_as_external_data=True, location="block.bin", size_threshold=0)
+    with (tmp_path / "block.bin").open("r+b") as weights:
+        weights.truncate(2**31)  # a hole: it takes no room on the disk
+    assert_refused(invoke(file), "2.1 GB with its weights")
+
+
+@pytest.mark.parametrize("content", [b"no model at all, but some text", b"", b"\x08\x08"])
+def test_what_is_not_onnx(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "block.onnx").write_bytes(content)
+    result = invoke(tmp_path / "block.onnx")
+    assert_refused(result, "is not an ONNX model")
+    assert result.exception.exit_code == 1
+
+
+def test_a_truncated_file(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-300])
+    assert_refused(invoke(file), "is not an ONNX model")
+
+
+def test_a_file_that_onnxruntime_cannot_run(file: Path) -> None:
+    graph = block()
+    graph.graph.node[0].input[1] = "nothing"
+    onnx.save(graph, file)
+    assert_refused(invoke(file), "cannot run the graph")
+
+
+def test_bad_arguments(file: Path, tmp_path: Path) -> None:
+    assert invoke(tmp_path / "missing.onnx").exit_code == 2
+    assert_refused(invoke(file, target="arm64"), "--target is 'arm64', which runs", ArgumentError)
+    assert_refused(invoke(file, target="jetson-nan"), "did you mean jetson-nano", ArgumentError)
+    assert runner.invoke(app, ["lower", str(file), "-o", str(tmp_path / "o.onnx")]).exit_code == 2
+
+
+def test_what_is_there_is_kept_without_force(file: Path) -> None:
+    out = file.parent / "out.onnx"
+    out.write_text("mine")
+    assert_refused(invoke(file), "exists; add --force", OutputError)
+    assert out.read_text() == "mine"
+    assert invoke(file, "--force").exit_code == 0
+    assert preflight(onnx.load(out), "8.2.1") == []
+    (file.parent / "folder").mkdir()
+    assert_refused(invoke(file, "--force", out="folder"), "is a folder", OutputError)
+
+
+def test_a_folder_that_cannot_be_written(file: Path) -> None:
+    arguments = ["lower", str(file), "--target", "jetson-nano", "-o", "/proc/nowhere/o.onnx"]
+    assert_refused(runner.invoke(app, arguments), "cannot write", OutputError)

@@ -1,0 +1,150 @@
+"""INT8 bundles of a small network: written, opened, tracked with, and refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from sam2lite.calibration.calibrate import Calibration, Settings, calibrate
+from sam2lite.errors import CalibrationError, VerificationError
+from sam2lite.exporter.precision import int8_bundle
+from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
+from sam2lite.exporter.precision.int8_bundle import Accuracies, write_int8_bundle
+from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
+from sam2lite.models.sam2lite.network import build
+from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.segmenter import VideoSegmenter
+from sam2lite.targets.registry import get_target
+from tests.conftest import MINI
+
+RUNGS = (240, 288)
+
+
+@pytest.fixture(scope="module")
+def small() -> LoadedModel:
+    model = build(MINI, seed=3)
+    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+
+
+@pytest.fixture(scope="module")
+def calibration(small: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Calibration:
+    return calibrate(small, RUNGS, Settings(frames=8), tmp_path_factory.mktemp("recordings"))
+
+
+class Stub:
+    """Scores that need no clips; what was asked for is counted."""
+
+    scored = 0
+    after = Accuracy(59.5, 70.0)
+
+    def __init__(self, clips: int, rung: int) -> None:
+        self.clips, self.rung = clips, rung
+
+    def score(self, bundle: Path) -> Accuracy:
+        Stub.scored += 1
+        precision = open_bundle(str(bundle)).manifest.precision
+        return Stub.after if precision == "int8" else Accuracy(60.0, 70.0)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
+    monkeypatch.setattr(int8_bundle, "AccuracyTest", Stub)
+    monkeypatch.setattr(Stub, "scored", 0)
+    return Stub
+
+
+def test_a_bundle_in_int8(
+    small: LoadedModel, calibration: Calibration, stub: type[Stub], tmp_path: Path
+) -> None:
+    manifest, outcome = write_int8_bundle(
+        small,
+        get_target("x86-64-vnni"),
+        tmp_path / "b",
+        calibration,
+        rungs=RUNGS,
+        keep_float=["mask_decoder.iou.*"],
+        wanted=Accuracies(),
+        cache=tmp_path / "cache",
+    )
+    assert stub.scored == 2
+    bundle = open_bundle(str(tmp_path / "b"))
+    assert bundle.manifest.graphs == manifest.graphs
+    assert manifest.precision == "int8"
+    assert manifest.graphs["memory_select"].precision == "fp32"
+    assert manifest.verification["accuracy"]["drop"] == 0.5
+    assert manifest.calibration is not None
+    assert manifest.calibration["float_layers"] == dict(outcome.plan.kept)
+    assert set(outcome.plan.kept) == {"mask_decoder.iou.hidden.0", "mask_decoder.iou.last"}
+    for rung in RUNGS:
+        ratios = manifest.verification["graphs"][f"mask_decoder@{rung}"]["sqnr_db"]
+        assert ratios["mask_logits_bmhw"] > 10.0
+        graph = onnx.load(tmp_path / "b" / "graphs" / f"image_encoder@{rung}.onnx")
+        assert any(node.op_type == "QuantizeLinear" for node in graph.graph.node)
+    frame = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
+    with VideoSegmenter(bundle) as segmenter:
+        segmenter.prompt(frame, 1, points=[(40, 40)])
+        assert segmenter.track(frame).masks[1].shape == (90, 160)
+
+
+def test_a_search_is_found_again(
+    small: LoadedModel, calibration: Calibration, stub: type[Stub], tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        write_int8_bundle(
+            small,
+            get_target("arm64"),
+            tmp_path / name,
+            calibration,
+            rungs=RUNGS[:1],
+            wanted=Accuracies(),
+            cache=tmp_path / "cache",
+        )
+    assert stub.scored == 2
+    left, right = (json.loads((tmp_path / n / "manifest.json").read_text()) for n in ("a", "b"))
+    assert left["verification"]["accuracy"] == right["verification"]["accuracy"]
+    assert left["files"] == right["files"]
+
+
+def test_a_missed_accuracy_writes_nothing(
+    small: LoadedModel,
+    calibration: Calibration,
+    stub: type[Stub],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stub, "after", Accuracy(55.0, 69.0))
+    drop = AccuracyDrop(Accuracy(60.0, 70.0), stub.after, 8, 288)
+    monkeypatch.setattr(int8_bundle, "search", lambda plan, *_: int8_bundle.Outcome(plan, drop, 5))
+    arguments = (small, get_target("x86-64"), tmp_path / "b", calibration)
+    with pytest.raises(VerificationError, match=r"loses 5\.00 .* 4\.00 more than --max-drop"):
+        write_int8_bundle(
+            *arguments, rungs=RUNGS[:1], wanted=Accuracies(), cache=tmp_path / "cache"
+        )
+    assert not (tmp_path / "b").exists()
+    accepted = Accuracies(accept=True)
+    manifest, _ = write_int8_bundle(
+        *arguments, rungs=RUNGS[:1], wanted=accepted, cache=tmp_path / "cache"
+    )
+    assert manifest.verification["accuracy"]["drop"] == 5.0
+
+
+def test_ranges_of_another_model_are_refused(calibration: Calibration, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="calibrate this model"):
+        write_int8_bundle(
+            resolve_model("tiny", seed=0),
+            get_target("x86-64"),
+            tmp_path / "b",
+            calibration,
+            rungs=RUNGS,
+            wanted=Accuracies(),
+            cache=tmp_path / "cache",
+        )
+
+
+def test_too_little_footage_is_refused(small: LoadedModel, tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match=r"6 frames are too few .* --calib-frames 8 or more"):
+        calibrate(small, RUNGS, Settings(frames=6), tmp_path)
+    with pytest.raises(CalibrationError, match="--calib-frames 18 or more"):
+        calibrate(small, (240, 288, 336), Settings(frames=8), tmp_path)

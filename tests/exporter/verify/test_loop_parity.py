@@ -1,0 +1,154 @@
+"""The frame loop without PyTorch against the one with it, where both have something to decide."""
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sam2lite.data.clips import first_click
+from sam2lite.errors import VerificationError
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.verify.loop_parity import (
+    FRAMES,
+    LoopParity,
+    _choice_of,
+    loop_parity,
+    parity_clip,
+)
+from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.sam2lite.network import Sam2Lite
+from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.geometry import network_input
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.results import ObjectResult
+from sam2lite.targets.registry import host_target
+
+
+def decisive(model: Sam2Lite) -> Sam2Lite:
+    """Return a copy that judges objects present on some frames and absent on others.
+
+    Random weights give nearly the same object score on every frame. Here its last layer is made
+    steep, and centred so that the clip gives some of both.
+    """
+    model = copy.deepcopy(model)
+    last = model.mask_decoder.object_score.last
+    with torch.no_grad():
+        last.weight *= 200.0
+        last.bias -= torch.tensor(scores_over_the_clip(model)).quantile(0.05)
+    return model
+
+
+def scores_over_the_clip(model: Sam2Lite) -> list[float]:
+    clip = parity_clip(0)
+    height, width = clip.labels_thw.shape[1:]
+    loop = ReferenceLoop(model)
+    scores = []
+    for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
+        image = network_input(np.ascontiguousarray(frame_rgb[..., ::-1]), 240)
+        loop.start_frame(torch.from_numpy(image))
+        if index == 0:
+            click = first_click(clip, clip.object_ids[0])
+            loop.prompt(1, Prompt(points=[click]).slots(width, height))
+        scores.append(float(loop.track(1).object_score))
+    return scores
+
+
+@pytest.fixture(scope="module")
+def decisive_model(tiny_model: LoadedModel) -> Sam2Lite:
+    return decisive(tiny_model.model)
+
+
+@pytest.fixture(scope="module")
+def decisive_bundle(
+    tiny_model: LoadedModel, decisive_model: Sam2Lite, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
+    path = tmp_path_factory.mktemp("decisive") / "bundle"
+    checkpoint = dataclasses.replace(tiny_model, model=decisive_model)
+    write_bundle(checkpoint, host_target(), path, rungs=(240, 480))
+    return open_bundle(str(path))
+
+
+def test_loops_agree_over_a_clip(decisive_bundle: Bundle, decisive_model: Sam2Lite) -> None:
+    report = loop_parity(decisive_bundle, decisive_model)
+    # Parity of nothing with nothing is no parity.
+    assert report.present >= 6
+    assert report.absent >= 6
+    assert report.non_empty >= 6
+    assert report.rungs == [480, 240]
+    assert report.decisions_differ == 0
+    assert report.max_logit_difference <= 1e-3
+    assert report.min_iou == 1.0
+    assert report.near_zero_pixels < 0.05 * report.compared_pixels
+    report.check()
+
+
+def test_export_writes_the_report_into_the_manifest(decisive_bundle: Bundle) -> None:
+    loop = decisive_bundle.manifest.verification["loop"]
+    assert loop["frames"] == FRAMES
+    assert loop["objects"] == 2
+    assert loop["first_divergence"] is None
+
+
+def test_another_network_is_found_out(decisive_bundle: Bundle, decisive_model: Sam2Lite) -> None:
+    other = copy.deepcopy(decisive_model)
+    with torch.no_grad():
+        other.memory_encoder.value.weight *= 1.05
+    report = loop_parity(decisive_bundle, other)
+    assert report.first_divergence is not None
+    with pytest.raises(VerificationError, match="leaves PyTorch's at frame"):
+        report.check()
+
+
+def result(logits: np.ndarray, visible: bool = True) -> ObjectResult:
+    return ObjectResult(logits > 0, logits, 0.5, 1.0, visible, False, False)
+
+
+def test_pixels_near_zero_are_counted_and_left_out() -> None:
+    expected = torch.full((4, 4), 2.0)
+    expected[0, 0] = 5e-4
+    actual = expected.numpy().copy()
+    actual[0, 0] = -4e-4  # on the other side, but too close to say
+    report = LoopParity(frames=1, objects=1)
+    report.add(0, result(actual), expected, torch.tensor(1.0), True)
+    assert report.near_zero_pixels == 1
+    assert report.min_iou == 1.0
+    report.check()
+
+
+def test_empty_masks_are_no_parity() -> None:
+    empty = torch.full((4, 4), -2.0)
+    report = LoopParity(frames=1, objects=1)
+    report.add(0, result(empty.numpy()), empty, torch.tensor(1.0), True)
+    with pytest.raises(VerificationError, match="compared nothing"):
+        report.check()
+
+
+def test_a_differing_decision_is_a_failure(tmp_path: Path) -> None:
+    logits = torch.full((4, 4), 2.0)
+    report = LoopParity(frames=1, objects=1)
+    report.add(0, result(logits.numpy(), visible=False), logits, torch.tensor(1.0), True)
+    assert report.decisions_differ == 1
+    with pytest.raises(VerificationError, match="1 of 1 decisions differ"):
+        report.check()
+
+
+@pytest.mark.parametrize(
+    ("iou_m", "taken", "expected"),
+    [
+        ((0.4176, 0.3985, 0.4177), 0, (0, True)),
+        ((0.4176, 0.3985, 0.4177), 2, (2, False)),
+        ((0.4176, 0.3985, 0.4177), 1, (2, False)),  # no tie: the bundle is wrong
+        ((0.5, 0.3, 0.5), 0, (0, False)),  # the first of equals
+        ((0.5, 0.3, 0.5), 2, (2, True)),
+    ],
+)
+def test_a_candidate_as_good_as_the_best_is_followed(
+    iou_m: tuple[float, ...], taken: int, expected: tuple[int, bool]
+) -> None:
+    logits_mhw = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    actual_hw = logits_mhw[taken].numpy() + 1e-3
+    assert _choice_of(actual_hw, torch.tensor(iou_m), logits_mhw) == expected
