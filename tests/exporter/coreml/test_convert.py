@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.families.sam2lite import IMAGE_ENCODER, MASK_DECODER, MEMORY_SELECT
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
+from sam2lite.contracts.values import IMAGE, TensorInfo
 from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.convert import convert
 from sam2lite.exporter.coreml.forms import OneHotEmbedding
@@ -103,6 +104,7 @@ def test_centred_pixels_are_nearer_for_every_value(mini_model: LoadedModel) -> N
         "example",
         (TensorSpec("image_bchw", "uint8", (1, 3, 16, 16)),),
         (TensorSpec("x_bchw", "float32", (1, 3, 16, 16)),),
+        tensors={"image_bchw": TensorInfo("Pixels.", IMAGE)},
     )
     converted = convert(plain, spec, IOS17)
     run = load_package(Path(converted.model.package_path)).function().run
