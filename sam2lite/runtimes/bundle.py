@@ -13,11 +13,10 @@ from sam2lite.contracts.family import Family, get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
+from sam2lite.runtimes.file_hash import file_sha256
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.session import Session
-
-_CHUNK_BYTES = 1 << 20
 
 # Opens a graph, given its spec, the path of its package, and the name of its function or None.
 Opener = Callable[[GraphSpec, str, Optional[str]], "Session"]
@@ -266,12 +265,3 @@ def _check_files(path: str, manifest: Manifest) -> None:
                 "{}: {} was changed since it was exported (its SHA-256 differs from the "
                 "manifest's); copy or export the bundle again".format(path, name)
             )
-
-
-def file_sha256(path: str) -> str:
-    """Return the SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
