@@ -11,8 +11,7 @@ from torch import Tensor
 from sam2lite.contracts.tensors import TensorSpec
 from sam2lite.errors import SessionError
 from sam2lite.mil.dtypes import integer_range, round_to_half, storage
-from sam2lite.mil.ops.handler import Handler
-from sam2lite.mil.steps import Step
+from sam2lite.mil.steps import Handler, Step
 
 # What handlers raise for arguments that do not fit them; torch's errors are RuntimeError.
 _MISFITS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)

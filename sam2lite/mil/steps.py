@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from sam2lite.contracts.tensors import TensorSpec
+
+# Computes an operator: from its parameters, by name, to a tensor or a tuple of tensors.
+Handler = Callable[..., Any]
 
 
 class Ref(NamedTuple):

@@ -98,7 +98,10 @@ def _facts(profile: TargetProfile, notes: Footnotes) -> Table:
 
 def _coreml_facts(coreml: CoreMl) -> list[tuple[str, str, str]]:
     """Return field, title and printed value of what only targets with Core ML have."""
-    units = "\n".join(f"{graph}: {name}" for graph, name in coreml.compute_units.items())
+    units = "\n".join(
+        f"{name}: {'graphs that rank' if kind == 'ranks' else 'other graphs'}"
+        for kind, name in coreml.compute_units.items()
+    )
     return [
         ("deployment_target", "Deployment target", coreml.deployment_target),
         ("specification", "Specification", str(coreml.specification)),
