@@ -69,14 +69,9 @@ STILL_NAME_A_FAMILY = {
     "runtimes/state.py",
 }
 STILL_NAME_A_BACKEND = {
-    "cli/bundle/inspect.py",
     "cli/bundle/verify.py",
     "cli/export/options.py",
     "cli/export/trt.py",
-    "cli/reports/preflight.py",
-    "cli/reports/target_sheet.py",
-    "cli/simulated.py",
-    "device/doctor.py",
     "exporter/bundle/device_app.py",
     "exporter/bundle/writer.py",
     "exporter/precision/accuracy.py",

@@ -12,11 +12,27 @@ from sam2lite.targets.profile import TargetProfile
 
 HOST = "host"
 
-_TARGETS = CPU_TARGETS + JETSON_TARGETS + CUDA_TARGETS + APPLE_TARGETS
+_TARGETS = [*CPU_TARGETS, *JETSON_TARGETS, *CUDA_TARGETS, *APPLE_TARGETS]
+
+
+def register_target(profile: TargetProfile) -> None:
+    """Make a target known that does not come with the package; `host` never stands for it.
+
+    Raises:
+        ArgumentError: a target has that id already.
+    """
+    if profile.id in [HOST] + [known.id for known in _TARGETS]:
+        raise ArgumentError(
+            "there is a target '{}' already; register yours by another id".format(profile.id)
+        )
+    _TARGETS.append(profile)
 
 
 def list_targets() -> List[TargetProfile]:
-    """Return every profile: CPUs, a family's most particular first, Jetson, other GPUs, iOS."""
+    """Return every profile.
+
+    CPUs, a family's most particular first, Jetson, other GPUs, iOS, then what was registered.
+    """
     return list(_TARGETS)
 
 

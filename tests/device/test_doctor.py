@@ -8,6 +8,7 @@ import pytest
 
 from sam2lite.device import doctor
 from sam2lite.device.app import main
+from sam2lite.device.ort import checks as ort_checks
 from sam2lite.device.tensorrt import checks as tensorrt_checks
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.tensorrt import cuda
@@ -73,7 +74,7 @@ def test_onnxruntime_is_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     bundle = write_trt_bundle(tmp_path / "b")
     build(bundle)
     lacking = Check("ONNX Runtime", MISSING, "no module", "pip install it", required=True)
-    monkeypatch.setattr(doctor, "check_onnxruntime", lambda installs: lacking)
+    monkeypatch.setattr(ort_checks, "check_onnxruntime", lambda installs: lacking)
     found = checks(bundle)
     assert found["ONNX Runtime"] == Check("ONNX Runtime", OK, "not used: no module")
     assert can_track(list(found.values()))
