@@ -193,7 +193,7 @@ def test_methods_of_arrays_are_no_names_of_numpy() -> None:
 def test_device_code_passes_vermin() -> None:
     vermin = str(Path(sys.executable).parent / "vermin")
     command = [vermin, "--target=3.6-", "--no-tips", "--violations"]
-    # doctor.py imports importlib.metadata inside a try.
+    # machine_checks.py imports importlib.metadata inside a try.
     command += ["--eval-annotations", "--no-parse-comments", "--exclude", "importlib.metadata"]
     command += [str(PACKAGE / name) for name in DEVICE_CODE]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -12,7 +12,8 @@ from sam2lite.device.swap import check_swap
 from sam2lite.device.versions import judge_against_target
 from sam2lite.errors import BundleError, Sam2LiteError, SessionError
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.commands.doctor import (
+from sam2lite.runtimes.commands.installs import JETPACK, PIP
+from sam2lite.runtimes.commands.machine_checks import (
     ABSENT,
     MISSING,
     OK,
@@ -28,7 +29,6 @@ from sam2lite.runtimes.commands.doctor import (
     check_video_backends,
     sum_up,
 )
-from sam2lite.runtimes.commands.installs import JETPACK, PIP
 
 _LABELS = {OK: "OK", WARNING: "warning", ABSENT: "absent", MISSING: "missing"}
 

@@ -4,7 +4,7 @@ import re
 from typing import Optional, Tuple
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
+from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check
 
 # The first release of ONNX Runtime that takes an opset. Of these rows only the refusal of opset 17
 # by 1.10 was tried; 1.10 with opset 15 is the oldest release that a bundle has run on.

@@ -71,7 +71,7 @@ def host_target(machine: Optional[Machine] = None) -> TargetProfile:
     )
 
 
-def trt_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
+def jetson_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
     """Return the profile of the Jetson board that a machine is; None where it is none.
 
     The GPU of a PC is not found this way, but by its compute capability: `cuda_target`.

@@ -23,7 +23,7 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.commands import doctor
+from sam2lite.runtimes.commands import machine_checks as doctor
 from sam2lite.staging import write_atomically
 
 runner = CliRunner(env={"COLUMNS": "200"})

@@ -13,7 +13,7 @@ from sam2lite.device.tensorrt import checks as tensorrt_checks
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.tensorrt import cuda
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check, can_track
+from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check, can_track
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
 from tests.doubles.tensorrt_builder import Scenario, make_module

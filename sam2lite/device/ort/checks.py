@@ -4,8 +4,8 @@ from typing import List
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.versions import judge_onnxruntime
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check, check_onnxruntime
 from sam2lite.runtimes.commands.installs import Installs
+from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check, check_onnxruntime
 from sam2lite.targets.registry import host_target
 
 

@@ -13,8 +13,8 @@ from sam2lite.device.tensorrt.board import (
 )
 from sam2lite.errors import BundleError, SessionError
 from sam2lite.runtimes.backends.tensorrt.engines import BUILD_COMMAND, find_engine, read_plan
-from sam2lite.runtimes.commands.doctor import ABSENT, MISSING, OK, WARNING, Check
 from sam2lite.runtimes.commands.installs import Installs
+from sam2lite.runtimes.commands.machine_checks import ABSENT, MISSING, OK, WARNING, Check
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
