@@ -85,7 +85,7 @@ def test_a_missing_file_is_named(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "remedy"), [(2, "upgrade sam2lite"), (0, "export the bundle again")]
+    ("version", "remedy"), [(3, "upgrade sam2lite"), (0, "export the bundle again")]
 )
 def test_another_schema_version_says_what_to_do(bundle: Path, version: int, remedy: str) -> None:
     edit(bundle, lambda data: data.update(schema_version=version))
@@ -176,12 +176,18 @@ def test_a_rung_without_its_graphs_is_refused(bundle: Path) -> None:
 
 def test_a_bundle_without_rungs_is_refused(bundle: Path) -> None:
     edit(bundle, lambda data: data.update(rungs=[]))
-    assert "of any rung" in refusal(bundle)
+    assert "of any input size" in refusal(bundle)
 
 
 def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
     edit(bundle, lambda data: data["graphs"]["memory_select"].update(file="graphs/other.onnx"))
     assert "unlisted file graphs/other.onnx" in refusal(bundle)
+
+
+def test_an_unknown_family_is_refused(bundle: Path) -> None:
+    edit(bundle, lambda data: data["model"].update(family="other"))
+    message = refusal(bundle)
+    assert message.endswith("unknown model family 'other'; known: sam2lite; upgrade sam2lite")
 
 
 def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:
