@@ -1,6 +1,5 @@
 """The loop on a family that is not part of the package and has nothing in common with SAM2-Lite."""
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.frame_loop import FrameRecord
 from sam2lite.bench.object_costs import measure_objects
 from sam2lite.contracts import family
-from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import ArgumentError, BundleError, PromptError, UnknownNameError
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.presence import always_present
@@ -19,7 +17,6 @@ from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from tests.doubles.grid_family import ABSENT, GRID, GridBundle, GridMemory
 
-PACKAGE = Path(__file__).parents[3] / "sam2lite"
 CLICK = [(20, 10)]
 STAGES = ["preprocess", "eye", "recall", "finder", "writer", "postprocess", "total"]
 
@@ -217,16 +214,3 @@ def test_benchmarks_read_the_stages(segmenter: VideoSegmenter) -> None:
     assert costs.image_encoder_p50_ms > 0.0
     spent_ms = dict.fromkeys(["decode", *STAGES], 1.0)
     assert FrameRecord(16, dict(spent_ms, total=7.0), False, None).outside_graphs_ms == 3.0
-
-
-def test_no_graph_or_tensor_is_named_outside_its_rules() -> None:
-    names = {graph.name for graph in FAMILY.graphs}
-    names |= {name for graph in FAMILY.graphs for name in graph.input_names + graph.output_names}
-    general = [PACKAGE / "runtimes" / f"{name}.py" for name in ("segmenter", "object_track")]
-    general += [PACKAGE / "runtimes" / f"{name}.py" for name in ("rungs", "presence", "state")]
-    general += [*(PACKAGE / "runtimes" / "rules").glob("*.py"), *(PACKAGE / "bench").glob("*.py")]
-    for path in general:
-        nodes = list(ast.walk(ast.parse(path.read_text())))
-        used = {node.value for node in nodes if isinstance(node, ast.Constant)}
-        used |= {node.arg for node in nodes if isinstance(node, ast.keyword)}
-        assert not used & names, path
