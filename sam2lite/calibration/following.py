@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from sam2lite.calibration.footage import CalibrationClip
+from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference_loop import ObjectOutput, ReferenceLoop
 from sam2lite.runtimes.geometry import network_input
-from sam2lite.runtimes.prompts import mask_logits
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 
 
@@ -33,7 +34,8 @@ def follow(
         motion.update(image)
         loop.start_frame(torch.from_numpy(image))
         for object_id, prompt in clip.prompts.items() if index == 0 else ():
-            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, rung)
+            side = rung // FAMILY.mask_stride
+            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, side)
             loop.prompt(object_id, prompt.slots(width, height), logits)
         outputs = loop.track_all()
         if clip.correction is not None and index == clip.corrected_at:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
+from sam2lite.contracts.families.sam2lite import FAMILY, PRUNING_POLICY
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import UnknownNameError
 from sam2lite.evaluation.metrics import Mask
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.geometry import network_input, source_mask
-from sam2lite.runtimes.prompts import Prompt, mask_logits
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
@@ -65,7 +66,14 @@ class BundleTracker:
         memory: Memory = USUAL_MEMORY,
     ) -> None:
         """Open a bundle; arguments and errors are those of `VideoSegmenter`."""
-        self._segmenter = VideoSegmenter(bundle, rung=rung, threads=threads, **memory._asdict())
+        self._segmenter = VideoSegmenter(
+            bundle,
+            rung=rung,
+            threads=threads,
+            policy=memory.policy,
+            tokens=memory.budget,
+            window=memory.window,
+        )
 
     def start(self, frame_bgr: Frame, prompts: Mapping[int, Prompt]) -> Masks:
         """See `Tracker`."""
@@ -121,7 +129,8 @@ class TorchTracker:
         self._motion = MotionSignal()
         self._encode(frame_bgr)
         for object_id, prompt in prompts.items():
-            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, self._rung)
+            side = self._rung // FAMILY.mask_stride
+            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, side)
             self._loop.prompt(object_id, prompt.slots(width, height), logits)
         return self._masks(width, height)
 

@@ -189,6 +189,7 @@ def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
         raise BundleError(
             "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any input size")
         )
+    _check_loop(path, manifest, family)
     dtype = get_backend(manifest.backend).image_dtype
     graphs = {}
     for key, (graph, size) in wanted.items():
@@ -212,6 +213,22 @@ def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
             raise BundleError("{}: {} names the unlisted file {}".format(path, key, entry.file))
         graphs[key] = entry._replace(spec=spec)
     return manifest._replace(graphs=graphs)
+
+
+def _check_loop(path: str, manifest: Manifest, family: Family) -> None:
+    """Compare what the frame loop reads with the family's; raise BundleError where it differs."""
+    stride = manifest.postprocess.mask_stride
+    if stride != family.mask_stride:
+        raise BundleError(
+            "{}: the manifest's mask_stride is {} px, but masks of {} have {} px; export the "
+            "bundle again".format(path, stride, family.title, family.mask_stride)
+        )
+    names = [graph.name for graph in family.graphs]
+    if sorted(manifest.stages) != sorted(names):
+        raise BundleError(
+            "{}: the manifest's stages are {}, but the graphs of {} are {}; export the bundle "
+            "again".format(path, ", ".join(manifest.stages), family.title, ", ".join(names))
+        )
 
 
 def _check_files(path: str, manifest: Manifest) -> None:

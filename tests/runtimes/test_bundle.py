@@ -174,6 +174,26 @@ def test_a_rung_without_its_graphs_is_refused(bundle: Path) -> None:
     assert "lacks the graphs mask_decoder@336" in refusal(bundle)
 
 
+def test_what_the_loop_reads_must_be_the_familys(bundle: Path) -> None:
+    edit(bundle, lambda data: data.update(stages=["image_encoder", "mask_decoder"]))
+    assert "stages are image_encoder, mask_decoder, but the graphs of SAM2-Lite" in refusal(bundle)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("mask_stride", 0, "mask_stride is 0 px, but masks of SAM2-Lite have 4 px"),
+        ("mask_threshold", "high", "could not convert string to float"),
+        ("object_score_threshold", None, "TypeError"),
+    ],
+)
+def test_thresholds_and_stride_must_be_usable(
+    bundle: Path, field: str, value: Any, named: str
+) -> None:
+    edit(bundle, lambda data: data["postprocess"].update({field: value}))
+    assert named in refusal(bundle)
+
+
 def test_a_bundle_without_rungs_is_refused(bundle: Path) -> None:
     edit(bundle, lambda data: data.update(rungs=[]))
     assert "of any input size" in refusal(bundle)

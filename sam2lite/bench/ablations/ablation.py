@@ -25,7 +25,6 @@ from sam2lite.evaluation.report import gather
 from sam2lite.evaluation.sources import fresh_clips
 from sam2lite.evaluation.trackers import Memory
 from sam2lite.evaluation.workers import Task, TrackerRecipe, score_clips
-from sam2lite.runtimes.rules.sam2lite.pruning import LEARNED
 
 if TYPE_CHECKING:
     from sam2lite.training.run.trainer import Report, RunOptions
@@ -58,7 +57,7 @@ class Variant:
     losses: str = "sam2lite"
     taught: bool = True
     weights_of: str | None = None
-    policy: str = LEARNED
+    policy: str = "learned"
     budget: int | None = None
 
 

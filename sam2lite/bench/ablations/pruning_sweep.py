@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.contracts.families.sam2lite import MEMORY_CHANNELS
 from sam2lite.data.clips import ClipConfig, generate_clip, training_config
 from sam2lite.evaluation import EvaluationClip, Scores, evaluate
 from sam2lite.evaluation.object_score import ObjectScore
@@ -24,7 +23,6 @@ MIN_FRAMES = 36  # of which the middle fifth is `HIDDEN_FRAMES`
 SIDE_PX = 256
 SEED_SPACE = 3  # training's is 0
 _HIDING_OBJECT = 1
-_TOKEN_BYTES = 2 * MEMORY_CHANNELS * np.dtype(np.float32).itemsize  # key and value
 
 
 @dataclass(frozen=True)
@@ -135,6 +133,7 @@ def sweep(
         ArgumentError: a budget or the window is out of range.
     """
     rows = []
+    token_bytes = 2 * bundle.manifest.memory["channels"] * np.dtype(np.float32).itemsize
     for policy, budget in product(policies, budgets):
         memory = Memory(policy, budget, window)
         tracker, other = (TimedTracker(bundle, rung, memory) for _ in clips)
@@ -143,7 +142,7 @@ def sweep(
             Row(
                 policy,
                 budget,
-                budget * _TOKEN_BYTES,
+                budget * token_bytes,
                 ordinary.jf,
                 ordinary.jf_stderr,
                 hidden.jf,
