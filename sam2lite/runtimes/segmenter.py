@@ -41,7 +41,7 @@ class VideoSegmenter:
         threads: Optional[int] = None,
         provider: Optional[str] = None,
         policy: str = PRUNING_POLICY,
-        budget: Optional[int] = None,
+        tokens: Optional[int] = None,
         window: Optional[int] = WINDOW_MAX,
     ) -> None:
         """Open the graphs of one rung.
@@ -55,7 +55,7 @@ class VideoSegmenter:
             provider: ONNX Runtime's execution provider; the CPU's if not given.
             policy: which tokens leave a full memory bank: `learned`, `fifo`, `anchor-fifo`,
                 `random` or `uncertainty`.
-            budget: tokens of an object's memory bank, at most the bundle's; all if not given.
+            tokens: of an object's memory bank, at most the bundle's; all if not given.
             window: stored frames that are kept beside the prompted ones, 2 to 8; None for no
                 limit but the budget.
 
@@ -69,7 +69,7 @@ class VideoSegmenter:
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
         self.bundle.check_rung(start)
-        self._pruning = Pruning(manifest.memory["budget"], policy, budget, window)
+        self._pruning = Pruning(manifest.memory["budget"], policy, tokens, window)
         self._controller = (
             FrameController(
                 budget_ms,
