@@ -9,7 +9,7 @@ import torch
 from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
 from sam2lite.data.clips import Clip, ClipConfig, first_click, generate_clip
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite import pruning as reference
 from sam2lite.models.sam2lite.reference_bank import Bank
 from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
@@ -64,7 +64,7 @@ def run_both(
     click = Prompt(points=[first_click(clip, clip.object_ids[0])])
     correction = Prompt(points=[(width // 3, height // 3)])
     with VideoSegmenter(
-        str(bundle), rung=240, policy=policy, budget=budget, window=window
+        str(bundle), rung=240, policy=policy, tokens=budget, window=window
     ) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])
