@@ -15,10 +15,9 @@ from sam2lite.weights import SHIPPED
 
 def hosts() -> Iterator[HostFamily]:
     """Yield every family that is known, with what it needs imported then."""
-    for name in family_names():
-        host = load(get_family(name).host)
-        assert isinstance(host, HostFamily)
-        yield host
+    for family in map(get_family, family_names()):
+        if family.host:  # one that only runs bundles has none
+            yield host_of(family.name)
 
 
 def host_of(family: str) -> HostFamily:
