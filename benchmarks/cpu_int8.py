@@ -31,7 +31,7 @@ from cpu_int8_worker import ENGINES
 from figures import RESULTS, table
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
-from sam2lite.calibration.calibrate import Settings, calibrate
+from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.calibration.recorder import Recording
 from sam2lite.cli.export.int8 import export_int8
 from sam2lite.cli.export.quantize_options import recordings
@@ -39,7 +39,8 @@ from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.evaluation.bars import Bar, plot_bars
 from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.onnx.trace import feeds_of, trace
-from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("cpu_int8_worker.py")
@@ -87,7 +88,7 @@ class Worker:
 def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> dict[int, Path]:
     """Write what the engines load: a folder for each rung."""
     target = host_target()
-    settings = Settings()
+    settings = CalibrationSettings()
     recording = calibrate(loaded, loaded.config.rungs, settings, recordings()).recording
     write_bundle(loaded, target, folder / "fp32", rungs=rungs)
     export_int8(loaded, target, folder / "int8", loaded.config.rungs)
@@ -200,7 +201,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the largest rung, few frames")
     parser.add_argument("--model", default="tiny")
     args = parser.parse_args()
-    loaded = resolve_model(args.model)
+    loaded = load_model(args.model)
     rungs = [loaded.config.rungs[-1]] if args.quick else list(loaded.config.rungs)
     engines = [name for name in ENGINES if find_spec(NEEDS.get(name, "torch"))]
     if args.quick:

@@ -39,10 +39,10 @@ def eager(
     """PyTorch as it is, or through torch.compile."""
     import torch
 
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
     torch.set_num_threads(threads)
-    model = resolve_model((folder / "model.txt").read_text()).model.fused()
+    model = load_model((folder / "model.txt").read_text()).model.fused()
 
     def runner(name: str) -> Runner:
         module = getattr(model, name)

@@ -36,10 +36,10 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
-from sam2lite.calibration.calibrate import Calibration, Settings, calibrate
+from sam2lite.calibration.assignment import PrecisionAssignment, first_assignment
+from sam2lite.calibration.calibrate import Calibration, CalibrationSettings, calibrate
 from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS, Range
-from sam2lite.calibration.plan import PrecisionPlan, first_plan
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
@@ -58,7 +58,8 @@ from sam2lite.exporter.precision.fp16_storage import store_in_fp16
 from sam2lite.exporter.precision.int8 import Int8
 from sam2lite.exporter.precision.scheme import Float32, Lowered, Lowering
 from sam2lite.exporter.verify.parity import compare
-from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.blocks import ConvBlock, ConvBn
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.quantizable import quantized_layers
@@ -106,7 +107,9 @@ class DynamicLinear:
 
     calibration = None
 
-    def __init__(self, ranges: ActivationRanges, plan: PrecisionPlan, linear: set[str]) -> None:
+    def __init__(
+        self, ranges: ActivationRanges, plan: PrecisionAssignment, linear: set[str]
+    ) -> None:
         self._ranges, self._plan, self._linear = ranges, plan, linear
 
     def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
@@ -151,7 +154,7 @@ def choices(loaded: LoadedModel, default: Calibration) -> Iterator[Choice]:
         found = with_spans(ranges, {**ranges.spans, **learned})
         yield Choice("ranges of training", loaded, int8(loaded, found))
     changed = dataclasses.replace(loaded, model=equalized(loaded.model, recording))
-    found = with_spans(ranges, observe(changed.model, recording, "mse"))
+    found = with_spans(ranges, observe(changed, recording, "mse"))
     yield Choice("cross-layer equalization", changed, int8(changed, found))
     changed = dataclasses.replace(loaded, model=bias_corrected(loaded, ranges, recording))
     yield Choice("bias correction", changed, int8(changed, ranges))
@@ -164,7 +167,9 @@ def choices(loaded: LoadedModel, default: Calibration) -> Iterator[Choice]:
 
 def calibrated(loaded: LoadedModel, observer: str) -> Calibration:
     """Calibrate as an export of all rungs does."""
-    return calibrate(loaded, loaded.config.rungs, Settings(observer=observer), recordings())
+    return calibrate(
+        loaded, loaded.config.rungs, CalibrationSettings(observer=observer), recordings()
+    )
 
 
 def with_spans(ranges: ActivationRanges, spans: dict[str, Range]) -> ActivationRanges:
@@ -172,9 +177,9 @@ def with_spans(ranges: ActivationRanges, spans: dict[str, Range]) -> ActivationR
     return dataclasses.replace(ranges, spans=spans)
 
 
-def plan_of(loaded: LoadedModel, ranges: ActivationRanges) -> PrecisionPlan:
+def plan_of(loaded: LoadedModel, ranges: ActivationRanges) -> PrecisionAssignment:
     """Return the plan that leaves no layer in float which has a range."""
-    return first_plan(list(quantized_layers(loaded.model)), ranges.spans, ())
+    return first_assignment(list(quantized_layers(loaded.model)), ranges.spans, ())
 
 
 def int8(loaded: LoadedModel, ranges: ActivationRanges, style: QdqStyle | None = None) -> Int8:
@@ -387,7 +392,7 @@ def measure_all(clips: int) -> dict[str, Any]:
     """Measure every row."""
     before = load_average()
     torch.set_num_threads(1)  # two that share their cores with others wait for each other
-    loaded = resolve_model(MODEL)
+    loaded = load_model(MODEL)
     default = calibrated(loaded, "mse")
     study = Study(clips, default.recording)
     rows: dict[str, dict[str, Any]] = {}

@@ -68,4 +68,4 @@ def export_default(output: Path) -> None:
     from sam2lite.cli.export.int8 import export_int8
 
     checkpoint = load_model(DEFAULT_MODEL)
-    export_int8(checkpoint, host_target(), output, checkpoint.config.rungs, force=True)
+    export_int8(checkpoint, host_target(), output, checkpoint.sizes, force=True)

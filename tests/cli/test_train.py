@@ -22,7 +22,8 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training.run.state import STATE_FILE, read_progress
 from tests.conftest import MINI
@@ -143,6 +144,6 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     assert again.returncode == 0, again.stderr
     assert f"{folder}/checkpoint" in again.stdout
     assert read_progress(folder).step == 26
-    assert load_checkpoint(folder / "checkpoint").trained
+    assert HOST.load(folder / "checkpoint").trained
     with (folder / "scores.csv").open(newline="") as file:
         assert [int(row["step"]) for row in csv.DictReader(file)] == [stopped, 26]

@@ -9,7 +9,7 @@ import pytest
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
 from sam2lite.errors import ArgumentError, UnknownNameError, VideoError
 from sam2lite.evaluation.clip import EvaluationClip
-from sam2lite.evaluation.evaluate import Settings
+from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.plot import mean_j_by_frame, plot_j
 from sam2lite.evaluation.report import RunScores, gather, objects_to_json, worst_first
 from sam2lite.evaluation.sources import GeneratedClip, folder_clips, fresh_clips, set_clips
@@ -23,7 +23,7 @@ CLIPS = [GeneratedClip(seed, CONFIG) for seed in (3, 4)]
 @pytest.fixture(scope="module")
 def task(tiny_bundle: Path) -> Task:
     recipe = TrackerRecipe("bundle", str(tiny_bundle))
-    return Task(recipe, [240, 336], Settings("mask", baselines=True))
+    return Task(recipe, [240, 336], EvaluationSettings("mask", baselines=True))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, ErrorStatistics, module_parity
 from sam2lite.mil.dtypes import Precision
 from sam2lite.mil.package import MINIMUM_OS, SimulatedPackage, load_package
-from sam2lite.models.checkpoint import resolve_model
+from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.network import Sam2Lite
 from tests.mil.conftest import Packages
 from tests.mil.conversion import bound_spec, converted, saved
@@ -46,7 +46,7 @@ def test_an_fp16_package_is_near_the_network(network: Sam2Lite, packages: Packag
 @pytest.mark.parametrize("graph", NAMES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_tiny_for_every_ios(tmp_path, graph: str, target: str):
-    network = resolve_model("tiny").model.eval()
+    network = load_model("tiny").model.eval()
     full = saved(converted(network, graph, 240, target, "float32"), tmp_path / "full.mlpackage")
     package = load_package(full)
     assert package.minimum_os == f"iOS {target[3:]}" == MINIMUM_OS[package.specification_version]

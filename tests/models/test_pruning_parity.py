@@ -9,7 +9,7 @@ import torch
 from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
 from sam2lite.data.clips import Clip, ClipConfig, first_click, generate_clip
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite import pruning as reference
 from sam2lite.models.sam2lite.reference_bank import Bank
 from sam2lite.models.sam2lite.reference_loop import ReferenceLoop

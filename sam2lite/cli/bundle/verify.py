@@ -86,13 +86,12 @@ def _loop(bundle: Bundle, model: str | None) -> dict[str, Any]:
     if missing:
         return {"skipped": f"{', '.join(missing)} not installed (pip install 'sam2lite[export]')"}
     from sam2lite.exporter.verify.loop_parity import loop_parity
-    from sam2lite.models.checkpoint import resolve_model
-    from sam2lite.models.sam2lite.config import SIZES
+    from sam2lite.models.registry import load_model, published_names
 
     wanted = bundle.manifest.model
-    if model is None and wanted.name not in SIZES:
+    if model is None and wanted.name not in published_names():
         return {"skipped": f"give the checkpoint of {wanted.name!r} with --model"}
-    checkpoint = resolve_model(model or wanted.name)
+    checkpoint = load_model(model or wanted.name)
     if checkpoint.sha256 != wanted.checkpoint_sha256:
         if model is None:
             return {"skipped": "the bundle has other weights; give their checkpoint with --model"}
@@ -100,7 +99,7 @@ def _loop(bundle: Bundle, model: str | None) -> dict[str, Any]:
             f"{model} is not what {bundle.path} was made from: its weights have SHA-256 "
             f"{checkpoint.sha256[:12]}..., the manifest says {wanted.checkpoint_sha256[:12]}..."
         )
-    report = loop_parity(bundle, checkpoint.model)
+    report = loop_parity(bundle, checkpoint)
     # Other precisions have an accuracy, not parity; and the bounds are those of ONNX Runtime.
     if bundle.manifest.precision == "fp32" and bundle.backend == "ort":
         report.check()

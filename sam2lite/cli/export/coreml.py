@@ -55,7 +55,7 @@ def coreml(
     asked = options.choose_precision(DEFAULT_PRECISION, precision, fp16=fp16, int8=int8)
     check_precision(profile, asked)
     checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    chosen = options.parse_rungs(rungs, checkpoint.sizes)
     from sam2lite.exporter.bundle.writer import ExportJob
 
     keys = list(ExportJob.plan(checkpoint, chosen, "coreml").keys)

@@ -13,7 +13,7 @@ from sam2lite.runtimes.cache import cache_dir
 from sam2lite.targets.profile import TargetProfile
 
 if TYPE_CHECKING:
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 
 class Int8Options(NamedTuple):

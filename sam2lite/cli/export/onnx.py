@@ -14,7 +14,7 @@ from sam2lite.errors import VerificationError
 
 if TYPE_CHECKING:
     from sam2lite.exporter.precision.scheme import Lowering
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 
 DEFAULT_OPSET = 17
@@ -64,7 +64,7 @@ def onnx(
     if opset is None:
         opset = DEFAULT_OPSET if target is None else target.opset
     checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    chosen = options.parse_rungs(rungs, checkpoint.sizes)
     from sam2lite.exporter.bundle.writer import ExportJob, write_onnx_folder
     from sam2lite.exporter.onnx.trace import check_opset
 

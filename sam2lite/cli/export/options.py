@@ -15,7 +15,7 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError, DependencyError
 
 if TYPE_CHECKING:
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 Model = Annotated[
     str,
@@ -72,9 +72,9 @@ def load_model(name: str) -> "LoadedModel":
     """
     for package in missing_packages():
         raise DependencyError(package, "export", "export")
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models import registry
 
-    checkpoint = resolve_model(name)
+    checkpoint = registry.load_model(name)
     if not checkpoint.trained:
         typer.echo(f"warning: {name} is untrained; its masks mean nothing", err=True)
     return checkpoint

@@ -15,7 +15,7 @@ from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
 
 if TYPE_CHECKING:
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 
 def ort(
@@ -71,7 +71,7 @@ def ort(
     chosen_precision = options.choose_precision("fp32", precision, fp16=fp16, int8=int8)
     check_precision(profile, chosen_precision)
     checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    chosen = options.parse_rungs(rungs, checkpoint.sizes)
     if dry_run:
         from sam2lite.exporter.bundle.writer import ExportJob
 
@@ -128,7 +128,7 @@ def export_bundle(
     from sam2lite.exporter.precision.scheme import Float32, Lowering
 
     lowering: Lowering = Fp16Storage() if precision == "fp16" else Float32()
-    rungs = rungs or checkpoint.config.rungs
+    rungs = rungs or checkpoint.sizes
     steps = len(ExportJob.plan(checkpoint, rungs).keys) + 1
     with options.reported_steps("export", steps) as report:
         return write_bundle(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
     from sam2lite.calibration.ranges import Provenance
     from sam2lite.calibration.recorder import Recording
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 Source = Annotated[
     str | None,
@@ -58,10 +58,10 @@ def calibrated(
     observer: str,
 ) -> "Calibration":
     """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises."""
-    from sam2lite.calibration.calibrate import Settings, calibrate, steps
+    from sam2lite.calibration.calibrate import CalibrationSettings, calibrate, steps
 
-    settings = Settings(source, frames, seed, observer)
-    with reported_steps("calibrate", steps(settings)) as report:
+    settings = CalibrationSettings(source, frames, seed, observer)
+    with reported_steps("calibrate", steps(checkpoint, settings)) as report:
         return calibrate(checkpoint, rungs, settings, recordings(), report)
 
 
@@ -69,10 +69,10 @@ def recorded(
     checkpoint: "LoadedModel", rungs: tuple[int, ...], source: str | None, frames: int, seed: int
 ) -> "tuple[Recording, Provenance]":
     """Record behind a progress bar, all values counting; raises as `calibration.calibrate`."""
-    from sam2lite.calibration.calibrate import Settings, recorded, steps
+    from sam2lite.calibration.calibrate import CalibrationSettings, recorded, steps
 
-    settings = Settings(source, frames, seed, "minmax")
-    with reported_steps("record", steps(settings)) as report:
+    settings = CalibrationSettings(source, frames, seed, "minmax")
+    with reported_steps("record", steps(checkpoint, settings)) as report:
         return recorded(checkpoint, rungs, settings, recordings(), report)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.recorder import Recording
     from sam2lite.exporter.precision.fp16 import Pins
     from sam2lite.exporter.tensorrt.engines import Rewrite
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 DEFAULT_PRECISION = "fp16"
 
@@ -96,7 +96,7 @@ def trt(
     asked = options.choose_precision(DEFAULT_PRECISION, precision, fp16=fp16, int8=int8)
     chosen_precision = _served(profile, asked, fallback)
     checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    chosen = options.parse_rungs(rungs, checkpoint.sizes)
     if dry_run:
         from sam2lite.exporter.bundle.writer import ExportJob
 

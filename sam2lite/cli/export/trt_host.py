@@ -13,7 +13,7 @@ from sam2lite.targets.profile import TargetProfile
 if TYPE_CHECKING:
     from sam2lite.calibration.recorder import Recording
     from sam2lite.exporter.tensorrt.engines import MadeEngine, Rewrite
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 
 def profile_here(jetpack: str | None, tensorrt: str | None) -> TargetProfile:

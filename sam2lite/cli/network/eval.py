@@ -13,17 +13,13 @@ from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
-from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
-from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.runtimes.rules.sam2lite.pruning import POLICIES, Pruning
 from sam2lite.staging import staged_folder
 from sam2lite.targets.machine import allowed_cpus
 
 if TYPE_CHECKING:
     from sam2lite.evaluation.report import RunScores
     from sam2lite.evaluation.sources import ClipReference
-    from sam2lite.evaluation.trackers import Memory
     from sam2lite.evaluation.workers import Task, TrackerRecipe
 
 WORST_CASES = 6
@@ -60,15 +56,22 @@ def eval(  # noqa: A001 - commands are named like their functions
         Path | None, typer.Option(metavar="DIR", help="A folder in the layout of DAVIS.")
     ] = None,
     policy: Annotated[
-        str, typer.Option(help=f"Of memory pruning: {', '.join(POLICIES)}.")
-    ] = PRUNING_POLICY,
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of memory pruning.", show_default="the network's family's"
+        ),
+    ] = None,
     tokens: Annotated[
         int | None,
         typer.Option(metavar="N", help="Memory budget of an object.", show_default="the network's"),
     ] = None,
     window: Annotated[
-        int, typer.Option(help="Stored frames kept beside the prompted one; 0 for no limit.")
-    ] = WINDOW_MAX,
+        int | None,
+        typer.Option(
+            help="Stored frames kept beside the prompted one; 0 for no limit.",
+            show_default="the network's family's",
+        ),
+    ] = None,
     skip_last: Annotated[
         bool, typer.Option("--skip-last", help="Leave out the last frame, as DAVIS's toolkit does.")
     ] = False,
@@ -95,20 +98,19 @@ def eval(  # noqa: A001 - commands are named like their functions
     baselines need no network, and each has the prompt it can use. docs/evaluation.md defines every
     number.
     """
-    from sam2lite.evaluation.evaluate import Settings
+    from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
     from sam2lite.evaluation.report import SCHEMA_VERSION, gather
-    from sam2lite.evaluation.trackers import Memory
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
-    memory = Memory(policy, tokens, window or None)
+    memory = _memory(policy, tokens, window)
     recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis)
     if not trained:
         warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
-    task = Task(recipe, chosen_rungs, Settings(prompt, skip_last, not no_baselines))
+    task = Task(recipe, chosen_rungs, EvaluationSettings(prompt, skip_last, not no_baselines))
     with nullcontext() if output is None else staged_folder(output, force) as folder:
         with progress_bar() as bar:
             scored = score_clips(references, task, workers or allowed_cpus())
@@ -119,7 +121,7 @@ def eval(  # noqa: A001 - commands are named like their functions
             "source": source,
             "prompt": prompt,
             "seed": (seed or 0) if clips is not None else None,
-            "memory": memory._asdict(),
+            "memory": memory,
             "skip_last": skip_last,
             **scores.to_json(),
         }
@@ -139,8 +141,15 @@ def eval(  # noqa: A001 - commands are named like their functions
         typer.echo(f"written: {output}")
 
 
+def _memory(policy: str | None, tokens: int | None, window: int | None) -> dict[str, Any]:
+    """Return the settings of frame rules that were given; the family has its own for the others."""
+    given = {"policy": policy, "tokens": tokens, "window": window}
+    settings = {name: value for name, value in given.items() if value is not None}
+    return {**settings, "window": None} if window == 0 else settings
+
+
 def _tracker(
-    model: str | None, bundle: Path | None, backend: str | None, memory: "Memory"
+    model: str | None, bundle: Path | None, backend: str | None, memory: dict[str, Any]
 ) -> tuple["TrackerRecipe", Sequence[int], bool]:
     """Return what to evaluate, its rungs in ascending order, and whether it was trained.
 
@@ -160,14 +169,15 @@ def _tracker(
     if bundle is not None:
         opened = simulated_elsewhere(open_bundle(str(bundle), backend))
         manifest = opened.manifest
-        Pruning(manifest.memory["budget"], *memory)
         recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
+        if memory:  # refused now rather than in another process
+            recipe.make(manifest.rungs[0]).close()
         return recipe, manifest.rungs, manifest.model.trained
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
-    loaded = resolve_model(str(model))
-    Pruning(loaded.config.budget, *memory)
-    return TrackerRecipe("model", str(model), memory), loaded.config.rungs, loaded.trained
+    loaded = load_model(str(model))
+    loaded.reference(**memory)  # refuses what does not fit
+    return TrackerRecipe("model", str(model), memory), loaded.sizes, loaded.trained
 
 
 def _rungs(known: Sequence[int], rung: int | None, every: bool) -> Sequence[int]:

@@ -43,28 +43,26 @@ def sensitivity(
     clip with those of the float loop: of graphs always, of layers with --clip-iou.
     """
     checkpoint = options.load_model(model)
-    side = checkpoint.config.rungs[-1] if rung is None else rung
-    if side not in checkpoint.config.rungs:
-        raise UnknownNameError("rung", side, checkpoint.config.rungs)
+    side = checkpoint.sizes[-1] if rung is None else rung
+    if side not in checkpoint.sizes:
+        raise UnknownNameError("rung", side, checkpoint.sizes)
     found = quantize.calibrated(checkpoint, (side,), calib, calib_frames, calib_seed, observer)
     from sam2lite.calibration.footage import calibration_clips
-    from sam2lite.contracts.families.sam2lite import FAMILY
     from sam2lite.exporter.precision.sensitivity import Sensitivity, layer_sqnr
     from sam2lite.exporter.precision.sensitivity import clip_iou as measure_iou
-    from sam2lite.models.sam2lite.quantizable import quantized_layers
 
     spans = found.ranges.spans
-    layers = {p: [p] for p in quantized_layers(checkpoint.model) if f"{p}:input" in spans}
+    layers = {p: [p] for p in checkpoint.quantized_layers() if f"{p}:input" in spans}
     graphs = {
         spec.name: [path for path in layers if path.startswith(f"{spec.name}.")]
-        for spec in FAMILY.graphs
+        for spec in checkpoint.family.graphs
     }
     graphs = {name: paths for name, paths in graphs.items() if paths}
     followed = graphs | layers if clip_iou else graphs
     (clip,) = calibration_clips(None, 8, calib_seed + 1)
     with options.reported_steps("sensitivity", len(graphs | layers) + len(followed)) as report:
-        ratios = layer_sqnr(checkpoint.model, spans, graphs | layers, found.recording, side, report)
-        ious = measure_iou(checkpoint.model, spans, followed, clip, side, report)
+        ratios = layer_sqnr(checkpoint, spans, graphs | layers, found.recording, side, report)
+        ious = measure_iou(checkpoint, spans, followed, clip, side, report)
     results = [Sensitivity(name, ratios[name], ious.get(name)) for name in graphs | layers]
     if plot is not None:
         _draw(plot, [result for result in results if result.name in layers], side)

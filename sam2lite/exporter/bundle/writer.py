@@ -33,8 +33,7 @@ from sam2lite.targets.profile import TargetProfile
 
 if TYPE_CHECKING:
     from sam2lite.exporter.onnx.graph import ExportedGraph
-    from sam2lite.models.checkpoint import LoadedModel
-    from sam2lite.models.sam2lite.network import Sam2Lite
+    from sam2lite.models.loaded import LoadedModel
 
 PREPROCESS = {
     "geometry": "stretch",
@@ -69,11 +68,11 @@ class ExportJob:
             UnknownNameError: a rung that the network is not made for.
         """
         for rung in rungs:
-            if rung not in checkpoint.config.rungs:
-                raise UnknownNameError("rung", rung, checkpoint.config.rungs)
+            if rung not in checkpoint.sizes:
+                raise UnknownNameError("rung", rung, checkpoint.sizes)
         dtype = get_backend(backend).image_dtype
         keys = {
-            key: (graph.with_image(dtype).bind(checkpoint.config.dims(rung)), rung)
+            key: (graph.with_image(dtype).bind(checkpoint.dims(rung)), rung)
             for key, (graph, rung) in checkpoint.family.keyed(rungs).items()
         }
         return cls(keys)
@@ -114,7 +113,7 @@ def export_graphs(
     from sam2lite.exporter.onnx.weights import WeightStore
 
     (folder / GRAPHS_FOLDER).mkdir()
-    fused = checkpoint.model.fused()
+    fused = checkpoint.fused()
     entries: dict[str, GraphEntry] = {}
     verification: dict[str, Any] = {}
     with WeightStore(folder / GRAPHS_FOLDER) as store:
@@ -131,7 +130,7 @@ def export_graphs(
 
 
 def export_float(
-    checkpoint: LoadedModel, fused: Sam2Lite, spec: GraphSpec, rung: int, opset: int
+    checkpoint: LoadedModel, fused: LoadedModel, spec: GraphSpec, rung: int, opset: int
 ) -> ExportedGraph:
     """Export and verify one graph in float.
 
@@ -149,11 +148,11 @@ def export_float(
     from sam2lite.exporter.onnx.metadata import GraphMetadata
 
     return export_graph(
-        getattr(fused, spec.name),
+        fused.module(spec.name),
         spec,
         opset,
-        reference=getattr(checkpoint.model, spec.name),
-        metadata=GraphMetadata(checkpoint.config.name, checkpoint.sha256, checkpoint.licence, rung),
+        reference=checkpoint.module(spec.name),
+        metadata=GraphMetadata(checkpoint.name, checkpoint.sha256, checkpoint.licence, rung),
     )
 
 
@@ -194,12 +193,12 @@ def write_bundle(
     from sam2lite.exporter.verify.loop_parity import loop_parity
 
     lowering = lowering or Float32()
-    job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs, target.backend)
+    job = ExportJob.plan(checkpoint, rungs or checkpoint.sizes, target.backend)
     with staged_folder(output, force) as folder:
         manifest = _write_graphs(
             checkpoint, target, job, target.opset, folder, report, lowering, verification or {}
         )
-        loop = loop_parity(open_bundle(str(folder), "ort"), checkpoint.model)
+        loop = loop_parity(open_bundle(str(folder), "ort"), checkpoint)
         report("loop parity")
         manifest.verification["loop"] = loop.to_json()
         if manifest.precision == "fp32":
@@ -235,7 +234,7 @@ def write_onnx_folder(
 ) -> Manifest:
     """Write the verified graphs alone, for tools other than ours; see `write_bundle`."""
     lowering = lowering or Float32()
-    job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
+    job = ExportJob.plan(checkpoint, rungs or checkpoint.sizes)
     with staged_folder(output, force) as folder:
         return _write_graphs(checkpoint, None, job, opset, folder, report, lowering, {})
 
@@ -278,25 +277,24 @@ def manifest_of(
         entries: the graphs by key.
         tools: packages whose versions are noted.
     """
-    config = checkpoint.config
     backend = "onnx" if target is None else target.backend
     return Manifest(
         sam2lite_version=__version__,
         model=ModelInfo(
             family=checkpoint.family.name,
-            name=config.name,
+            name=checkpoint.name,
             checkpoint_sha256=checkpoint.sha256,
             licence=checkpoint.licence,
             trained=checkpoint.trained,
-            parameters=checkpoint.model.parameter_counts()["total"],
-            config=config.to_json(),
+            parameters=checkpoint.parameters["total"],
+            config=checkpoint.config.to_json(),
         ),
         backend=backend,
         target={} if target is None else target.to_json(),
         opset=opset,
         rungs=rungs,
         graphs=entries,
-        dims={str(rung): config.dims(rung) for rung in rungs},
+        dims={str(rung): checkpoint.dims(rung) for rung in rungs},
         stages=tuple(graph.name for graph in checkpoint.family.graphs),
         preprocess={**PREPROCESS, "dtype": get_backend(backend).image_dtype},
         postprocess=Postprocess(
@@ -305,7 +303,7 @@ def manifest_of(
             object_score_threshold=0.0,
             upsampling="INTER_LINEAR",
         ),
-        memory=config.memory(),
+        memory=checkpoint.memory(),
         calibration=None,
         verification={},
         tools={"python": platform.python_version(), **{t: metadata.version(t) for t in tools}},

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
     from sam2lite.exporter.verify.selection import Arrays
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
 
 TOOLS = ("torch", "coremltools", "numpy")
@@ -119,7 +119,7 @@ class _Maker:
     ) -> None:
         self._checkpoint, self._target, self._precision = checkpoint, target, precision
         self._recording, self._folder = recording, folder
-        self._fused = checkpoint.model.fused()
+        self._fused = checkpoint.fused()
         self.pinned: dict[str, dict[str, str]] = {}
 
     def make(self, job: ExportJob, report: Callable[[str], None]) -> dict[str, GraphEntry]:
@@ -150,7 +150,7 @@ class _Maker:
         """Read every package again, and compare it with PyTorch."""
         reports = {}
         for key, entry in entries.items():
-            module = getattr(self._checkpoint.model, entry.spec.name)
+            module = self._checkpoint.module(entry.spec.name)
             found = verify_function(
                 self._folder / entry.file,
                 entry.function,
@@ -170,14 +170,14 @@ class _Maker:
     def _converted(self, key: str, rung: int, job: ExportJob) -> Converted:
         """Convert one graph, again with more in FP32 if something overflows, and compress it."""
         spec = job.keys[key][0]
-        module = getattr(self._fused, spec.name)
-        converted = convert(module, spec, self._target)
+        module, form = self._fused.module(spec.name), self._fused.core_ml_form
+        converted = convert(module, spec, self._target, form=form)
         if spec.ranks:
             return converted
         calls = self._calls(spec, rung)
         overflowing = overflowing_in(converted.model, calls)
         if overflowing:
-            converted = convert(module, spec, self._target, overflowing)
+            converted = convert(module, spec, self._target, overflowing, form)
         return dataclasses.replace(
             converted,
             model=compress(converted, self._precision, calls, key),
@@ -196,7 +196,7 @@ class _Maker:
     def _finish(self, entry: GraphEntry) -> None:
         """Share what is equal in a saved package, and say in it what it is."""
         provenance = Provenance(
-            self._checkpoint.config.name,
+            self._checkpoint.name,
             self._checkpoint.sha256,
             self._checkpoint.licence,
             entry.spec.name,
@@ -215,7 +215,7 @@ def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> Lo
     from sam2lite.mil.session import open_simulated
 
     bundle = open_bundle(str(folder), "coreml", open_simulated)
-    loop = loop_parity(bundle, checkpoint.model)
+    loop = loop_parity(bundle, checkpoint)
     least = PRECISIONS[precision].least_iou
     # Masks of random weights mean nothing: their logits are near 0 everywhere.
     if checkpoint.trained and least is not None and not loop.mean_iou >= least:

@@ -16,7 +16,7 @@ from sam2lite.targets.profile import QdqStyle
 if TYPE_CHECKING:
     import onnx
 
-    from sam2lite.calibration.plan import PrecisionPlan
+    from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.calibration.ranges import ActivationRanges
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
@@ -37,7 +37,7 @@ class Int8:
     def __init__(
         self,
         ranges: ActivationRanges,
-        plan: PrecisionPlan,
+        plan: PrecisionAssignment,
         style: QdqStyle,
         recording: Recording | None = None,
     ) -> None:

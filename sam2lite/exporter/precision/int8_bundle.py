@@ -18,12 +18,12 @@ from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, Accurac
 from sam2lite.exporter.precision.int8 import Int8
 from sam2lite.exporter.precision.scheme import Float32, Lowering
 from sam2lite.exporter.precision.search import Outcome, search
-from sam2lite.exporter.tensorrt.precision import FIRST_LAYER, beside_fp16, rounded_beside
+from sam2lite.exporter.tensorrt.precision import beside_fp16, rounded_beside
 
 if TYPE_CHECKING:
+    from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.calibration.calibrate import Calibration
-    from sam2lite.calibration.plan import PrecisionPlan
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import TargetProfile
 
 MAX_DROP = 1.0  # points of J&F, and of the first frame's J
@@ -92,14 +92,15 @@ def write_int8_bundle(
         VerificationError: the accuracy is missed, with a quarter of the layers in float as well.
         OutputError, ExportError: as for `write_bundle`.
     """
-    from sam2lite.calibration.plan import first_plan
-    from sam2lite.models.sam2lite.quantizable import quantized_layers
+    from sam2lite.calibration.assignment import first_assignment
 
     ranges = calibration.ranges
     ranges.check_fits(checkpoint.sha256, rungs)
-    plan = first_plan(list(quantized_layers(checkpoint.model)), ranges.spans, keep_float)
-    if target.tensorrt is not None:
-        plan = plan.without([FIRST_LAYER], "TensorRT may have no INT8 kernel for three channels")
+    plan = first_assignment(list(checkpoint.quantized_layers()), ranges.spans, keep_float)
+    if target.tensorrt is not None and checkpoint.host.first_layer is not None:
+        plan = plan.without(
+            [checkpoint.host.first_layer], "TensorRT may have no INT8 kernel for three channels"
+        )
     runtime = (target.runtime, target.opset, target.qdq)
     key = json.dumps([__version__, asdict(ranges), runtime, sorted(plan.int8), asdict(wanted)])
     memo = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
@@ -124,7 +125,9 @@ def write_int8_bundle(
     return manifest, outcome
 
 
-def _lowering(target: TargetProfile, plan: PrecisionPlan, calibration: Calibration) -> Lowering:
+def _lowering(
+    target: TargetProfile, plan: PrecisionAssignment, calibration: Calibration
+) -> Lowering:
     int8 = Int8(calibration.ranges, plan, target.qdq, calibration.recording)
     if target.tensorrt is None:
         return int8
@@ -132,7 +135,7 @@ def _lowering(target: TargetProfile, plan: PrecisionPlan, calibration: Calibrati
 
 
 def _trial_lowering(
-    target: TargetProfile, plan: PrecisionPlan, calibration: Calibration
+    target: TargetProfile, plan: PrecisionAssignment, calibration: Calibration
 ) -> Lowering:
     """Return a lowering to what the target computes, in a form that a CPU computes as well."""
     int8 = Int8(calibration.ranges, plan, target.qdq)
@@ -158,7 +161,7 @@ class _Trial:
         self._test = AccuracyTest(clips, rung)
         self._before: Accuracy | None = None
 
-    def measure(self, plan: PrecisionPlan) -> AccuracyDrop:
+    def measure(self, plan: PrecisionAssignment) -> AccuracyDrop:
         """Score a plan, and FP32 the first time."""
         if self._before is None:
             self._before = self._score(Float32())
@@ -170,12 +173,12 @@ class _Trial:
     def ranked(self) -> list[str]:
         """Return the layers, the most sensitive first."""
         from sam2lite.exporter.precision.sensitivity import layer_sqnr
-        from sam2lite.models.sam2lite.quantizable import quantized_layers
 
         spans = dict(self._calibration.ranges.spans)
-        model = self._checkpoint.model
-        layers = {path: [path] for path in quantized_layers(model) if f"{path}:input" in spans}
-        found = layer_sqnr(model, spans, layers, self._calibration.recording, self._rung)
+        checkpoint = self._checkpoint
+        paths = [path for path in checkpoint.quantized_layers() if f"{path}:input" in spans]
+        layers = {path: [path] for path in paths}
+        found = layer_sqnr(checkpoint, spans, layers, self._calibration.recording, self._rung)
         self._report("sensitivity of every layer")
         return sorted(found, key=found.__getitem__)
 
@@ -214,12 +217,12 @@ def _remember(memo: Path, outcome: Outcome) -> None:
 def _remembered(memo: Path) -> Outcome | None:
     if not memo.is_file():
         return None
-    from sam2lite.calibration.plan import PrecisionPlan
+    from sam2lite.calibration.assignment import PrecisionAssignment
 
     data = json.loads(memo.read_text(encoding="utf-8"))
     drop = data["drop"]
     return Outcome(
-        PrecisionPlan(frozenset(data["int8"]), data["kept"]),
+        PrecisionAssignment(frozenset(data["int8"]), data["kept"]),
         AccuracyDrop(
             Accuracy(**drop["before"]), Accuracy(**drop["after"]), drop["clips"], drop["rung"]
         ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.manifest import Manifest
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import TargetProfile
 
 
@@ -82,4 +82,4 @@ def _rounded_loop(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "bundle"
         write_trial_bundle(checkpoint, target, rung, rounded, folder)
-        return loop_parity(open_bundle(str(folder), "ort"), checkpoint.model).to_json()
+        return loop_parity(open_bundle(str(folder), "ort"), checkpoint).to_json()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sam2lite.device.tensorrt.board import Board
     from sam2lite.device.tensorrt.graph_build import Build
     from sam2lite.exporter.precision.bisect_fp16 import Bisection
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 VERIFICATION_VERSION = 1
 
@@ -165,7 +165,7 @@ class EngineMaker:
         manifest = job.manifest
         entry, rung = manifest.graphs[key], _rung(manifest, key)
         if job.plan.strongly_typed:
-            fused = self._checkpoint.model.fused()
+            fused = self._checkpoint.fused()
             model = export_float(self._checkpoint, fused, entry.spec, rung, manifest.opset).model
         else:
             model = onnx.load(self._bundle / entry.file)

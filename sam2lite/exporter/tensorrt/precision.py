@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 # Builder flags by the precision of a graph, where types do not stand in it.
 FLAGS: dict[str, tuple[str, ...]] = {"fp32": (), "fp16": (FP16,), "int8": (INT8, FP16)}
 
-# TensorRT has been seen without any INT8 kernel for a convolution of an image's three channels,
-# which fails the build. It is a hundredth of the work, and exact in float.
-FIRST_LAYER = "image_encoder.stem.0"
-
 # FP16 moves some values across a rounding border of INT8; clips say what that costs, not this.
 LEAST_SQNR_BESIDE_INT8_DB = 15.0
 

@@ -19,9 +19,11 @@ from torch import Tensor
 
 from sam2lite.data.datasets import open_dataset
 from sam2lite.errors import ArgumentError, TrainingError
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
+from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape
 from sam2lite.training.distillation.cache import OutputCache
@@ -186,7 +188,7 @@ class _Run:
         self.model = _first_model(options).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = make_optimiser(self.model)
         self.average = MovingAverage(self.model)
-        self.int8 = SimulatedInt8(self.model)
+        self.int8 = SimulatedInt8(quantized_layers(self.model))
         self.schedule = schedule_of(options.stages)
         self.weights = loss_weights(options.losses)
         self.teacher = self._load_teacher()
@@ -326,7 +328,7 @@ class _Run:
     def _validate(self) -> None:
         phase = self.schedule.at(self._progress(self.step)).phase
         model = self._averaged()
-        int8 = SimulatedInt8(model)
+        int8 = SimulatedInt8(quantized_layers(model))
         int8.load_ranges(self.int8.ranges())
         with int8 if phase.quantized else nullcontext():
             self.score = validate(model, self.held_out)
@@ -372,4 +374,5 @@ class _Run:
 def _first_model(options: RunOptions) -> Sam2Lite:
     if options.start is None:
         return build(size_config(options.model), options.seed)
-    return load_checkpoint(options.start).model
+    model: Sam2Lite = HOST.load(options.start).model
+    return model

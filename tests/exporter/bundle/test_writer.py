@@ -9,7 +9,7 @@ from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import OutputError, UnknownNameError, VerificationError
 from sam2lite.exporter.bundle import writer as bundle_writer
 from sam2lite.exporter.bundle.writer import ExportJob, write_bundle, write_onnx_folder
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.targets.registry import get_target
 

@@ -17,7 +17,8 @@ from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.verify.parity import module_parity
 from sam2lite.mil.inventory import read_inventory
 from sam2lite.mil.package import load_package
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.image_encoder import ImageEncoder
 from sam2lite.targets.registry import get_target
 
@@ -83,7 +84,7 @@ def test_labels_are_looked_up_without_integers(mini_model: LoadedModel) -> None:
 
 def test_pixels_are_rounded_once(mini_model: LoadedModel) -> None:
     spec = IMAGE_ENCODER.bind(mini_model.config.dims(240))
-    converted = convert(mini_model.model.fused().image_encoder, spec, IOS17)
+    converted = convert(mini_model.model.fused().image_encoder, spec, IOS17, form=HOST.core_ml_form)
     function = load_package(Path(converted.model.package_path)).function()
     first = [step.op for step in function.program.steps[:4]]
     assert first == ["cast", "sub", "conv", "conv"]
@@ -106,7 +107,7 @@ def test_centred_pixels_are_nearer_for_every_value(mini_model: LoadedModel) -> N
         (TensorSpec("x_bchw", "float32", (1, 3, 16, 16)),),
         tensors={"image_bchw": TensorInfo("Pixels.", IMAGE)},
     )
-    converted = convert(plain, spec, IOS17)
+    converted = convert(plain, spec, IOS17, form=HOST.core_ml_form)
     run = load_package(Path(converted.model.package_path)).function().run
     feeds = {"image_bchw": image_bchw.numpy().astype(np.uint8)}
     centred = np.abs(run(feeds)["x_bchw"] - exact)

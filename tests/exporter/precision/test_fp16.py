@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sam2lite.calibration.calibrate import Settings, recorded
+from sam2lite.calibration.calibrate import CalibrationSettings, recorded
 from sam2lite.calibration.ranges import Provenance
 from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.families.sam2lite import FAMILY, IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER
@@ -22,7 +22,8 @@ from sam2lite.exporter.precision.fp16_convert import to_fp16, with_rounding
 from sam2lite.exporter.precision.fp16_ranges import RangeReport, measure_ranges
 from sam2lite.exporter.precision.fp16_rules import kept_by_rule
 from sam2lite.exporter.verify.parity import run_onnx
-from sam2lite.models.checkpoint import LoadedModel, state_sha256
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from tests.conftest import MINI
 
@@ -36,14 +37,14 @@ SPEC = GraphSpec(
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
     model = build(MINI, seed=3)
-    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+    return HOST.untrained(model, MINI)
 
 
 @pytest.fixture(scope="module")
 def footage(
     loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Recording, Provenance]:
-    settings = Settings(frames=4, observer="minmax")
+    settings = CalibrationSettings(frames=4, observer="minmax")
     return recorded(loaded, [RUNG], settings, tmp_path_factory.mktemp("recordings"))
 
 

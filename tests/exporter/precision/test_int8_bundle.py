@@ -7,12 +7,14 @@ import numpy as np
 import onnx
 import pytest
 
-from sam2lite.calibration.calibrate import Calibration, Settings, calibrate
+from sam2lite.calibration.calibrate import Calibration, CalibrationSettings, calibrate
 from sam2lite.errors import CalibrationError, VerificationError
 from sam2lite.exporter.precision import int8_bundle
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
 from sam2lite.exporter.precision.int8_bundle import Accuracies, write_int8_bundle
-from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.segmenter import VideoSegmenter
@@ -25,12 +27,14 @@ RUNGS = (240, 288)
 @pytest.fixture(scope="module")
 def small() -> LoadedModel:
     model = build(MINI, seed=3)
-    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+    return HOST.untrained(model, MINI)
 
 
 @pytest.fixture(scope="module")
 def calibration(small: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Calibration:
-    return calibrate(small, RUNGS, Settings(frames=8), tmp_path_factory.mktemp("recordings"))
+    return calibrate(
+        small, RUNGS, CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
+    )
 
 
 class Stub:
@@ -133,7 +137,7 @@ def test_a_missed_accuracy_writes_nothing(
 def test_ranges_of_another_model_are_refused(calibration: Calibration, tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="calibrate this model"):
         write_int8_bundle(
-            resolve_model("tiny", seed=0),
+            load_model("tiny", seed=0),
             get_target("x86-64"),
             tmp_path / "b",
             calibration,
@@ -145,6 +149,6 @@ def test_ranges_of_another_model_are_refused(calibration: Calibration, tmp_path:
 
 def test_too_little_footage_is_refused(small: LoadedModel, tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match=r"6 frames are too few .* --calib-frames 8 or more"):
-        calibrate(small, RUNGS, Settings(frames=6), tmp_path)
+        calibrate(small, RUNGS, CalibrationSettings(frames=6), tmp_path)
     with pytest.raises(CalibrationError, match="--calib-frames 18 or more"):
-        calibrate(small, (240, 288, 336), Settings(frames=8), tmp_path)
+        calibrate(small, (240, 288, 336), CalibrationSettings(frames=8), tmp_path)

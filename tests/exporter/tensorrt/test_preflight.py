@@ -11,7 +11,7 @@ from sam2lite.errors import ArgumentError
 from sam2lite.exporter.bundle.writer import write_onnx_folder
 from sam2lite.exporter.tensorrt.preflight import Finding, preflight, preflight_folder
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.targets.tensorrt_ops import LIMITS, OPERATORS, REMEDIES
 
 ENCODER, DECODER = "image_encoder@240", "mask_decoder@240"
