@@ -24,7 +24,7 @@ def is_available() -> Tuple[bool, str]:
         )
     try:
         import coremltools
-        import PIL  # type: ignore[import-not-found]
+        import PIL
     except ImportError as error:
         return False, "{}; run: pip install coremltools==9.0 pillow".format(error)
     return True, "coremltools {}, pillow {}".format(coremltools.__version__, PIL.__version__)
