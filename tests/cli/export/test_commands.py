@@ -14,6 +14,7 @@ from sam2lite.cli.reports.preflight import describe, tensorrt_target
 from sam2lite.errors import ArgumentError, OutputError, UnknownNameError, VerificationError
 from sam2lite.exporter.tensorrt.preflight import Finding
 from sam2lite.runtimes.bundle import open_bundle
+from tests.interrupts import interruptible
 
 runner = CliRunner()
 
@@ -164,16 +165,15 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "sam2lite-export"
-    process = subprocess.Popen(
-        [program, "ort", "-o", str(tmp_path / "b")], stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".b.partial-*/graphs/*.onnx")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    command = [program, "ort", "-o", tmp_path / "b"]
+    with interruptible(command, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".b.partial-*/graphs/*.onnx")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: nothing was left half-written" in errors
     assert "Traceback" not in errors
