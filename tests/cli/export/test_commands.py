@@ -36,10 +36,10 @@ def test_untrained_networks_are_called_so(tmp_path: Path) -> None:
     assert "small is untrained" in runner.invoke(app, arguments).stderr
 
 
-def test_onnx_as_json(tmp_path: Path) -> None:
+def test_onnx_as_json(model: str, tmp_path: Path) -> None:
     out = tmp_path / "o"
     arguments = ["onnx", "--opset", "18", "--rungs", "240", "-o", str(out), "--json"]
-    result = runner.invoke(app, arguments)
+    result = runner.invoke(app, [*arguments, "--model", model])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["worst_relative_error"] <= 1e-5
@@ -82,10 +82,10 @@ def test_bad_arguments(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_graphs_are_written_and_what_jetpack_4_refuses_is_said(tmp_path: Path) -> None:
+def test_graphs_are_written_and_what_jetpack_4_refuses_is_said(model: str, tmp_path: Path) -> None:
     out = tmp_path / "o"
     arguments = ["onnx", "--rungs", "240", "--check-for", "jetson-nano", "-o", str(out)]
-    result = runner.invoke(app, arguments)
+    result = runner.invoke(app, [*arguments, "--model", model])
     assert isinstance(result.exception, VerificationError)
     assert "TensorRT 8.2.1 of jetson-nano would not take 1 of 4 graphs" in str(result.exception)
     lines = result.stdout.splitlines()
@@ -107,9 +107,9 @@ def test_a_finding_of_many_nodes_is_one_line() -> None:
     ]
 
 
-def test_findings_as_json(tmp_path: Path) -> None:
+def test_findings_as_json(model: str, tmp_path: Path) -> None:
     arguments = ["onnx", "--rungs", "240", "--check-for", "jetson-xavier-nx", "--opset", "17"]
-    result = runner.invoke(app, [*arguments, "-o", str(tmp_path / "o"), "--json"])
+    result = runner.invoke(app, [*arguments, "--model", model, "-o", str(tmp_path / "o"), "--json"])
     assert isinstance(result.exception, VerificationError)
     findings = json.loads(result.stdout)["findings"]
     counts = {key: len(found) for key, found in findings.items()}
@@ -122,9 +122,9 @@ def test_findings_as_json(tmp_path: Path) -> None:
     assert findings["memory_encoder@240"][0]["first_version"] == "8.6"
 
 
-def test_graphs_that_a_target_takes(tmp_path: Path) -> None:
+def test_graphs_that_a_target_takes(model: str, tmp_path: Path) -> None:
     arguments = ["onnx", "--rungs", "240", "--check-for", "jetson-orin-nano"]
-    result = runner.invoke(app, [*arguments, "-o", str(tmp_path / "o")])
+    result = runner.invoke(app, [*arguments, "--model", model, "-o", str(tmp_path / "o")])
     assert result.exit_code == 0, result.output
     assert "its parser takes all 4 graphs" in result.stdout
 

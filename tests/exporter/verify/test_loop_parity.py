@@ -38,7 +38,7 @@ def decisive(model: Sam2Lite) -> Sam2Lite:
     last = model.mask_decoder.object_score.last
     with torch.no_grad():
         last.weight *= 200.0
-        last.bias -= torch.tensor(scores_over_the_clip(model)).quantile(0.05)
+        last.bias -= torch.tensor(scores_over_the_clip(model)).quantile(0.2)
     return model
 
 
@@ -58,16 +58,16 @@ def scores_over_the_clip(model: Sam2Lite) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def decisive_model(tiny_model: LoadedModel) -> Sam2Lite:
-    return decisive(tiny_model.model)
+def decisive_model(mini_model: LoadedModel) -> Sam2Lite:
+    return decisive(mini_model.model)
 
 
 @pytest.fixture(scope="module")
 def decisive_bundle(
-    tiny_model: LoadedModel, decisive_model: Sam2Lite, tmp_path_factory: pytest.TempPathFactory
+    mini_model: LoadedModel, decisive_model: Sam2Lite, tmp_path_factory: pytest.TempPathFactory
 ) -> Bundle:
     path = tmp_path_factory.mktemp("decisive") / "bundle"
-    checkpoint = dataclasses.replace(tiny_model, model=decisive_model)
+    checkpoint = dataclasses.replace(mini_model, model=decisive_model)
     write_bundle(checkpoint, host_target(), path, rungs=(240, 480))
     return open_bundle(str(path))
 
