@@ -24,7 +24,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 from cpu_int8_worker import ENGINES
@@ -240,7 +239,7 @@ def save(result: dict[str, Any]) -> None:
         for row in rows
     ]
     title = f"Whole frame at {rung} px, {result['machine']['model']}"
-    cv2.imwrite(str(RESULTS / "cpu_int8.png"), plot_bars(bars, title, "ms"))
+    plot_bars(bars, title, "ms").savefig(RESULTS / "cpu_int8.png")
 
 
 if __name__ == "__main__":

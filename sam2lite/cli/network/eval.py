@@ -98,12 +98,15 @@ def eval(  # noqa: A001 - commands are named like their functions
     baselines need no network, and each has the prompt it can use. docs/evaluation.md defines every
     number.
     """
+    from sam2lite.evaluation.charts import require_matplotlib
     from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
     from sam2lite.evaluation.report import SCHEMA_VERSION, gather
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
+    if output is not None:
+        require_matplotlib("--output, which draws a chart,")
     memory = _memory(policy, tokens, window)
     recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, rung, rungs)
@@ -226,11 +229,10 @@ def _write_folder(
     whole = {**report, "per_object": objects_to_json(scores.main)}
     (folder / "results.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     curves = {"network": scores.main, **scores.by_baseline}
-    plot = plot_j(
+    plot_j(
         {name: found.object_scores for name, found in curves.items()},
         f"mean J over frames, {task.settings.prompt} prompt, {scores.clips} clips",
-    )
-    cv2.imwrite(str(folder / "j_over_frames.png"), plot)
+    ).savefig(folder / "j_over_frames.png")
     (folder / "worst").mkdir()
     by_name = {reference.name: reference for reference in references}
     tracker = task.recipe.make(max(task.rungs))

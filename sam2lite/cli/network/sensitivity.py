@@ -42,6 +42,10 @@ def sensitivity(
     SQNR is that of the graph's worst output on recorded calls. The IoU is that of the masks over a
     clip with those of the float loop: of graphs always, of layers with --clip-iou.
     """
+    if plot is not None:
+        from sam2lite.evaluation.charts import require_matplotlib
+
+        require_matplotlib("--plot")
     checkpoint = options.load_model(model)
     side = checkpoint.sizes[-1] if rung is None else rung
     if side not in checkpoint.sizes:
@@ -81,15 +85,12 @@ def _print(results: "list[Sensitivity]") -> None:
 
 
 def _draw(path: Path, layers: "list[Sensitivity]", rung: int) -> None:
-    import cv2
-
     from sam2lite.evaluation.bars import Bar, plot_bars
 
     bars = [Bar(found.name, found.sqnr_db, found.name.partition(".")[0]) for found in layers]
     title = f"One layer in INT8, the rest in float: SQNR of the worst output at {rung} px"
-    _, data = cv2.imencode(".png", plot_bars(bars, title, "dB"))
     try:
-        path.write_bytes(data.tobytes())
+        plot_bars(bars, title, "dB").savefig(path, format="png")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
     typer.echo(f"{path}: {len(layers)} layers", err=True)

@@ -38,9 +38,9 @@ def test_weights_of_all_rungs_are_stored_once(tiny_bundle: Path, tiny_model: Loa
 
 
 def test_onnx_folder_has_the_opset_that_was_asked_for(
-    tiny_model: LoadedModel, tmp_path: Path
+    mini_model: LoadedModel, tmp_path: Path
 ) -> None:
-    write_onnx_folder(tiny_model, 13, tmp_path / "graphs13", rungs=[240])
+    write_onnx_folder(mini_model, 13, tmp_path / "graphs13", rungs=[240])
     for path in (tmp_path / "graphs13" / "graphs").glob("*.onnx"):
         model = onnx.load(path)
         assert [entry.version for entry in model.opset_import if entry.domain == ""] == [13]
@@ -49,16 +49,16 @@ def test_onnx_folder_has_the_opset_that_was_asked_for(
     assert manifest["backend"] == "onnx"
 
 
-def test_unknown_rung_is_refused(tiny_model: LoadedModel) -> None:
+def test_unknown_rung_is_refused(mini_model: LoadedModel) -> None:
     with pytest.raises(UnknownNameError, match="known: 240, 288"):
-        ExportJob.plan(tiny_model, [250])
+        ExportJob.plan(mini_model, [250])
 
 
-def test_existing_folder_is_refused_and_kept(tiny_model: LoadedModel, tmp_path: Path) -> None:
+def test_existing_folder_is_refused_and_kept(mini_model: LoadedModel, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="--force"):
-        write_bundle(tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240])
+        write_bundle(mini_model, get_target("x86-64"), tmp_path / "b", rungs=[240])
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["mine.txt"]
 
 
@@ -71,7 +71,7 @@ def test_existing_folder_is_refused_and_kept(tiny_model: LoadedModel, tmp_path: 
     ],
 )
 def test_nothing_is_left_when_an_export_ends_early(
-    tiny_model: LoadedModel,
+    mini_model: LoadedModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
@@ -86,7 +86,7 @@ def test_nothing_is_left_when_an_export_ends_early(
 
     with pytest.raises(expected):
         write_bundle(
-            tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240], report=interrupt
+            mini_model, get_target("x86-64"), tmp_path / "b", rungs=[240], report=interrupt
         )
     assert len(done) == 2
     assert list(tmp_path.iterdir()) == []

@@ -276,13 +276,13 @@ def test_tables_fit_together() -> None:
 
 @pytest.fixture(scope="module")
 def folders(
-    tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
+    mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[int, tuple[Path, Any]]:
     """Our four graphs at 240 px, by opset."""
     made = {}
     for opset in (13, 16, 17):
         path = tmp_path_factory.mktemp("graphs") / str(opset)
-        made[opset] = path, write_onnx_folder(tiny_model, opset, path, rungs=[240])
+        made[opset] = path, write_onnx_folder(mini_model, opset, path, rungs=[240])
     return made
 
 
