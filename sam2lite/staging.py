@@ -1,10 +1,10 @@
-"""Folders that appear whole or not at all."""
+"""Folders and files that appear whole or not at all."""
 
 import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from sam2lite.errors import OutputError
 
@@ -42,6 +42,30 @@ def staged_folder(output: Path, force: bool) -> Iterator[Path]:
             replaced.rename(target)
         for leftover in (staging, replaced):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_atomically(path: str, content: Any) -> None:
+    """Write a file that appears whole or not at all, with its folder if that is missing.
+
+    Args:
+        path: of the file.
+        content: bytes, or anything else with a buffer.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name("{}.partial-{}".format(target.name, os.getpid()))
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # boards are unplugged
+        partial.replace(target)
+    finally:
+        if partial.exists():
+            partial.unlink()
 
 
 def _check_replaceable(target: Path, force: bool) -> None:

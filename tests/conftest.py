@@ -73,6 +73,14 @@ def mini_model() -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
+def mini_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A verified FP32 bundle of `mini_model` for this machine, at 240 px alone."""
+    path = tmp_path_factory.mktemp("bundles") / "mini"
+    write_bundle(mini_model, host_target(), path, rungs=RUNGS[:1])
+    return path
+
+
+@pytest.fixture(scope="session")
 def nano_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of `mini_model` in FP16 for a Jetson Nano, its engines not built."""
     path = tmp_path_factory.mktemp("bundles") / "nano"

@@ -127,7 +127,8 @@ class CoreMl(NamedTuple):
         deployment_target: as coremltools calls it.
         specification: version of Core ML's specification, which packages declare.
         multifunction: whether one package can hold a graph at several rungs, its weights once.
-        compute_units: where a graph may run, by graph, as coremltools' `ComputeUnit` calls it.
+        compute_units: where a graph may run, as coremltools' `ComputeUnit` calls it: `ranks` for
+            graphs that end in a choice (`GraphSpec.ranks`), `others` for the rest.
         sources: where each of the fields above comes from, under its name.
     """
 
@@ -151,7 +152,7 @@ class TargetProfile(NamedTuple):
     Attributes:
         id: the name on the command line and in the manifest.
         title: the name that people know.
-        backend: `ort`, `trt` or `coreml`, as in `--backend`.
+        backend: name of the one that its bundles are for, as in `--backend`.
         precisions: every precision that the exporter knows, served or not.
         detection: the marks by which this target is found from within; None where it never is.
         chip: processor, cores and clock.
@@ -225,7 +226,7 @@ def data_sheet(
     Args:
         name: the id of the profile.
         title: the name that people know.
-        backend: `ort`, `trt` or `coreml`, as in `--backend`.
+        backend: name of the one that its bundles are for, as in `--backend`.
         precisions: every precision that the exporter knows.
         detection: the marks by which this target is found from within; None where it never is.
         tensorrt: what the backend `trt` needs beside.

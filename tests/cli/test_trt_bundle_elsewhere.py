@@ -20,11 +20,11 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     engine_key,
     engine_path,
     read_plan,
-    write_atomically,
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.commands import doctor
+from sam2lite.runtimes.commands import machine_checks as doctor
+from sam2lite.staging import write_atomically
 
 runner = CliRunner(env={"COLUMNS": "200"})
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)

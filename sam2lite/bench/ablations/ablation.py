@@ -24,7 +24,6 @@ from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.report import gather
 from sam2lite.evaluation.sources import fresh_clips
 from sam2lite.evaluation.workers import Task, TrackerRecipe, score_clips
-from sam2lite.runtimes.rules.sam2lite.pruning import LEARNED
 
 if TYPE_CHECKING:
     from sam2lite.training.run.trainer import Report, RunOptions
@@ -57,7 +56,7 @@ class Variant:
     losses: str = "sam2lite"
     taught: bool = True
     weights_of: str | None = None
-    policy: str = LEARNED
+    policy: str = "learned"
     budget: int | None = None
 
 

@@ -133,7 +133,6 @@ def sweep(
         ArgumentError: a budget or the window is out of range.
     """
     rows = []
-    # Of keys and values.
     token_bytes = 2 * bundle.manifest.memory["channels"] * np.dtype(np.float32).itemsize
     for policy, budget in product(policies, budgets):
         settings = {"policy": policy, "tokens": budget, "window": window}

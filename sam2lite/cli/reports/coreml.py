@@ -7,6 +7,11 @@ from rich.table import Table
 from sam2lite.contracts.manifest import Manifest
 
 
+def holds_packages(manifest: Manifest) -> bool:
+    """Return whether a bundle was made for Core ML."""
+    return bool(manifest.target.get("coreml"))
+
+
 def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
     """Return megabytes, graphs and the lowest SQNR of every package, by its path in the bundle.
 

@@ -26,7 +26,8 @@ from sam2lite.errors import UnknownNameError
 from sam2lite.exporter.bundle.device_app import add_device_app
 from sam2lite.exporter.precision.scheme import Float32, Lowering
 from sam2lite.exporter.tensorrt.plan import write_plan
-from sam2lite.runtimes.bundle import file_sha256, open_bundle
+from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.file_hash import file_sha256
 from sam2lite.staging import staged_folder
 from sam2lite.targets.profile import TargetProfile
 

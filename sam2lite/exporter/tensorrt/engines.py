@@ -25,10 +25,10 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     engine_path,
     read_engines,
     read_plan,
-    write_atomically,
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.staging import write_atomically
 
 if TYPE_CHECKING:
     from sam2lite.device.tensorrt.board import Board

@@ -81,6 +81,29 @@ def test_a_package_is_opened_as_asked_and_fed_pictures() -> None:
 
 
 @pytest.mark.usefixtures("mac")
+@pytest.mark.parametrize("ranks", [False, True])
+@pytest.mark.parametrize(
+    "units",
+    [
+        {"ranks": "CPU_ONLY", "others": "CPU_AND_NE"},
+        {"image_encoder": "CPU_AND_NE", "memory_select": "CPU_ONLY"},  # as of schema 1
+    ],
+)
+def test_compute_units_are_by_what_a_graph_is(units: dict[str, str], ranks: bool) -> None:
+    spec = SPEC._replace(name="memory_select", ranks=True) if ranks else SPEC
+    entry = SimpleNamespace(spec=spec, function=None)
+    bundle: Any = SimpleNamespace(
+        manifest=SimpleNamespace(
+            graphs={"key": entry}, target={"coreml": {"compute_units": units}}
+        ),
+        graph_path=lambda key: f"{key}.mlpackage",
+    )
+    with coreml.open_session(bundle, "key") as session:
+        wanted = "CPU_ONLY" if ranks else "CPU_AND_NE"
+        assert session._model.options["compute_units"] == wanted
+
+
+@pytest.mark.usefixtures("mac")
 def test_what_core_ml_refuses_is_a_session_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Model, "refused", True)
     with pytest.raises(SessionError, match=r"cannot load a.mlpackage: Failed to build"):

@@ -16,9 +16,9 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     input_files,
     read_engines,
     read_plan,
-    write_atomically,
     write_engines,
 )
+from sam2lite.staging import write_atomically
 from tests.doubles.trt_bundle import GRAPH, KEYS, opened, write_trt_bundle
 
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)

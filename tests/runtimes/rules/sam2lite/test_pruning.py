@@ -174,8 +174,8 @@ def test_a_saved_state_goes_on_with_the_policy_of_the_segmenter(
     path = str(tmp_path / "state.npz")
     segmenter.save_state(path)
     expected = [segmenter.track(frame_bgr(index)).objects[1].logits for index in range(5, 9)]
-    settings = {"policy": "random", "budget": 64, "window": None}
-    with VideoSegmenter(str(tiny_bundle), rung=240, **settings) as same:  # type: ignore[arg-type]
+    settings = {"policy": "random", "tokens": 64, "window": None}
+    with VideoSegmenter(str(tiny_bundle), rung=240, **settings) as same:
         same.load_state(path)
         for index, logits_hw in enumerate(expected, start=5):
             np.testing.assert_array_equal(same.track(frame_bgr(index)).objects[1].logits, logits_hw)

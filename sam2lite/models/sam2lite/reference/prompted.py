@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
+from sam2lite.contracts.families.sam2lite import FAMILY, PRUNING_POLICY
 from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
 from sam2lite.errors import ArgumentError
 from sam2lite.models.networks import Choice
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_loop import ObjectOutput, ReferenceLoop
-from sam2lite.runtimes.prompts import Prompt, mask_logits
+from sam2lite.models.sam2lite.reference.loop import ObjectOutput, ReferenceLoop
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 
 SETTINGS = ("policy", "tokens", "window")
@@ -63,7 +64,8 @@ class TokenBankReference:
 
     def prompt(self, object_id: int, prompt: Prompt, width: int, height: int) -> ObjectOutput:
         """See `Reference`."""
-        mask_b1hw = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, self._side)
+        side = self._side // FAMILY.mask_stride
+        mask_b1hw = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, side)
         return self._loop.prompt(object_id, prompt.slots(width, height), mask_b1hw)
 
     def track(self, object_id: int) -> ObjectOutput:
