@@ -193,7 +193,7 @@ class ToyFamily(HostFamily):
     ) -> ToyReference:
         for name in settings:
             if name != "first_logit":
-                raise UnknownNameError("setting of Toy", name, ["first_logit"])
+                raise UnknownNameError("Toy setting", name, ["first_logit"])
         assert isinstance(network, Toy)
         return ToyReference(network, **settings)
 

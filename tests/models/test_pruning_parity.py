@@ -10,9 +10,9 @@ from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
 from sam2lite.data.clips import Clip, ClipConfig, first_click, generate_clip
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.models.loaded import LoadedModel
-from sam2lite.models.sam2lite import pruning as reference
-from sam2lite.models.sam2lite.reference_bank import Bank
-from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.models.sam2lite.reference import pruning as reference
+from sam2lite.models.sam2lite.reference.bank import Bank
+from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
 from sam2lite.runtimes.geometry import network_input
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.sam2lite import pruning

@@ -103,7 +103,7 @@ def test_the_loop_of_a_registered_family_is_tracked(
     assert corrected.mask[20, 30]
     tracker.remove(5)
     assert tracker.object_ids == []
-    with pytest.raises(UnknownNameError, match="unknown setting of Toy 'policy'"):
+    with pytest.raises(UnknownNameError, match="unknown Toy setting 'policy'"):
         ReferenceTracker(toy, policy="fifo")
 
 

@@ -161,6 +161,7 @@ def _tracker(
     """
     from sam2lite.evaluation.workers import TrackerRecipe
     from sam2lite.runtimes.bundle import open_bundle
+    from sam2lite.runtimes.rules.interface import rules_for
 
     if model is not None and backend is not None:
         raise ArgumentError(f"--backend {backend} is for bundles; --model runs in PyTorch")
@@ -172,9 +173,8 @@ def _tracker(
     if bundle is not None:
         opened = simulated_elsewhere(open_bundle(str(bundle), backend))
         manifest = opened.manifest
+        rules_for(opened.family, manifest, memory)  # refuses what does not fit
         recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
-        if memory:  # refused now rather than in another process
-            recipe.make(manifest.rungs[0]).close()
         return recipe, manifest.rungs, manifest.model.trained
     from sam2lite.models.registry import load_model
 

@@ -19,7 +19,7 @@ from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.core_ml_forms import core_ml_form
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.models.sam2lite.quantizable import quantized_layers
-from sam2lite.models.sam2lite.reference import SETTINGS, TokenBankReference
+from sam2lite.models.sam2lite.reference.prompted import SETTINGS, TokenBankReference
 
 # Tensors that every network of the family has, and hardly one of another.
 _SIGNATURE = {"mask_decoder.null_key", "mask_decoder.null_value", "memory_encoder.pointer_key.bias"}
@@ -62,7 +62,7 @@ class Sam2LiteFamily(HostFamily):
         assert isinstance(network, Sam2Lite)
         for name in settings:
             if name not in SETTINGS:
-                raise UnknownNameError(f"setting of {FAMILY.title}", name, SETTINGS)
+                raise UnknownNameError(f"{FAMILY.title} setting", name, SETTINGS)
         return TokenBankReference(network, choose, **settings)
 
     def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:

@@ -20,7 +20,7 @@ from sam2lite.exporter.verify.loop_parity import (
 )
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.geometry import network_input
 from sam2lite.runtimes.prompts import Prompt

@@ -21,7 +21,7 @@ LEARNED = "learned"
 
 
 class Candidates(Protocol):
-    """What decides which tokens stay: columns of `reference_bank.Bank`."""
+    """What decides which tokens stay: columns of `reference.bank.Bank`."""
 
     @property
     def valid_n(self) -> Tensor:

@@ -9,7 +9,7 @@ from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
 from sam2lite.errors import ArgumentError
 from sam2lite.models.networks import Choice
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_loop import ObjectOutput, ReferenceLoop
+from sam2lite.models.sam2lite.reference.loop import ObjectOutput, ReferenceLoop
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
