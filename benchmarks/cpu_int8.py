@@ -102,7 +102,7 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
             spec = graph.bind(loaded.config.dims(rung))
             *_, (_, tensors) = recording.calls(graph.name, rung)
             arrays = feeds_of(spec, tensors)
-            np.savez(own / "inputs" / f"{graph.name}.npz", **arrays)
+            np.savez(own / "inputs" / f"{graph.name}.npz", allow_pickle=False, **arrays)
             traced = trace(getattr(loaded.model.fused(), graph.name), spec, target.opset)
             onnx.save(traced, own / "exported" / f"{graph.name}.onnx")
             for precision in ("fp32", "int8"):

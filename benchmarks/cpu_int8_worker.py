@@ -100,7 +100,7 @@ def openvino(
         request = core.compile_model(str(path), "CPU", settings).create_infer_request()
         for key, array in inputs[name].items():
             request.set_tensor(key, ov.Tensor(array))
-        return request.infer
+        return request.infer  # type: ignore[no-any-return]
 
     return {name: runner(name) for name in inputs}
 

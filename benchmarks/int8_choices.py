@@ -21,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -209,11 +209,12 @@ def equalized(model: Sam2Lite, recording: Recording) -> Sam2Lite:
     with torch.no_grad():
         for path, seen_c in largest.items():
             block = changed.get_submodule(path)
+            assert isinstance(block, ConvBlock)
             weight_c = block.project.folded()[0].abs().amax(dim=(0, 2, 3)).clamp(min=LEAST_WEIGHT)
             factor_c = seen_c.clamp(min=LEAST_ACTIVATION) ** ALPHA / weight_c ** (1.0 - ALPHA)
             factor_c = (factor_c / factor_c.log().mean().exp()).clamp(*FACTORS)
-            block.expand.bn.weight /= factor_c
-            block.expand.bn.bias /= factor_c
+            block.expand.bn.weight /= factor_c  # type: ignore[misc]
+            block.expand.bn.bias /= factor_c  # type: ignore[misc]
             block.project.conv.weight *= factor_c[None, :, None, None]
     return changed
 
@@ -253,7 +254,7 @@ def bias_corrected(loaded: LoadedModel, ranges: ActivationRanges, recording: Rec
 def in_int8(layer: nn.Module) -> nn.Module:
     """Return a copy of a layer with its weight rounded to INT8."""
     twin = copy.deepcopy(layer)
-    twin.weight.copy_(quantized_weight(layer.weight))
+    twin.weight.copy_(quantized_weight(layer.weight))  # type: ignore[arg-type, operator]
     return twin
 
 
@@ -262,7 +263,7 @@ def run_recorded(
     recording: Recording,
     rungs: Sequence[int],
     calls: int,
-    hooks: dict[str, tuple[nn.Module, Hook]],
+    hooks: Mapping[str, tuple[nn.Module, Hook]],
 ) -> None:
     """Run the graphs on some of the recorded calls of every rung, watched by hooks."""
     with torch.no_grad(), ExitStack() as stack:

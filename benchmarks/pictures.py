@@ -20,9 +20,11 @@ from sam2lite import VideoSegmenter
 from sam2lite.cli.export.ort import export_bundle
 from sam2lite.data.clips import Clip, first_click, generate_clip
 from sam2lite.data.eval_sets import EVAL_SETS
+from sam2lite.models.checkpoint import resolve_model
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 from sam2lite.runtimes.video.source import open_source
+from sam2lite.targets.registry import host_target
 
 Frame = NDArray[np.uint8]
 
@@ -69,12 +71,12 @@ def main() -> None:
     videos: Path | None = parser.parse_args().videos
     jobs = {"generated": generated()}
     for name, clicks in VIDEOS.items() if videos else ():
-        with open_source(str(videos / name)) as source:
+        with open_source(f"{videos}/{name}") as source:
             frames = list(islice(source, FRAMES))
         jobs[Path(name).stem] = (frames, {k: Prompt(points=[xy]) for k, xy in clicks.items()})
     with tempfile.TemporaryDirectory() as temporary:
         bundle = Path(temporary) / "bundle"
-        export_bundle("tiny", "host", bundle, rungs="480")
+        export_bundle(resolve_model("tiny"), host_target(), bundle, (480,))
         for name, (frames, prompts) in jobs.items():
             path = IMAGES / f"{name}.jpg"
             cv2.imwrite(str(path), strip(bundle, frames, prompts), [cv2.IMWRITE_JPEG_QUALITY, 85])

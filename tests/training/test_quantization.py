@@ -18,7 +18,7 @@ from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.training import validation
 from sam2lite.training.batches import Batch, BatchShape
-from sam2lite.training.quantization import (
+from sam2lite.training.quantization import (  # type: ignore[attr-defined]
     WARM_UP_CALLS,
     SimulatedInt8,
     quantized_activation,
@@ -156,7 +156,7 @@ def test_gradients_reach_every_quantized_layer(
     statistics = {name: b.clone() for name, b in worn.named_buffers()}
     with SimulatedInt8(quantized_layers(worn.train())) as simulation:
         loss = run_batch(worn, clip_batch, bf16)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     layers = quantized_layers(worn)
     for path in simulation.ranges():
         if path.startswith(("image_encoder", "memory_encoder.b", "mask_decoder.upsampler")):

@@ -156,7 +156,7 @@ def test_a_jetson_is_refused_in_one_sentence(
 
 def test_a_mistake_is_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "sam2lite-export"
-    command = [program, "ort", "--target", "abacus", "-o", str(tmp_path / "b")]
+    command = [str(program), "ort", "--target", "abacus", "-o", str(tmp_path / "b")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: unknown target 'abacus'")
@@ -165,7 +165,7 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "sam2lite-export"
-    command = [program, "ort", "-o", tmp_path / "b"]
+    command: list[str | Path] = [program, "ort", "-o", tmp_path / "b"]
     with interruptible(command, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob(".b.partial-*/graphs/*.onnx")):

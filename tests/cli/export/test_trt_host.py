@@ -66,7 +66,7 @@ def faulty(fake: FakeTensorrt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     scratch.mkdir()
     build = FaultyBuild(fake, scratch)
     defaults = trt_engines.EngineMaker.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "build", build)
+    monkeypatch.setitem(defaults, "build", build)  # type: ignore[arg-type]
     return build
 
 

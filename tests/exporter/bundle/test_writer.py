@@ -6,8 +6,8 @@ import onnx
 import pytest
 
 from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import OutputError, UnknownNameError, VerificationError
-from sam2lite.exporter.bundle import writer as bundle_writer
 from sam2lite.exporter.bundle.writer import ExportJob, write_bundle, write_onnx_folder
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
@@ -26,7 +26,7 @@ def test_bundle_opens_and_says_what_it_is(tiny_bundle: Path, tiny_model: LoadedM
         assert all(error["relative"] <= 1e-5 for error in parity(manifest, key).values())
 
 
-def parity(manifest: bundle_writer.Manifest, key: str) -> dict[str, dict[str, float]]:
+def parity(manifest: Manifest, key: str) -> dict[str, dict[str, float]]:
     errors: dict[str, dict[str, float]] = manifest.verification["graphs"][key]["parity"]
     return errors
 

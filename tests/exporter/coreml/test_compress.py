@@ -65,7 +65,7 @@ def worst_db(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
         ops = set(read_inventory(package)["main"].ops)
         assert ops & set().union(*OPERATORS.values()) == OPERATORS[name], name
         run = load_package(package).function().run
-        parity = module_parity(module, lambda feeds, run=run: run(feeds), SPEC)
+        parity = module_parity(module, lambda feeds, run=run: run(feeds), SPEC)  # type: ignore[misc]
         found[name] = parity["y_bnc"].sqnr_db
     return found
 
@@ -154,7 +154,7 @@ def test_a_palette_has_the_least_error_of_its_size() -> None:
 
 
 def test_a_weight_of_few_values_is_its_own_palette() -> None:
-    weight = np.float16([[0.0, 1.0, 0.0], [-2.0, 1.0, 1.0]])
+    weight = np.array([[0.0, 1.0, 0.0], [-2.0, 1.0, 1.0]], np.float16)
     table, indices = palette(weight, 64)
     np.testing.assert_array_equal(table[indices].reshape(weight.shape), weight)
 

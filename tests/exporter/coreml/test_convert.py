@@ -20,10 +20,17 @@ from sam2lite.mil.package import load_package
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.image_encoder import ImageEncoder
+from sam2lite.targets.profile import CoreMl
 from sam2lite.targets.registry import get_target
 
-IOS17 = get_target("ios17").coreml
-assert IOS17 is not None
+
+def core_ml(name: str) -> CoreMl:
+    found = get_target(name).coreml
+    assert found is not None
+    return found
+
+
+IOS17 = core_ml("ios17")
 SPEC = GraphSpec(
     "example", (TensorSpec("x_bc", "float32", (1, 8)),), (TensorSpec("y_bc", "float32", (1, 8)),)
 )
@@ -93,7 +100,7 @@ def test_pixels_are_rounded_once(mini_model: LoadedModel) -> None:
 class Normalised(ImageEncoder):
     """The normalisation alone."""
 
-    def forward(self, image_bchw: Tensor) -> tuple[Tensor]:
+    def forward(self, image_bchw: Tensor) -> tuple[Tensor]:  # type: ignore[override]
         return (image_bchw * self.pixel_scale + self.pixel_shift,)
 
 

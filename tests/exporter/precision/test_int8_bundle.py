@@ -120,7 +120,7 @@ def test_a_missed_accuracy_writes_nothing(
 ) -> None:
     monkeypatch.setattr(stub, "after", Accuracy(55.0, 69.0))
     drop = AccuracyDrop(Accuracy(60.0, 70.0), stub.after, 8, 288)
-    monkeypatch.setattr(int8_bundle, "search", lambda plan, *_: int8_bundle.Outcome(plan, drop, 5))
+    monkeypatch.setattr(int8_bundle, "search", lambda plan, *_: int8_bundle.Outcome(plan, drop, 5))  # type: ignore[attr-defined]
     arguments = (small, get_target("x86-64"), tmp_path / "b", calibration)
     with pytest.raises(VerificationError, match=r"loses 5\.00 .* 4\.00 more than --max-drop"):
         write_int8_bundle(

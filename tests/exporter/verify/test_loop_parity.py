@@ -38,7 +38,7 @@ def decisive(model: Sam2Lite) -> Sam2Lite:
     last = model.mask_decoder.object_score.last
     with torch.no_grad():
         last.weight *= 200.0
-        last.bias -= torch.tensor(scores_over_the_clip(model)).quantile(0.2)
+        last.bias -= torch.tensor(scores_over_the_clip(model)).quantile(0.2)  # type: ignore[misc]
     return model
 
 

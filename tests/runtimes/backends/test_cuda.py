@@ -53,9 +53,9 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def bindings(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     """`cuda.bindings.runtime` over a fake device; every function returns its error code first."""
     fake = FakeCuda()
-    error = IntEnum("cudaError_t", {"cudaSuccess": 0, "cudaErrorMemoryAllocation": 2})
-    kind = IntEnum("cudaMemcpyKind", {"cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2})
-    mode = IntEnum("cudaStreamCaptureMode", {"cudaStreamCaptureModeThreadLocal": 1})
+    error = IntEnum("cudaError_t", {"cudaSuccess": 0, "cudaErrorMemoryAllocation": 2})  # type: ignore[misc]
+    kind = IntEnum("cudaMemcpyKind", {"cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2})  # type: ignore[misc]
+    mode = IntEnum("cudaStreamCaptureMode", {"cudaStreamCaptureModeThreadLocal": 1})  # type: ignore[misc]
 
     def returns(function: Any) -> Any:
         def call(*arguments: Any) -> tuple[Any, ...]:
