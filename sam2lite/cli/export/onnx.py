@@ -13,7 +13,7 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import VerificationError
 
 if TYPE_CHECKING:
-    from sam2lite.exporter.precision.scheme import Lowering
+    from sam2lite.exporter.precision.scheme import PrecisionScheme
     from sam2lite.models.checkpoint import LoadedModel
 
 
@@ -81,14 +81,14 @@ def onnx(
         }
         options.print_plan(plan, as_json)
         return
-    lowering = _fp16(checkpoint, chosen, calib, calib_frames, calib_seed) if fp16 else None
+    scheme = _fp16(checkpoint, chosen, calib, calib_frames, calib_seed) if fp16 else None
     with options.reported_steps("export", len(job.keys)) as report:
         manifest = write_onnx_folder(
             checkpoint,
             opset,
             output,
             rungs=chosen,
-            lowering=lowering,
+            scheme=scheme,
             force=force,
             report=report,
         )
@@ -115,7 +115,7 @@ def onnx(
 
 def _fp16(
     checkpoint: "LoadedModel", rungs: tuple[int, ...], source: str | None, frames: int, seed: int
-) -> "Lowering":
+) -> "PrecisionScheme":
     from sam2lite.exporter.precision.fp16 import Fp16
 
     return Fp16(*quantize.recorded(checkpoint, rungs, source, frames, seed))
@@ -123,21 +123,21 @@ def _fp16(
 
 def _print_fp16(manifest: Manifest) -> None:
     """Say on stderr how much stays in FP32 and why, and what the worst output lost."""
-    lowered = {k: g for k, g in manifest.verification["graphs"].items() if "pinned" in g}
+    rendered = {k: g for k, g in manifest.verification["graphs"].items() if "pinned" in g}
     reasons = Counter(
         reason.partition(":")[0]
-        for graph in lowered.values()
+        for graph in rendered.values()
         for reason in graph["pinned"].values()
     )
     named = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
     typer.echo(
-        f"FP16: {reasons.total()} of {sum(graph['nodes'] for graph in lowered.values())} nodes "
+        f"FP16: {reasons.total()} of {sum(graph['nodes'] for graph in rendered.values())} nodes "
         f"stay in FP32 ({named}), and so does memory_select",
         err=True,
     )
     ratio, key, name = min(
         (ratio, key, name)
-        for key, graph in lowered.items()
+        for key, graph in rendered.items()
         for name, ratio in graph["sqnr_db"].items()
         if ratio is not None
     )

@@ -125,9 +125,9 @@ def export_bundle(
     """Export a bundle in floating point behind a progress bar; raises as `write_bundle`."""
     from sam2lite.exporter.bundle.writer import ExportJob, write_bundle
     from sam2lite.exporter.precision.fp16_storage import Fp16Storage
-    from sam2lite.exporter.precision.scheme import Float32, Lowering
+    from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 
-    lowering: Lowering = Fp16Storage() if precision == "fp16" else Float32()
+    scheme: PrecisionScheme = Fp16Storage() if precision == "fp16" else Float32()
     rungs = rungs or checkpoint.config.rungs
     steps = len(ExportJob.plan(checkpoint, rungs).keys) + 1
     with options.reported_steps("export", steps) as report:
@@ -136,7 +136,7 @@ def export_bundle(
             target,
             output,
             rungs=rungs,
-            lowering=lowering,
+            scheme=scheme,
             device_app=device_app,
             force=force,
             report=report,

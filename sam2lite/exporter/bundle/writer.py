@@ -24,7 +24,7 @@ from sam2lite.contracts.manifest import (
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import UnknownNameError
 from sam2lite.exporter.bundle.device_app import add_device_app
-from sam2lite.exporter.precision.scheme import Float32, Lowering
+from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 from sam2lite.exporter.tensorrt.plan import write_plan
 from sam2lite.runtimes.bundle import file_sha256, open_bundle
 from sam2lite.staging import staged_folder
@@ -89,7 +89,7 @@ def export_graphs(
     opset: int,
     folder: Path,
     report: Report,
-    lowering: Lowering,
+    scheme: PrecisionScheme,
 ) -> tuple[dict[str, GraphEntry], dict[str, Any]]:
     """Export and verify every graph of a job into a folder, weights shared in one file.
 
@@ -99,13 +99,13 @@ def export_graphs(
         opset: of ONNX.
         folder: an existing one; files go to `graphs/` below it.
         report: told the key of each graph when it is done.
-        lowering: to the precision of the bundle.
+        scheme: of the precision of the bundle.
 
     Returns:
         the manifest's entries and its `verification.graphs`.
 
     Raises:
-        ExportError: a graph cannot be traced or lowered.
+        ExportError: a graph cannot be traced or rendered.
         VerificationError: a graph is further from PyTorch than the tolerance.
     """
     import onnx
@@ -119,12 +119,12 @@ def export_graphs(
     with WeightStore(folder / GRAPHS_FOLDER) as store:
         for key, (spec, rung) in job.keys.items():
             exported = export_float(checkpoint, fused, spec, rung, opset)
-            lowered = lowering.lower(exported.model, spec, rung)
-            store.externalise(lowered.model)
+            rendered = scheme.render(exported.model, spec, rung)
+            store.externalise(rendered.model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
-            onnx.save(lowered.model, folder / file)
-            entries[key] = GraphEntry(file, lowered.precision, spec)
-            verification[key] = {**_graph_report(exported), **lowered.report}
+            onnx.save(rendered.model, folder / file)
+            entries[key] = GraphEntry(file, rendered.precision, spec)
+            verification[key] = {**_graph_report(exported), **rendered.report}
             report(key)
     return entries, verification
 
@@ -162,7 +162,7 @@ def write_bundle(
     output: Path,
     *,
     rungs: Sequence[int] | None = None,
-    lowering: Lowering | None = None,
+    scheme: PrecisionScheme | None = None,
     verification: Mapping[str, Any] | None = None,
     device_app: bool = False,
     force: bool = False,
@@ -178,7 +178,7 @@ def write_bundle(
         target: the device it is for.
         output: the directory; it appears whole or not at all.
         rungs: input sides, px; all of the network's if not given.
-        lowering: to the precision of the bundle; FP32 if not given.
+        scheme: of the precision of the bundle; FP32 if not given.
         verification: what is known about the bundle beside what is measured here.
         device_app: add the device code, so that the bundle runs where nothing is installed.
         force: replace what is there.
@@ -192,11 +192,11 @@ def write_bundle(
     """
     from sam2lite.exporter.verify.loop_parity import loop_parity
 
-    lowering = lowering or Float32()
+    scheme = scheme or Float32()
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs, target.backend)
     with staged_folder(output, force) as folder:
         manifest = _write_graphs(
-            checkpoint, target, job, target.opset, folder, report, lowering, verification or {}
+            checkpoint, target, job, target.opset, folder, report, scheme, verification or {}
         )
         loop = loop_parity(open_bundle(str(folder), "ort"), checkpoint.model)
         report("loop parity")
@@ -214,12 +214,12 @@ def write_bundle(
 
 
 def write_trial_bundle(
-    checkpoint: LoadedModel, target: TargetProfile, rung: int, lowering: Lowering, folder: Path
+    checkpoint: LoadedModel, target: TargetProfile, rung: int, scheme: PrecisionScheme, folder: Path
 ) -> None:
     """Write a bundle of one rung into a new folder, without comparing its loop with PyTorch's."""
     folder.mkdir(parents=True)
     job = ExportJob.plan(checkpoint, [rung], target.backend)
-    _write_graphs(checkpoint, target, job, target.opset, folder, lambda _: None, lowering, {})
+    _write_graphs(checkpoint, target, job, target.opset, folder, lambda _: None, scheme, {})
 
 
 def write_onnx_folder(
@@ -228,15 +228,15 @@ def write_onnx_folder(
     output: Path,
     *,
     rungs: Sequence[int] | None = None,
-    lowering: Lowering | None = None,
+    scheme: PrecisionScheme | None = None,
     force: bool = False,
     report: Report = lambda _: None,
 ) -> Manifest:
     """Write the verified graphs alone, for tools other than ours; see `write_bundle`."""
-    lowering = lowering or Float32()
+    scheme = scheme or Float32()
     job = ExportJob.plan(checkpoint, rungs or checkpoint.config.rungs)
     with staged_folder(output, force) as folder:
-        return _write_graphs(checkpoint, None, job, opset, folder, report, lowering, {})
+        return _write_graphs(checkpoint, None, job, opset, folder, report, scheme, {})
 
 
 def _write_graphs(
@@ -246,13 +246,13 @@ def _write_graphs(
     opset: int,
     folder: Path,
     report: Report,
-    lowering: Lowering,
+    scheme: PrecisionScheme,
     verification: Mapping[str, Any],
 ) -> Manifest:
-    entries, graphs = export_graphs(checkpoint, job, opset, folder, report, lowering)
+    entries, graphs = export_graphs(checkpoint, job, opset, folder, report, scheme)
     manifest = manifest_of(checkpoint, target, opset, job.rungs, entries)._replace(
         files=file_entries(folder),
-        calibration=lowering.calibration,
+        calibration=scheme.calibration,
         verification={"graphs": graphs, **verification},
     )
     (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.onnx.trace import feeds_of
 from sam2lite.exporter.precision.fp16_storage import store_in_fp16
-from sam2lite.exporter.precision.scheme import Lowered
+from sam2lite.exporter.precision.scheme import Rendered
 from sam2lite.exporter.verify.parity import compare, run_onnx
 from sam2lite.targets.profile import QdqStyle
 
@@ -28,7 +28,7 @@ MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded
 
 
 class Int8:
-    """A lowering to INT8.
+    """A scheme for INT8.
 
     Attributes:
         plan: which layers compute in INT8.
@@ -54,7 +54,7 @@ class Int8:
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """See `Lowering`."""
+        """See `PrecisionScheme`."""
         return {
             **dataclasses.asdict(self._ranges.provenance),
             "int8_layers": sorted(self.plan.int8),
@@ -62,20 +62,20 @@ class Int8:
             "style": dict(self._style._asdict()),
         }
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`."""
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`."""
         from sam2lite.calibration.qdq import layers_of, render
 
         graph = spec.name
         paths = _below(graph, dict.fromkeys(self.plan.int8))
         layers = layers_of(model, paths)
         if not layers:
-            return Lowered(model, "fp32")
+            return Rendered(model, "fp32")
         rendered = render(model, layers, _below(graph, self._ranges.spans), self._style)
         if self._style.codes_stored:  # else a compiler stores weights as it likes
             store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
             compact(rendered)
-        return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
+        return Rendered(rendered, "int8", self._report(model, rendered, spec, rung))
 
     def scales(self, model: onnx.ModelProto, spec: GraphSpec) -> dict[str, float]:
         """Return the symmetric scale of every activation that the plan quantizes, by its name."""

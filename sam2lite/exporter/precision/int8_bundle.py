@@ -16,7 +16,7 @@ from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.bundle.writer import write_bundle, write_trial_bundle
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, AccuracyTest
 from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.scheme import Float32, Lowering
+from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 from sam2lite.exporter.precision.search import Outcome, search
 from sam2lite.exporter.tensorrt.precision import FIRST_LAYER, beside_fp16, rounded_beside
 
@@ -115,7 +115,7 @@ def write_int8_bundle(
         target,
         output,
         rungs=rungs,
-        lowering=_lowering(target, outcome.plan, calibration),
+        scheme=_scheme(target, outcome.plan, calibration),
         verification={"accuracy": outcome.drop.to_json()},
         device_app=device_app,
         force=force,
@@ -124,17 +124,19 @@ def write_int8_bundle(
     return manifest, outcome
 
 
-def _lowering(target: TargetProfile, plan: PrecisionPlan, calibration: Calibration) -> Lowering:
+def _scheme(
+    target: TargetProfile, plan: PrecisionPlan, calibration: Calibration
+) -> PrecisionScheme:
     int8 = Int8(calibration.ranges, plan, target.qdq, calibration.recording)
     if target.tensorrt is None:
         return int8
     return beside_fp16(int8, target.tensorrt, calibration.recording, calibration.ranges.provenance)
 
 
-def _trial_lowering(
+def _trial_scheme(
     target: TargetProfile, plan: PrecisionPlan, calibration: Calibration
-) -> Lowering:
-    """Return a lowering to what the target computes, in a form that a CPU computes as well."""
+) -> PrecisionScheme:
+    """Return a scheme to what the target computes, in a form that a CPU computes as well."""
     int8 = Int8(calibration.ranges, plan, target.qdq)
     if target.tensorrt is None:
         return int8
@@ -163,7 +165,7 @@ class _Trial:
         if self._before is None:
             self._before = self._score(Float32())
             self._report("accuracy in FP32")
-        after = self._score(_trial_lowering(self._target, plan, self._calibration))
+        after = self._score(_trial_scheme(self._target, plan, self._calibration))
         self._report(f"accuracy with {len(plan.kept)} layers in float")
         return AccuracyDrop(self._before, after, self._test.clips, self._rung)
 
@@ -179,10 +181,10 @@ class _Trial:
         self._report("sensitivity of every layer")
         return sorted(found, key=found.__getitem__)
 
-    def _score(self, lowering: Lowering) -> Accuracy:
+    def _score(self, scheme: PrecisionScheme) -> Accuracy:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "bundle"
-            write_trial_bundle(self._checkpoint, self._target, self._rung, lowering, folder)
+            write_trial_bundle(self._checkpoint, self._target, self._rung, scheme, folder)
             return self._test.score(folder)
 
 

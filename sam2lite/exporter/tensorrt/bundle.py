@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.exporter.bundle.writer import write_bundle, write_trial_bundle
 from sam2lite.exporter.precision.fp16 import Fp16, Pins
-from sam2lite.exporter.precision.scheme import Float32, Lowering
+from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 from sam2lite.exporter.tensorrt.precision import form_of
 from sam2lite.exporter.verify.loop_parity import loop_parity
 from sam2lite.runtimes.bundle import open_bundle
@@ -56,10 +56,10 @@ def write_trt_bundle(
             too much, or the target's parser would not take a graph.
     """
     assert target.tensorrt is not None  # by the backend
-    lowering: Lowering = Float32()
+    scheme: PrecisionScheme = Float32()
     verification: dict[str, Any] = {}
     if precision == "fp16":
-        lowering = Fp16(*recording, form_of(target.tensorrt), also_pinned=also_pinned)
+        scheme = Fp16(*recording, form_of(target.tensorrt), also_pinned=also_pinned)
         rounded = Fp16(*recording, "rounded", also_pinned=also_pinned)
         verification["fp16_loop"] = _rounded_loop(checkpoint, target, max(rungs), rounded)
         report("loop in FP16")
@@ -68,7 +68,7 @@ def write_trt_bundle(
         target,
         output,
         rungs=rungs,
-        lowering=lowering,
+        scheme=scheme,
         verification=verification,
         device_app=True,
         force=force,

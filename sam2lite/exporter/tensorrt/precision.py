@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sam2lite.contracts.build_plan import FP16, INT8
 from sam2lite.exporter.precision.fp16 import Fp16
 from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.scheme import Lowered, Lowering
+from sam2lite.exporter.precision.scheme import PrecisionScheme, Rendered
 from sam2lite.targets.profile import TensorRt
 from sam2lite.targets.tensorrt_ops import QDQ_SINCE, STRONGLY_TYPED_SINCE, read_version
 
@@ -47,22 +47,22 @@ def form_of(tensorrt: TensorRt) -> str:
 
 def beside_fp16(
     int8: Int8, tensorrt: TensorRt, recording: Recording, provenance: Provenance
-) -> Lowering:
-    """Return the lowering to INT8 with FP16 where layers stay in float."""
+) -> PrecisionScheme:
+    """Return the scheme for INT8 with FP16 where layers stay in float."""
     if read_version(tensorrt.version) < QDQ_SINCE:
         return ImplicitInt8(int8, Fp16(recording, provenance, "plan"))
     fp16 = Fp16(recording, provenance, form_of(tensorrt), LEAST_SQNR_BESIDE_INT8_DB)
     return Int8BesideFp16(int8, fp16)
 
 
-def rounded_beside(int8: Int8, recording: Recording, provenance: Provenance) -> Lowering:
-    """Return the lowering to what all of these compute: INT8 by Q/DQ, the rest rounded to FP16."""
+def rounded_beside(int8: Int8, recording: Recording, provenance: Provenance) -> PrecisionScheme:
+    """Return the scheme for what all of these compute: INT8 by Q/DQ, the rest rounded to FP16."""
     return Int8BesideFp16(int8, Fp16(recording, provenance, "rounded", LEAST_SQNR_BESIDE_INT8_DB))
 
 
 @dataclass(frozen=True)
 class Int8BesideFp16:
-    """A lowering to INT8 in which what stays in float computes in FP16.
+    """A scheme for INT8 in which what stays in float computes in FP16.
 
     Attributes:
         int8: layers to INT8.
@@ -74,21 +74,21 @@ class Int8BesideFp16:
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """See `Lowering`."""
+        """See `PrecisionScheme`."""
         return {**self.fp16.calibration, **self.int8.calibration}
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`; raises as `Int8` and `Fp16` do.
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`; raises as `Int8` and `Fp16` do.
 
         The report has both SQNRs: of INT8 against float, of FP16 against the same graph in FP32.
         """
-        quantized = self.int8.lower(model, spec, rung)
-        lowered = self.fp16.lower(quantized.model, spec, rung)
-        report = {**lowered.report, **quantized.report}
-        if "sqnr_db" in lowered.report:
-            report["fp16_sqnr_db"] = lowered.report["sqnr_db"]
-        either = quantized if quantized.precision == "int8" else lowered
-        return Lowered(lowered.model, either.precision, report)
+        quantized = self.int8.render(model, spec, rung)
+        rendered = self.fp16.render(quantized.model, spec, rung)
+        report = {**rendered.report, **quantized.report}
+        if "sqnr_db" in rendered.report:
+            report["fp16_sqnr_db"] = rendered.report["sqnr_db"]
+        either = quantized if quantized.precision == "int8" else rendered
+        return Rendered(rendered.model, either.precision, report)
 
 
 class ImplicitInt8(Int8BesideFp16):
@@ -97,20 +97,20 @@ class ImplicitInt8(Int8BesideFp16):
     The report has `tensor_scales`. What INT8 costs is measured on the same layers with Q/DQ.
     """
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`; raises as `Int8` and `Fp16` do."""
-        lowered = self.fp16.lower(model, spec, rung)
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`; raises as `Int8` and `Fp16` do."""
+        rendered = self.fp16.render(model, spec, rung)
         copy = type(model)()
         copy.CopyFrom(model)
-        quantized = self.int8.lower(copy, spec, rung)
+        quantized = self.int8.render(copy, spec, rung)
         if quantized.precision != "int8":
-            return lowered
+            return rendered
         kept = dict.fromkeys(self.int8.kept_nodes(model, spec), "kept in float")
         report = {
-            **lowered.report,
+            **rendered.report,
             **quantized.report,
-            "pinned": {**kept, **lowered.report["pinned"]},
-            "fp16_sqnr_db": lowered.report["sqnr_db"],
+            "pinned": {**kept, **rendered.report["pinned"]},
+            "fp16_sqnr_db": rendered.report["sqnr_db"],
             "tensor_scales": self.int8.scales(model, spec),
         }
-        return Lowered(lowered.model, "int8", report)
+        return Rendered(rendered.model, "int8", report)
