@@ -21,3 +21,6 @@ class Progress:
 
     def tell(self, line: str) -> None:
         """Take a sentence about what was found or decided."""
+
+
+SILENT = Progress()

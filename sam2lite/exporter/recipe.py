@@ -216,4 +216,4 @@ _READERS: dict[str, Callable[[str, object], object]] = {
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Recipe)}
 FIELDS = tuple(_DEFAULTS)
 # Whatever the backend and the precision.
-ALWAYS_USED = frozenset({"model", "backend", "target", "precision", "sizes", "output", "force"})
+ALWAYS = frozenset({"model", "backend", "target", "precision", "sizes", "output", "force"})
