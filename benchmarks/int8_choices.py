@@ -43,7 +43,6 @@ from sam2lite.calibration.plan import PrecisionPlan, first_plan
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.export.quantize_options import recordings
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.evaluation import BundleTracker, evaluate
@@ -51,6 +50,7 @@ from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.scores import Scores
 from sam2lite.evaluation.sources import fresh_clips
 from sam2lite.exporter.bundle.writer import write_trial_bundle
+from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.onnx.trace import feeds_of
 from sam2lite.exporter.precision.accuracy import CLIP_SEED, PROMPT

@@ -25,7 +25,8 @@ LAYERS = (
     {"calibration"},
     {"training"},
     {"mil"},
-    {"exporter", "bench"},
+    {"exporter"},
+    {"bench"},
     {"cli"},
 )
 # NumPy names that JetPack 4's NumPy 1.13 does not have.

@@ -3,6 +3,7 @@
 import typer
 
 from sam2lite.errors import SessionError
+from sam2lite.mil.elsewhere import simulate_elsewhere
 from sam2lite.runtimes.backends.coreml import session as coreml
 from sam2lite.runtimes.bundle import Bundle
 
@@ -20,10 +21,7 @@ def simulated_elsewhere(bundle: Bundle) -> Bundle:
     Raises:
         DependencyError: the simulation needs a package that is not installed.
     """
-    if bundle.backend == "coreml" and not coreml.is_available()[0]:
-        from sam2lite.mil.session import open_simulated
-
-        bundle.simulate = open_simulated
+    if bundle.simulate is None and simulate_elsewhere(bundle):
         typer.echo(NOTE.format(bundle.path), err=True)
     return bundle
 

@@ -10,12 +10,12 @@ class Progress:
     """Says nothing. Commands and callers who want to see something override both methods."""
 
     @contextmanager
-    def phase(self, title: str, steps: int) -> Iterator[Report]:
+    def phase(self, title: str, steps: int | None) -> Iterator[Report]:
         """Give a function to call after each step of a phase, with the name of the step.
 
         Args:
             title: one word, such as `calibrate` or `export`.
-            steps: how many there are at most.
+            steps: how many there are at most; None where nobody knows.
         """
         yield lambda name: None
 
