@@ -7,11 +7,11 @@ how another is added.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.family import load
@@ -63,10 +63,11 @@ class BackendExporter:
         default_target: where a recipe names none; None if it must name one.
         default_precision: where a recipe names none.
         fields: recipe fields that it uses whatever the precision, beside those that every backend
-            uses (`recipe.ALWAYS_USED`).
+            uses (`recipe.ALWAYS`).
         packages: that it imports.
         extra: of sam2lite that installs them.
         readme: of a bundle that has device.pyz; empty where the device code does not run it.
+        knows_parser: whether `refused` has an answer.
     """
 
     name: ClassVar[str]
@@ -77,6 +78,7 @@ class BackendExporter:
     packages: ClassVar[tuple[str, ...]] = ("torch", "safetensors", "onnx", "onnxsim")
     extra: ClassVar[str] = "export"
     readme: ClassVar[str] = ""
+    knows_parser: ClassVar[bool] = False
 
     def target(self, recipe: Recipe) -> TargetProfile:
         """Return the device that a recipe is for, with the versions and the opset that it names.
@@ -141,6 +143,20 @@ class BackendExporter:
         They run after `simplify`; see `exporter.onnx.passes.pipeline`.
         """
         return ()
+
+    def refused(
+        self, folder: Path, manifest: Manifest, target: TargetProfile
+    ) -> Mapping[str, Sequence[Any]]:
+        """Return what the target's parser would not take of the graphs in a folder, by their keys.
+
+        Asked only where `knows_parser`.
+
+        Args:
+            folder: of the graphs.
+            manifest: of the folder.
+            target: a device of this backend.
+        """
+        raise NotImplementedError
 
     def write(self, request: ExportRequest) -> Manifest:
         """Write the bundle; it appears whole or not at all.

@@ -77,11 +77,11 @@ def onnx(
         check_for=check_for,
         force=force,
     )
-    from sam2lite.exporter.onnx.backend import GraphsRefused
+    from sam2lite.exporter.onnx.backend import GraphsRefusedError
 
     try:
         bundle = request.run(asked)
-    except GraphsRefused as refused:
+    except GraphsRefusedError as refused:
         _print(asked, refused.manifest, refused.findings)
         raise
     if bundle is not None:

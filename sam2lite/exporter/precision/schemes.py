@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from sam2lite.calibration.plan import PrecisionPlan
     from sam2lite.calibration.ranges import ActivationRanges, Provenance
     from sam2lite.calibration.recorder import Recording
-    from sam2lite.exporter.precision.scheme import PrecisionScheme
     from sam2lite.models.checkpoint import LoadedModel
     from sam2lite.targets.profile import TargetProfile
 
@@ -42,6 +41,7 @@ class Making:
         provenance: of the recording.
         ranges: observed on it; None if not asked for.
         keep_float: patterns of layers that stay in float.
+        transforms: what the manifest says about transforms of the weights, in order.
         also_pinned: nodes that compute in FP32 beside what rules and ranges say, with the reason,
             by the key of their graph.
         assignment: which layers are in the lower precision, where the scheme chooses among them.
@@ -53,8 +53,16 @@ class Making:
     provenance: Provenance | None = None
     ranges: ActivationRanges | None = None
     keep_float: Sequence[str] = ()
+    transforms: Sequence[Mapping[str, Any]] = ()
     also_pinned: Pins = field(default_factory=lambda: MappingProxyType({}))
     assignment: PrecisionPlan | None = None
+
+    @property
+    def footage(self) -> tuple[Recording, Provenance]:
+        """The recording and where it comes from, of a scheme that observes."""
+        assert self.recording is not None
+        assert self.provenance is not None
+        return self.recording, self.provenance
 
 
 class WeightTransform(Protocol):
@@ -67,7 +75,7 @@ class WeightTransform(Protocol):
     def apply(
         self, loaded: LoadedModel, recording: Recording | None
     ) -> tuple[LoadedModel, dict[str, Any]]:
-        """Return another network, and where its weights come from.
+        """Return another network, and how its weights were made.
 
         Args:
             loaded: the network; it stays as it is.
@@ -79,30 +87,43 @@ class WeightTransform(Protocol):
         """
 
 
+class LayerChoice(NamedTuple):
+    """How a scheme chooses the layers that it lowers.
+
+    Attributes:
+        first: all that may be lowered.
+        ranked: the layers by what they lose at an input size in px, the most sensitive first.
+    """
+
+    first: Callable[[Making], PrecisionPlan]
+    ranked: Callable[[Making, int], Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Scheme:
     """One precision of a backend.
 
     Attributes:
         name: as in a recipe's `precision`.
-        make: renders the graphs of a bundle.
+        make: what the backend's writer renders graphs with; where they are ONNX, a
+            `precision.scheme.PrecisionScheme`.
         observes: what it must have seen: `NOTHING`, `CALLS` of every graph, or `RANGES` of every
             tensor, too.
         trial: the same in a form that a CPU computes as the target would, for measuring what it
-            costs; `make`'s if None.
-        layers: its first assignment of layers; None where it does not choose among them.
+            costs; `make` if None. Without a bound, a clip is followed in it.
+        layers: how it chooses layers; None where it does not.
         max_drop: most points of J&F, and of the first frame's J, that a bundle may lose against
             FP32 unless the recipe says otherwise; None where that is not measured. Where it chooses
-            among layers, they go back to float until the bound holds.
+            layers, they go back to float until the bound holds.
         transforms: of the weights, in order.
         block_size: how many weights share a scale; None where no blocks are made.
     """
 
     name: str
-    make: Callable[[Making], PrecisionScheme]
+    make: Callable[[Making], Any]
     observes: str = NOTHING
-    trial: Callable[[Making], PrecisionScheme] | None = None
-    layers: Callable[[Making], PrecisionPlan] | None = None
+    trial: Callable[[Making], Any] | None = None
+    layers: LayerChoice | None = None
     max_drop: float | None = None
     transforms: tuple[WeightTransform, ...] = ()
     block_size: int | None = None
@@ -113,6 +134,20 @@ class Scheme:
         used = _OBSERVING[self.observes]
         used |= LAYER_FIELDS if self.layers is not None else frozenset()
         return used | (BOUND_FIELDS if self.max_drop is not None else frozenset())
+
+    def calibration(self, making: Making, own: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """Return what the manifest says of how the precision was found.
+
+        Args:
+            making: what the scheme was made from.
+            own: what the scheme says of itself.
+        """
+        more: dict[str, Any] = {}
+        if making.transforms:
+            more["transforms"] = [dict(entry) for entry in making.transforms]
+        if self.block_size is not None:
+            more["block_size"] = self.block_size
+        return {**(own or {}), **more} or None
 
 
 _registered: dict[str, dict[str, Scheme]] = {}

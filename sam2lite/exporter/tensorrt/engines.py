@@ -16,8 +16,10 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.tensorrt.graph_build import Job, build_graph, is_built
 from sam2lite.errors import SessionError, VerificationError
 from sam2lite.exporter.bundle.writer import export_float
+from sam2lite.exporter.onnx.passes.pipeline import steps_with
 from sam2lite.exporter.tensorrt.bisect import Subject, bisect_engine
 from sam2lite.exporter.tensorrt.engine_check import EngineCheck, EngineTest, engine_runner
+from sam2lite.exporter.tensorrt.passes.table import passes_of
 from sam2lite.exporter.tensorrt.polygraphy_build import build_with_polygraphy
 from sam2lite.runtimes.backends.tensorrt.engines import (
     VERIFICATION_FILE,
@@ -29,6 +31,7 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.targets.tensorrt_ops import read_version
 
 if TYPE_CHECKING:
     from sam2lite.device.tensorrt.board import Board
@@ -166,7 +169,12 @@ class EngineMaker:
         entry, rung = manifest.graphs[key], _rung(manifest, key)
         if job.plan.strongly_typed:
             fused = self._checkpoint.model.fused()
-            model = export_float(self._checkpoint, fused, entry.spec, rung, manifest.opset).model
+            passes = passes_of(read_version(job.plan.tensorrt))
+            ran = {applied["name"] for applied in manifest.verification["graphs"][key]["passes"]}
+            skip = {step.name for step in steps_with(passes)} - ran
+            model = export_float(
+                self._checkpoint, fused, entry.spec, rung, manifest.opset, passes, skip
+            ).model
         else:
             model = onnx.load(self._bundle / entry.file)
         pinned = frozenset(manifest.verification["graphs"][key]["pinned"])

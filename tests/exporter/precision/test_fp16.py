@@ -13,7 +13,8 @@ from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.families.sam2lite import FAMILY, IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import CalibrationError, ExportError, VerificationError
-from sam2lite.exporter.bundle.writer import write_onnx_folder
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.backend import PLAIN
 from sam2lite.exporter.onnx.passes.pipeline import run_passes
 from sam2lite.exporter.onnx.trace import example_inputs, trace
 from sam2lite.exporter.onnx.value_types import value_types
@@ -185,7 +186,7 @@ def test_layer_norm_is_known_at_every_opset(opset: int, mini: Sam2Lite) -> None:
 def test_graphs_of_a_folder(
     loaded: LoadedModel, footage: tuple[Recording, Provenance], tmp_path: Path
 ) -> None:
-    manifest = write_onnx_folder(loaded, 17, tmp_path / "o", rungs=[RUNG], scheme=Fp16(*footage))
+    manifest = write_bundle(loaded, PLAIN, tmp_path / "o", rungs=[RUNG], scheme=Fp16(*footage))
     assert manifest.precision == "fp16"
     assert manifest.graphs["memory_select"].precision == "fp32"
     assert manifest.calibration is not None
