@@ -123,7 +123,7 @@ def test_what_needs_nothing_is_left_byte_for_byte() -> None:
 def test_a_pass_is_skipped_by_name(version: str) -> None:
     graph = exported(13, skip=("einsum",))
     assert "Einsum" in {node.op_type for node in graph.model.graph.node}
-    with pytest.raises(UnknownNameError, match="constants, simplify, float_image, .* static"):
+    with pytest.raises(UnknownNameError, match=r"constants, simplify, float_image, .* static"):
         exported(13, skip=("einsums",))
 
 
