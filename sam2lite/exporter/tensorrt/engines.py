@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import ENGINES_FOLDER
+from sam2lite.contracts.family import get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.tensorrt.graph_build import Job, build_graph, is_built
 from sam2lite.errors import SessionError, VerificationError
@@ -120,7 +121,7 @@ class EngineMaker:
     def _job(self) -> Job:
         bundle = str(self._bundle)
         plan = read_plan(bundle)
-        manifest, _ = read_manifest(bundle)
+        manifest = _with_values(read_manifest(bundle)[0])
         return Job(bundle, manifest, plan, self._board, plan.workspace_mb, verbose=False)
 
     def _build_all(self) -> dict[str, MadeEngine]:
@@ -237,6 +238,16 @@ def _rung(manifest: Manifest, key: str) -> int:
     """Return the input side of a graph; of one that all sizes share, the largest, px."""
     side = key.partition("@")[2]
     return int(side) if side else max(manifest.rungs)
+
+
+def _with_values(manifest: Manifest) -> Manifest:
+    """Return a manifest whose specs know which example values their tensors take."""
+    family = get_family(manifest.model.family)
+    graphs = {
+        key: entry._replace(spec=entry.spec._replace(tensors=family.graph(entry.spec.name).tensors))
+        for key, entry in manifest.graphs.items()
+    }
+    return manifest._replace(graphs=graphs)
 
 
 @contextmanager
