@@ -1,4 +1,4 @@
-"""Every pass of exporter/passes/tensorrt, and `lower`, which runs those that a version needs."""
+"""Every pass of exporter/tensorrt/passes, and `lower`, which runs those that a version needs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
