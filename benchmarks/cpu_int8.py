@@ -32,12 +32,14 @@ from figures import RESULTS, table
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.export.int8 import export_int8
-from sam2lite.cli.export.quantize_options import recordings
+from sam2lite.cli.progress import ShownProgress
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.evaluation.bars import Bar, plot_bars
 from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.export import export
+from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.onnx.trace import feeds_of, trace
+from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.targets.registry import host_target
@@ -90,7 +92,7 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
     settings = CalibrationSettings()
     recording = calibrate(loaded, loaded.config.rungs, settings, recordings()).recording
     write_bundle(loaded, target, folder / "fp32", rungs=rungs)
-    export_int8(loaded, target, folder / "int8", loaded.config.rungs)
+    export(Recipe(model=name, precision="int8", output=folder / "int8"), ShownProgress())
     folders = {}
     for rung in rungs:
         own = folders[rung] = folder / str(rung)

@@ -43,7 +43,6 @@ from sam2lite.calibration.observers import OBSERVERS, Range
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.export.quantize_options import recordings
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.evaluation import BundleTracker, evaluate
@@ -51,12 +50,13 @@ from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.scores import Scores
 from sam2lite.evaluation.sources import fresh_clips
 from sam2lite.exporter.bundle.writer import write_trial_bundle
+from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.onnx.trace import feeds_of
 from sam2lite.exporter.precision.accuracy import CLIP_SEED, PROMPT
 from sam2lite.exporter.precision.fp16_storage import store_in_fp16
 from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.scheme import Float32, Lowered, Lowering
+from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme, Rendered
 from sam2lite.exporter.verify.parity import compare
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
@@ -98,12 +98,12 @@ class Choice:
 
     name: str
     loaded: LoadedModel
-    lowering: Lowering
+    scheme: PrecisionScheme
     target: str = TARGET
 
 
 class DynamicLinear:
-    """A lowering whose convolutions are static, and whose linear layers find ranges as they run."""
+    """A scheme whose convolutions are static, and whose linear layers find ranges as they run."""
 
     calibration = None
 
@@ -112,13 +112,13 @@ class DynamicLinear:
     ) -> None:
         self._ranges, self._plan, self._linear = ranges, plan, linear
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`."""
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`."""
         prefix = f"{spec.name}."
         own = [p.removeprefix(prefix) for p in self._plan.int8 if p.startswith(prefix)]
         layers = layers_of(model, own)
         if not layers:
-            return Lowered(model, "fp32")
+            return Rendered(model, "fp32")
         dynamic = {node for node, path in layers.items() if prefix + path in self._linear}
         static = {node: path for node, path in layers.items() if node not in dynamic}
         spans = {key.removeprefix(prefix): span for key, span in self._ranges.spans.items()}
@@ -137,7 +137,7 @@ class DynamicLinear:
             rendered = onnx.load(path)
         store_in_fp16(rendered)
         compact(rendered)
-        return Lowered(rendered, "int8")
+        return Rendered(rendered, "int8")
 
 
 def choices(loaded: LoadedModel, default: Calibration) -> Iterator[Choice]:
@@ -183,7 +183,7 @@ def plan_of(loaded: LoadedModel, ranges: ActivationRanges) -> PrecisionAssignmen
 
 
 def int8(loaded: LoadedModel, ranges: ActivationRanges, style: QdqStyle | None = None) -> Int8:
-    """Return a lowering of every layer."""
+    """Return a scheme of every layer."""
     return Int8(ranges, plan_of(loaded, ranges), style or get_target(TARGET).qdq)
 
 
@@ -248,7 +248,7 @@ def bias_corrected(loaded: LoadedModel, ranges: ActivationRanges, recording: Rec
             bias = layer.bn.bias if isinstance(layer, ConvBn) else layer.bias
             if path in errors and bias is not None:
                 bias -= torch.stack(errors[path]).mean(dim=0)
-    return changed
+    return changed  # type: ignore[no-any-return]
 
 
 def in_int8(layer: nn.Module) -> nn.Module:
@@ -402,7 +402,7 @@ def measure_all(clips: int) -> dict[str, Any]:
         for number, choice in enumerate(choices(loaded, default)):
             bundle = bundles[choice.name] = Path(temporary) / str(number)
             target = get_target(choice.target)
-            write_trial_bundle(choice.loaded, target, RUNG, choice.lowering, bundle)
+            write_trial_bundle(choice.loaded, target, RUNG, choice.scheme, bundle)
             rows[choice.name] = {"target": choice.target, **study.measure(bundle)}
             print(choice.name, json.dumps(rows[choice.name]), file=sys.stderr, flush=True)
         timed = study.interleave({name: bundles[name] for name in (STATIC, DYNAMIC)})

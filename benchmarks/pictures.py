@@ -16,15 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite import VideoSegmenter
-from sam2lite.cli.export.ort import export_bundle
+from sam2lite import Recipe, VideoSegmenter, export
 from sam2lite.data.clips import Clip, first_click, generate_clip
 from sam2lite.data.eval_sets import EVAL_SETS
-from sam2lite.models.checkpoint import resolve_model
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 from sam2lite.runtimes.video.source import open_source
-from sam2lite.targets.registry import host_target
 
 Frame = NDArray[np.uint8]
 
@@ -76,7 +73,7 @@ def main() -> None:
         jobs[Path(name).stem] = (frames, {k: Prompt(points=[xy]) for k, xy in clicks.items()})
     with tempfile.TemporaryDirectory() as temporary:
         bundle = Path(temporary) / "bundle"
-        export_bundle(resolve_model("tiny"), host_target(), bundle, (480,))
+        export(Recipe(sizes=(480,), output=bundle))
         for name, (frames, prompts) in jobs.items():
             path = IMAGES / f"{name}.jpg"
             cv2.imwrite(str(path), strip(bundle, frames, prompts), [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -23,7 +23,7 @@ def staged_folder(output: Path, force: bool) -> Iterator[Path]:
         OutputError: it is a file, is not empty, may not be written, or the disk is full.
     """
     target = output.resolve()
-    _check_replaceable(target, force)
+    check_replaceable(target, force)
     staging = target.with_name(f".{target.name}.partial-{os.getpid()}")
     replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
     try:
@@ -68,7 +68,12 @@ def write_atomically(path: str, content: Any) -> None:
             partial.unlink()
 
 
-def _check_replaceable(target: Path, force: bool) -> None:
+def check_replaceable(target: Path, force: bool) -> None:
+    """Refuse a folder, its path resolved, that `staged_folder` would not replace.
+
+    Raises:
+        OutputError: it is a file, holds the working or the home folder, or is not empty.
+    """
     if target.exists() and not target.is_dir():
         raise OutputError(f"'{target}' is a file; give --output the name of a folder")
     if any(target in (kept, *kept.parents) for kept in (Path.cwd(), Path.home())):

@@ -6,9 +6,14 @@ import pytest
 import torch
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
+from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
-from sam2lite.exporter.tensorrt.bundle import write_trt_bundle
+from sam2lite.exporter.coreml.compress import PRECISIONS
+from sam2lite.exporter.precision.schemes import Making
+from sam2lite.exporter.progress import SILENT
+from sam2lite.exporter.recipe import Recipe
+from sam2lite.exporter.tensorrt.backend import EXPORTER
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
@@ -87,7 +92,9 @@ def nano_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactor
     footage = recorded(
         mini_model, RUNGS[:1], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
     )
-    write_trt_bundle(mini_model, get_target("jetson-nano"), path, "fp16", footage, rungs=RUNGS[:1])
+    target = get_target("jetson-nano")
+    request = ExportRequest(mini_model, target, "fp16", RUNGS[:1], path, Recipe(), SILENT)
+    EXPORTER.make(request, Making(mini_model, target, *footage))
     return path
 
 
@@ -101,7 +108,7 @@ def ios_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small operators wait for a second core longer than they take
     target = get_target("ios18")
-    write_coreml_bundle(mini_model, target, path, "int8", footage, rungs=RUNGS[:2])
+    write_coreml_bundle(mini_model, target, path, PRECISIONS["int8"], footage, rungs=RUNGS[:2])
     torch.set_num_threads(threads)
     return path
 

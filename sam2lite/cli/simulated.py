@@ -3,9 +3,9 @@
 import typer
 
 from sam2lite.contracts.backends import get_backend
-from sam2lite.contracts.family import load
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.adapter import adapter_of
+from sam2lite.runtimes.backends.simulated import simulate_elsewhere
 from sam2lite.runtimes.bundle import Bundle
 
 NOTE = (
@@ -22,10 +22,8 @@ def simulated_elsewhere(bundle: Bundle) -> Bundle:
     Raises:
         DependencyError: the simulation needs a package that is not installed.
     """
-    backend = get_backend(bundle.backend)
-    if backend.simulator is not None and not adapter_of(backend.name).is_available()[0]:
-        bundle.simulate = load(backend.simulator)
-        typer.echo(NOTE.format(backend.title, bundle.path), err=True)
+    if bundle.simulate is None and simulate_elsewhere(bundle):
+        typer.echo(NOTE.format(get_backend(bundle.backend).title, bundle.path), err=True)
     return bundle
 
 

@@ -94,12 +94,9 @@ class Networks(ABC):
 
     Attributes:
         family: its data.
-        first_layer: path of a convolution on the image that stays in float under TensorRT, which
-            may have no INT8 kernel for three channels; None if there is none.
     """
 
     family: Family
-    first_layer: str | None = None
 
     def module(self, network: nn.Module, graph: str) -> nn.Module:
         """Return what is traced for a graph; its submodule of that name unless told otherwise."""

@@ -34,6 +34,7 @@ class QdqStyle(NamedTuple):
         per_channel: whether each output channel of a weight has its own scale.
         codes_stored: whether weights and biases are stored as codes; where not, they stay float,
             weights with QuantizeLinear and DequantizeLinear behind them, biases without.
+        block_size: how many weights of a channel share a scale; None where all of them do.
     """
 
     activation_dtype: str
@@ -42,6 +43,14 @@ class QdqStyle(NamedTuple):
     weight_bits: int
     per_channel: bool
     codes_stored: bool = True
+    block_size: Optional[int] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the fields as a plain dictionary, without a block size where there is none."""
+        data = dict(self._asdict())
+        if self.block_size is None:
+            del data["block_size"]
+        return data
 
 
 class Detection(NamedTuple):
@@ -198,7 +207,7 @@ class TargetProfile(NamedTuple):
         data = dict(self._asdict())
         data["precisions"] = [dict(precision._asdict()) for precision in self.precisions]
         data["detection"] = self.detection and dict(self.detection._asdict())
-        data["qdq"] = dict(self.qdq._asdict())
+        data["qdq"] = self.qdq.to_json()
         data["sources"] = dict(self.sources)
         data["tensorrt"] = self.tensorrt and self.tensorrt.to_json()
         data["coreml"] = self.coreml and self.coreml.to_json()

@@ -22,7 +22,7 @@ def open_session(bundle: Bundle, key: str, threads: int | None, provider: str | 
     return ReferenceSession(bundle.manifest.graphs[key].spec, bundle.graph_path(key))
 
 
-class GatherElements(OpRun):  # type: ignore[misc]
+class GatherElements(OpRun):
     """onnx's own takes at most 64 rows: it is written with np.choose."""
 
     def _run(self, data: np.ndarray, indices: np.ndarray, axis: int) -> tuple[np.ndarray]:

@@ -181,7 +181,9 @@ class ToyFamily(HostFamily):
             return self.untrained(Toy(ToyConfig()).eval(), ToyConfig())
 
     def fused(self, network: nn.Module) -> nn.Module:
-        twin = Toy(ToyConfig(width=network.get_submodule("eye.patches").out_channels))
+        patches = network.get_submodule("eye.patches")
+        assert isinstance(patches, nn.Conv2d)
+        twin = Toy(ToyConfig(width=patches.out_channels))
         twin.load_state_dict(network.state_dict())
         return twin.eval().requires_grad_(False)
 

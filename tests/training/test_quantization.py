@@ -18,7 +18,7 @@ from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.training import validation
 from sam2lite.training.batches import Batch, BatchShape
-from sam2lite.training.quantization import (  # type: ignore[attr-defined]
+from sam2lite.training.quantization import (
     WARM_UP_CALLS,
     SimulatedInt8,
     quantized_activation,

@@ -37,6 +37,24 @@ def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
     return report
 
 
+def package_lines(manifest: Manifest) -> list[str]:
+    """Return a line for every package, and one about the clip that was followed."""
+    lines = []
+    for name, found in package_report(manifest).items():
+        worst = found["worst_sqnr_db"]
+        lines.append(
+            f"{name}: {found['megabytes']:.2f} MB, {len(found['graphs'])} functions, "
+            + ("equal to PyTorch" if worst is None else f"lowest SQNR in FP16 {worst:.1f} dB")
+        )
+    loop = manifest.verification["loop"]
+    lines.append(
+        f"simulated over {loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
+        f"{loop['decisions_differ']} of {loop['present'] + loop['absent']} decisions differ, "
+        f"{loop['tied_choices']} tied candidates"
+    )
+    return lines
+
+
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
     """Return rows for the summary: what was simulated, and what hinders the Neural Engine."""
     target = manifest.target["coreml"]

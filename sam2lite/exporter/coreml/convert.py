@@ -26,13 +26,13 @@ class Converted:
     """A graph as coremltools' model.
 
     Attributes:
-        graph: its name.
+        takes_image: whether one of its inputs is an image.
         model: `coremltools.models.MLModel`, not loaded; saved in a temporary folder of its own.
         precision: `fp16`, or `fp32` for the graph that ranks memory.
         pinned: operators that compute in FP32 in an FP16 graph, with the reason.
     """
 
-    graph: str
+    takes_image: bool
     model: Any
     precision: str
     pinned: dict[str, str] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def convert(
         ) from error
     _check_names(model, spec)
     pinned.pop("", None)
-    return Converted(spec.name, model, "fp32" if full else "fp16", pinned)
+    return Converted(spec.image is not None, model, "fp32" if full else "fp16", pinned)
 
 
 def _image_input(ct: Any, spec: GraphSpec) -> list[Any] | None:

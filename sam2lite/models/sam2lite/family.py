@@ -30,7 +30,6 @@ class Sam2LiteFamily(HostFamily):
 
     family = FAMILY
     published = MappingProxyType({"tiny": 5.2, "small": 12.8, "base": 38.4})
-    first_layer = "image_encoder.stem.0"
 
     def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
         """See `HostFamily`."""

@@ -8,7 +8,9 @@ import pytest
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import OutputError, UnknownNameError, VerificationError
-from sam2lite.exporter.bundle.writer import ExportJob, write_bundle, write_onnx_folder
+from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.backend import PLAIN
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.targets.registry import get_target
@@ -40,7 +42,7 @@ def test_weights_of_all_rungs_are_stored_once(tiny_bundle: Path, tiny_model: Loa
 def test_onnx_folder_has_the_opset_that_was_asked_for(
     mini_model: LoadedModel, tmp_path: Path
 ) -> None:
-    write_onnx_folder(mini_model, 13, tmp_path / "graphs13", rungs=[240])
+    write_bundle(mini_model, PLAIN._replace(opset=13), tmp_path / "graphs13", rungs=[240])
     for path in (tmp_path / "graphs13" / "graphs").glob("*.onnx"):
         model = onnx.load(path)
         assert [entry.version for entry in model.opset_import if entry.domain == ""] == [13]
@@ -51,7 +53,7 @@ def test_onnx_folder_has_the_opset_that_was_asked_for(
 
 def test_unknown_rung_is_refused(mini_model: LoadedModel) -> None:
     with pytest.raises(UnknownNameError, match="known: 240, 288"):
-        ExportJob.plan(mini_model, [250])
+        ExportJob.of(mini_model, [250], "ort")
 
 
 def test_existing_folder_is_refused_and_kept(mini_model: LoadedModel, tmp_path: Path) -> None:

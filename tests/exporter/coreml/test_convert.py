@@ -18,6 +18,7 @@ from sam2lite.exporter.verify.parity import module_parity
 from sam2lite.mil.inventory import read_inventory
 from sam2lite.mil.package import load_package
 from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.image_encoder import ImageEncoder
 from sam2lite.targets.profile import CoreMl
@@ -105,7 +106,9 @@ class Normalised(ImageEncoder):
 
 
 def test_centred_pixels_are_nearer_for_every_value(mini_model: LoadedModel) -> None:
-    plain = Normalised(mini_model.config)
+    config = mini_model.config
+    assert isinstance(config, Sam2LiteConfig)
+    plain = Normalised(config)
     image_bchw = torch.arange(256.0).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
     exact = plain(image_bchw)[0].numpy()
     spec = GraphSpec(

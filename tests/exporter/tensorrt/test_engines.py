@@ -18,7 +18,8 @@ from sam2lite.device.tensorrt.board import Board
 from sam2lite.device.tensorrt.builder import Built, Request
 from sam2lite.device.tensorrt.graph_build import Job
 from sam2lite.errors import SessionError, VerificationError
-from sam2lite.exporter.bundle.writer import ExportJob, export_float
+from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.writer import export_float
 from sam2lite.exporter.onnx.trace import feeds_of
 from sam2lite.exporter.precision.fp16 import pinned_nodes
 from sam2lite.exporter.precision.fp16_ranges import measure_ranges
@@ -213,8 +214,8 @@ def test_types_in_the_graph_are_bisected_too(
     tmp_path: Path,
 ) -> None:
     """A strongly typed engine is pinned by casts in its graph, made anew for every build."""
-    spec, rung = ExportJob.plan(mini_model, RUNGS[:1], "trt").keys[DECODER]
-    model = export_float(mini_model, mini_model.fused(), spec, rung, 19).model
+    spec, rung = ExportJob.of(mini_model, RUNGS[:1], "trt").keys[DECODER]
+    model = export_float(mini_model, mini_model.model.fused(), spec, rung, 19).model
     calls = [feeds_of(spec, tensors) for tensors in recording.sample(spec.name, rung, 4)]
     pinned = frozenset(pinned_nodes(model, spec, measure_ranges(model, calls)))
     candidates = fp16_nodes(model, pinned)

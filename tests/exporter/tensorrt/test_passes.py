@@ -1,4 +1,4 @@
-"""Every pass of exporter/passes/tensorrt, and `lower`, which runs those that a version needs."""
+"""Every pass of exporter/tensorrt/passes, and `lower`, which runs those that a version needs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ from sam2lite.exporter.onnx.passes.pipeline import run_passes
 from sam2lite.exporter.onnx.random_feeds import random_feeds
 from sam2lite.exporter.onnx.trace import example_inputs, opset_of, trace
 from sam2lite.exporter.precision.fp16_convert import to_fp16, with_rounding
-from sam2lite.exporter.tensorrt import lower as lower_module
 from sam2lite.exporter.tensorrt.lower import OTHER_OPERATOR, lower, steps_for
+from sam2lite.exporter.tensorrt.passes import table
 from sam2lite.exporter.tensorrt.passes.float_image import float_image
 from sam2lite.exporter.tensorrt.passes.layer_norm import layer_norm
 from sam2lite.exporter.tensorrt.passes.opset_down import opset_down
@@ -620,7 +620,7 @@ def test_a_pass_that_changes_values_is_caught(monkeypatch: pytest.MonkeyPatch) -
         graph.graph.node[0].op_type = "Neg"
         return graph
 
-    monkeypatch.setattr(lower_module, "REWRITES", (Rewrite(careless, "Relu", None),))
+    monkeypatch.setattr(table, "REWRITES", (Rewrite(careless, "Relu", None),))
     with pytest.raises(VerificationError, match="the pass 'careless' changed y of graph by"):
         lower(model("Relu", {"x": X}), "10.3")
 
@@ -630,7 +630,7 @@ def test_a_pass_that_changes_the_border_is_caught(monkeypatch: pytest.MonkeyPatc
         graph.graph.node[0].output[0] = graph.graph.output[0].name = "renamed"
         return graph
 
-    monkeypatch.setattr(lower_module, "REWRITES", (Rewrite(careless, "Relu", None),))
+    monkeypatch.setattr(table, "REWRITES", (Rewrite(careless, "Relu", None),))
     with pytest.raises(ExportError, match=r"'careless' made \{'renamed': 'float32'\}"):
         lower(model("Relu", {"x": X}), "10.3")
 

@@ -8,7 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from sam2lite.errors import ArgumentError
-from sam2lite.exporter.bundle.writer import write_onnx_folder
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.backend import PLAIN
 from sam2lite.exporter.tensorrt.preflight import Finding, preflight, preflight_folder
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
 from sam2lite.models.loaded import LoadedModel
@@ -282,7 +283,8 @@ def folders(
     made = {}
     for opset in (13, 16, 17):
         path = tmp_path_factory.mktemp("graphs") / str(opset)
-        made[opset] = path, write_onnx_folder(mini_model, opset, path, rungs=[240])
+        target = PLAIN._replace(opset=opset)
+        made[opset] = path, write_bundle(mini_model, target, path, rungs=[240])
     return made
 
 

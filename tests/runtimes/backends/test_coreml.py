@@ -101,6 +101,7 @@ def test_compute_units_are_by_what_a_graph_is(units: dict[str, str], ranks: bool
     )
     with coreml.open_session(bundle, "key") as session:
         wanted = "CPU_ONLY" if ranks else "CPU_AND_NE"
+        assert isinstance(session, coreml.CoremlSession)
         assert session._model.options["compute_units"] == wanted
 
 

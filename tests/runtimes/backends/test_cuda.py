@@ -14,9 +14,10 @@ import pytest
 
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.tensorrt import cuda, cuda_ctypes
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda, CudaDevice, open_cuda, probe
+from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice, open_cuda, probe
 from sam2lite.runtimes.backends.tensorrt.cuda_bindings import BindingsCuda
 from sam2lite.runtimes.backends.tensorrt.cuda_ctypes import CtypesCuda, open_ctypes
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 from sam2lite.runtimes.backends.tensorrt.cuda_pycuda import PycudaCuda
 from tests.doubles.cuda import FakeCuda
 

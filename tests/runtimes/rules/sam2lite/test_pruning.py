@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_a_saved_state_goes_on_with_the_policy_of_the_segmenter(
     path = str(tmp_path / "state.npz")
     segmenter.save_state(path)
     expected = [segmenter.track(frame_bgr(index)).objects[1].logits for index in range(5, 9)]
-    settings = {"policy": "random", "tokens": 64, "window": None}
+    settings: dict[str, Any] = {"policy": "random", "tokens": 64, "window": None}
     with VideoSegmenter(str(tiny_bundle), rung=240, **settings) as same:
         same.load_state(path)
         for index, logits_hw in enumerate(expected, start=5):
