@@ -54,7 +54,7 @@ TOY = Family(
     strides={"R": 1, "H8": STRIDE},
     mask_stride=STRIDE,
     keeps_memory_across_sizes=False,
-    rules="",
+    rules="tests.doubles.toy_rules:ToyRules",
     host="tests.doubles.toy_family:HOST",
 )
 

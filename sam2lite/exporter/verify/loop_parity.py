@@ -135,7 +135,7 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     """Follow two objects through a procedural clip in both loops.
 
     The first object is clicked and hides for a while, the second has a box; the first is corrected
-    once, and the rung changes once if the bundle has more than one.
+    once, and the rung changes once if the bundle has more than one and memory survives that.
 
     Args:
         bundle: an open one.
@@ -161,6 +161,7 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     }
 
     rungs = bundle.manifest.rungs
+    switches = len(rungs) > 1 and bundle.family.keeps_memory_across_sizes
     report = LoopParity(frames=FRAMES, objects=len(prompts), rungs=[rungs[-1]])
     actual: dict[int, ObjectResult] = {}
 
@@ -173,7 +174,7 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     with VideoSegmenter(bundle) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])
-            if index == RUNG_SWITCHED_AT and len(rungs) > 1:
+            if index == RUNG_SWITCHED_AT and switches:
                 segmenter.set_rung(rungs[0])
                 reference.set_rung(rungs[0])
                 report.rungs.append(rungs[0])
