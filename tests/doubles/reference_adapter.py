@@ -1,4 +1,4 @@
-"""An adapter that the package does not know: ONNX files by onnx's reference evaluator, slowly."""
+"""A backend that the package does not know: ONNX files by onnx's reference evaluator, slowly."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,30 @@ import numpy as np
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
 
+from sam2lite.contracts.backends import Backend
 from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.exporter.bundle.graph_exporter import GraphExporter
+from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.precision.schemes import Scheme
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.session import Session
+
+BACKEND = Backend(
+    name="reference",
+    title="onnx's reference evaluator",
+    image_dtype="uint8",
+    run_by=("reference",),
+    adapter="tests.doubles.reference_adapter",
+    exporter="tests.doubles.reference_adapter:EXPORTER",
+)
+
+
+class ReferenceExporter(GraphExporter):
+    name = "reference"
+    schemes = (Scheme("fp32", lambda making: Float32()),)
+
+
+EXPORTER = ReferenceExporter()
 
 
 def is_available() -> tuple[bool, str]:

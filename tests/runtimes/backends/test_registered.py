@@ -15,23 +15,16 @@ from sam2lite.runtimes.backends.adapter import adapter_of
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.segmenter import VideoSegmenter
+from tests.doubles.reference_adapter import BACKEND
 
 FRAMES = np.random.default_rng(5).integers(0, 256, (3, 60, 80, 3), dtype=np.uint8)
 
 
 @pytest.fixture
 def reference() -> Iterator[Backend]:
-    backend = Backend(
-        name="reference",
-        title="onnx's reference evaluator",
-        image_dtype="uint8",
-        run_by=("reference",),
-        adapter="tests.doubles.reference_adapter",
-        exporter="tests.doubles.reference_adapter:NONE",
-    )
-    register_backend(backend)
-    yield backend
-    backends._BACKENDS.pop(backend.name)
+    register_backend(BACKEND)
+    yield BACKEND
+    backends._BACKENDS.pop(BACKEND.name)
 
 
 @pytest.fixture
