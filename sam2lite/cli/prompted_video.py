@@ -36,7 +36,7 @@ Frames = Annotated[
 ]
 Rung = Annotated[
     int | None,
-    typer.Option(help="Input side of the network, px.", show_default="the bundle's largest"),
+    typer.Option(help="Input size of the network, px.", show_default="the bundle's largest"),
 ]
 
 

@@ -40,7 +40,7 @@ def bench(
         ),
     ] = SYNTHETIC,
     frames: Annotated[
-        int, typer.Option(help="Frames to measure; with --rungs, for each rung.")
+        int, typer.Option(help="Frames to measure; with --rungs, for each input size.")
     ] = 200,
     warmup: Annotated[int, typer.Option(help="Frames to track before, which do not count.")] = 10,
     point: Annotated[
@@ -78,7 +78,9 @@ def bench(
     ] = 0,
     rungs: Annotated[
         bool,
-        typer.Option("--rungs", help="Measure every rung instead: opening, first frame, memory."),
+        typer.Option(
+            "--rungs", help="Measure every input size instead: opening, first frame, memory."
+        ),
     ] = False,
     fail_over_budget: Annotated[
         bool,

@@ -40,7 +40,9 @@ def track(
     backend: Backend = None,
     budget_ms: Annotated[
         float | None,
-        typer.Option(help="Milliseconds a frame may take; the rung then follows.", metavar="MS"),
+        typer.Option(
+            help="Milliseconds a frame may take; the input size then follows.", metavar="MS"
+        ),
     ] = None,
     preset: Annotated[
         str | None,

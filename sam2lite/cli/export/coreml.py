@@ -36,6 +36,7 @@ def coreml(
     int8: Annotated[
         bool, typer.Option("--int8", help="Short for --precision int8: weights alone.")
     ] = False,
+    fallback: options.Fallback = False,
     calib: quantize.Source = None,
     calib_frames: quantize.MaybeFrames = None,
     calib_seed: quantize.MaybeSeed = None,
@@ -63,6 +64,7 @@ def coreml(
         model=model,
         sizes=options.parse_sizes(rungs, image_sizes),
         precision=options.choose_precision(precision, fp16=fp16, int8=int8),
+        fallback=fallback,
         calib=calib,
         calib_frames=calib_frames,
         calib_seed=calib_seed,

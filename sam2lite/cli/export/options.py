@@ -43,6 +43,12 @@ Precision = Annotated[
 ]
 Fp16 = Annotated[bool, typer.Option("--fp16", help="Short for --precision fp16.")]
 Int8 = Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")]
+Fallback = Annotated[
+    bool,
+    typer.Option(
+        "--fallback", help="Where the target lacks the precision, take the nearest it has."
+    ),
+]
 SkipPass = Annotated[
     list[str] | None,
     typer.Option(
@@ -126,11 +132,6 @@ def _numbers(flag: str, text: str) -> tuple[int, ...]:
     if not all(part.isdecimal() and part.isascii() and len(part) < 7 for part in parts):
         raise ArgumentError(f"{flag} is {text!r}; give numbers as in 240,480")
     return tuple(sorted({int(part) for part in parts}))
-
-
-def parse_rungs(text: str | None, known: tuple[int, ...]) -> tuple[int, ...]:
-    """Read `--rungs`; all that are known if it is not given. Raises as `parse_sizes`."""
-    return parse_sizes(text) or known
 
 
 def choose_precision(name: str | None, **short: bool) -> str | None:

@@ -47,12 +47,7 @@ def trt(
     precision: options.Precision = None,
     fp16: options.Fp16 = False,
     int8: options.Int8 = False,
-    fallback: Annotated[
-        bool,
-        typer.Option(
-            "--fallback", help="Where the target lacks the precision, take the nearest it has."
-        ),
-    ] = False,
+    fallback: options.Fallback = False,
     calib: quantize.Source = None,
     calib_frames: quantize.MaybeFrames = None,
     calib_seed: quantize.MaybeSeed = None,

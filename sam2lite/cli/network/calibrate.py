@@ -18,6 +18,7 @@ def calibrate(
     ] = Path("ranges.json"),
     model: options.Model = "tiny",
     rungs: options.Rungs = None,
+    image_sizes: options.ImageSizes = None,
     calib: quantize.Source = None,
     calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
     calib_seed: quantize.Seed = 0,
@@ -34,7 +35,7 @@ def calibrate(
     if output.exists() and not force:
         raise OutputError(f"{output} exists; name another file, or replace it with --force")
     checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.sizes)
+    chosen = options.parse_sizes(rungs, image_sizes) or checkpoint.sizes
     found = quantize.calibrated(
         checkpoint, chosen, calib, calib_frames, calib_seed, observer
     ).ranges
