@@ -15,6 +15,7 @@
     |-- CalibrationError          1: ranges that cannot be made, read or used
     |-- TrainingError             1: a run that cannot start, go on or be resumed
     |-- VerificationError         3: a result that misses a bound or does not fit its target
+    |   `-- GraphsRefusedError       3: plain graphs that a target's parser would not take
     `-- BudgetMissedError         4: a frame budget that was not held (--fail-over-budget)
 
 A message says what happened, the value, and what to do about it.
@@ -67,6 +68,10 @@ class RecipeError(ArgumentError):
         self.text = text
         self.field = field
         super().__init__(text)
+
+    def inside(self, place: str) -> "RecipeError":
+        """Return the error with the place where the field stands before it."""
+        return RecipeError("{}: {}".format(place, self.text), self.field)
 
     def spelt(self, names: Mapping[str, str]) -> str:
         """Return the text with every field called as in `names`, by field; others stay."""

@@ -37,6 +37,11 @@ class Backend(NamedTuple):
     next_step: str = ""
 
 
+# The next step with a bundle that runs here.
+TRACK = "sam2lite track --bundle {} --video FILE --point X,Y -o DIR"
+
+DEFAULT_BACKEND = "ort"  # of an export that names none: it runs on the machine that exports
+
 _BACKENDS: Dict[str, Backend] = {}
 
 
@@ -80,7 +85,7 @@ register_backend(
         adapter="sam2lite.runtimes.backends.ort.session",
         exporter="sam2lite.exporter.ort.backend:EXPORTER",
         doctor="sam2lite.device.ort.checks",
-        next_step="sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
+        next_step=TRACK,
     )
 )
 # TensorRT 8.2 has no uint8 inputs, and its later releases nothing to gain from one. Its graphs are
@@ -107,6 +112,6 @@ register_backend(
         exporter="sam2lite.exporter.coreml.backend:EXPORTER",
         simulator="sam2lite.mil.session:open_simulated",
         next_step="add the packages to an Xcode project, or, by simulation unless on macOS: "
-        "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
+        + TRACK,
     )
 )

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sam2lite.contracts.backends import get_backend
+from sam2lite.contracts.backends import DEFAULT_BACKEND, get_backend
 from sam2lite.errors import RecipeError
 
 LONGEST_SHOWN = 60  # characters of a value in an error message
@@ -49,7 +49,7 @@ class Recipe:
     """
 
     model: str = "tiny"
-    backend: str = "ort"
+    backend: str = DEFAULT_BACKEND
     target: str | None = None
     precision: str | None = None
     sizes: Sequence[int] | None = None
@@ -100,9 +100,12 @@ class Recipe:
             UnknownNameError: there is no such field, or no such backend.
             DependencyError: PyYAML is not installed.
         """
-        from sam2lite.exporter.recipe_yaml import load
+        from sam2lite.exporter.recipe_yaml import read_fields
 
-        return load(Path(path))
+        try:
+            return cls(**read_fields(Path(path), FILE_FIELDS))
+        except RecipeError as error:
+            raise error.inside(str(path)) from None
 
     def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
         """Write what is given to a YAML file, all but `force`.
@@ -111,9 +114,12 @@ class Recipe:
             OutputError: the file exists and `force` is not set, or cannot be written.
             DependencyError: PyYAML is not installed.
         """
-        from sam2lite.exporter.recipe_yaml import save
+        from sam2lite.exporter.recipe_yaml import write_fields
 
-        save(self, Path(path), force)
+        given = {"backend": self.backend, "model": self.model, **self.given()}
+        write_fields(
+            {name: given[name] for name in FILE_FIELDS if name in given}, Path(path), force
+        )
 
     def is_given(self, name: str) -> bool:
         """Return whether a field differs from its default."""
@@ -215,5 +221,7 @@ _READERS: dict[str, Callable[[str, object], object]] = {
 }
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(Recipe)}
 FIELDS = tuple(_DEFAULTS)
+# A file must not be able to ask for a folder to be replaced.
+FILE_FIELDS = tuple(name for name in FIELDS if name != "force")
 # Whatever the backend and the precision.
 ALWAYS = frozenset({"model", "backend", "target", "precision", "sizes", "output", "force"})

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sam2lite.errors import DependencyError, OutputError, RecipeError, UnknownNameError
-from sam2lite.exporter.recipe import FIELDS, Recipe
 
 MOST_BYTES = 1 << 16
-# A file must not be able to ask for a folder to be replaced.
-FILE_FIELDS = tuple(name for name in FIELDS if name != "force")
 
 
-def load(path: Path) -> Recipe:
-    """Read a recipe; raises as `Recipe.load`."""
+def read_fields(path: Path, known: Sequence[str]) -> dict[str, Any]:
+    """Return the fields that a file gives, by name; raises as `Recipe.load`.
+
+    Args:
+        path: of the file.
+        known: names of the fields that a file may have.
+    """
     data = _parse(_read(path), path)
     if not isinstance(data, dict):
         raise RecipeError(
@@ -25,22 +28,17 @@ def load(path: Path) -> Recipe:
             raise RecipeError(
                 f"{path}: `force` is no field of a file; say it where the recipe is used", "force"
             )
-        if name not in FILE_FIELDS:
-            raise UnknownNameError(f"field in {path}:", name, FILE_FIELDS)
-    given = {name: value for name, value in data.items() if value is not None}
-    try:
-        return Recipe(**given)
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error.text}", error.field) from None
+        if name not in known:
+            raise UnknownNameError(f"field in {path}:", name, known)
+    return {name: value for name, value in data.items() if value is not None}
 
 
-def save(recipe: Recipe, path: Path, force: bool) -> None:
-    """Write what a recipe gives; raises as `Recipe.save`."""
+def write_fields(fields: Mapping[str, Any], path: Path, force: bool) -> None:
+    """Write fields in their order; raises as `Recipe.save`."""
     yaml = _yaml()
     if path.exists() and not force:
         raise OutputError(f"{path} exists; name another file, or replace it with --force")
-    fields = {"backend": recipe.backend, "model": recipe.model, **recipe.given()}
-    plain = {name: _plain(fields[name]) for name in FILE_FIELDS if name in fields}
+    plain = {name: _plain(value) for name, value in fields.items()}
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=1 << 12)
     try:
         path.write_text(text, encoding="utf-8")

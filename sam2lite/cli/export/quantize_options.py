@@ -45,7 +45,7 @@ KeepFloat = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Layers to keep in float, as in 'mask_decoder.iou.*'; may be repeated.",
+        help="Layers to keep in float, by their paths, as in '*.iou.*'; may be repeated.",
     ),
 ]
 MaxDrop = Annotated[

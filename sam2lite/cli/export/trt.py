@@ -10,7 +10,7 @@ from sam2lite.cli.export import quantize_options as quantize
 from sam2lite.cli.reports.engines import built_engines, engine_lines
 from sam2lite.cli.reports.exported import print_result
 from sam2lite.cli.reports.memory import describe_memory
-from sam2lite.contracts.backends import get_backend
+from sam2lite.contracts.backends import TRACK
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.targets.registry import HOST
 
@@ -120,7 +120,7 @@ def _print(bundle: Bundle, asked: request.Asked) -> None:
         engines = built_engines(bundle.path, manifest)
         more = {"engine": "engine: built", "engines": engines}
         lines += engine_lines(engines)
-        next_step = get_backend("ort").next_step  # its engines are here
+        next_step = TRACK  # its engines are here
     print_result(
         Path(bundle.path),
         manifest,

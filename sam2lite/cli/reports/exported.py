@@ -71,7 +71,11 @@ def print_result(
     step = next_step or get_backend(manifest.backend).next_step
     if step:
         typer.echo(f"next: {step.format(output)}")
-    where = "of a package in FP32 maths" if manifest.backend == "coreml" else "of a graph in float"
+    where = (
+        "of a package in FP32 maths"
+        if "simulation" in manifest.verification
+        else "of a graph in float"
+    )
     typer.echo(
         f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error {where} "
         f"{worst:.1e}"

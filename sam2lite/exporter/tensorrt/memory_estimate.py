@@ -178,7 +178,7 @@ def estimate_memory(
     """Estimate what a bundle for TensorRT takes, and how that stands to its target's memory.
 
     Args:
-        models: the graphs of all rungs by key, as in `mask_decoder@480`; weights may be in another
+        models: the graphs of all rungs by key; weights may be in another
             file.
         precisions: `fp32`, `fp16` or `int8`, by the same keys; see `graph_memory`.
         profile: a target with TensorRT, under the JetPack that the bundle is for.

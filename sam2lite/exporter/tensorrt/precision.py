@@ -81,16 +81,18 @@ def layers(making: Making) -> PrecisionAssignment:
 
 
 def on_image(loaded: LoadedModel) -> list[str]:
-    """Return the paths of the convolutions that an image's channels go into."""
+    """Return the paths of the layers whose convolution an image's channels go into."""
     from torch import nn
 
     graph = loaded.family.image_encoder
     channels = next(tensor.shape[1] for tensor in graph.inputs if tensor.name == graph.image)
-    module = loaded.module(graph.name)
     return [
-        f"{graph.name}.{path}"
-        for path, layer in module.named_modules()
-        if isinstance(layer, nn.Conv2d) and layer.in_channels == channels
+        path
+        for path, layer in loaded.quantized_layers().items()
+        if path.startswith(f"{graph.name}.")
+        and any(
+            isinstance(part, nn.Conv2d) and part.in_channels == channels for part in layer.modules()
+        )
     ]
 
 

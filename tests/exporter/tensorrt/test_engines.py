@@ -215,7 +215,7 @@ def test_types_in_the_graph_are_bisected_too(
 ) -> None:
     """A strongly typed engine is pinned by casts in its graph, made anew for every build."""
     spec, rung = ExportJob.of(mini_model, RUNGS[:1], "trt").keys[DECODER]
-    model = export_float(mini_model, mini_model.model.fused(), spec, rung, 19).model
+    model = export_float(mini_model, mini_model.fused(), spec, rung, 19).model
     calls = [feeds_of(spec, tensors) for tensors in recording.sample(spec.name, rung, 4)]
     pinned = frozenset(pinned_nodes(model, spec, measure_ranges(model, calls)))
     candidates = fp16_nodes(model, pinned)
