@@ -23,7 +23,7 @@ from sam2lite.bench.frame_loop import FrameRecord, run_loop
 from sam2lite.bench.load import CpuLoad
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.bench.rung_costs import measure_rungs
-from sam2lite.bench.startup import Settings, start
+from sam2lite.bench.startup import LoopSettings, start
 from sam2lite.bench.synthetic import SyntheticFootage
 from sam2lite.cli.app import run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
@@ -59,7 +59,7 @@ def controller_load(
     loaded = _rung_times(opened.path, rungs, footage, prompts, rung_frames, load)
     both = [alone, loaded]
     budget = budget_ms or round(math.sqrt(alone[rungs[-1]] * alone[rungs[-2]]), 2)
-    settings = Settings(budget_ms=budget, preset=preset)
+    settings = LoopSettings(budget_ms=budget, preset=preset)
     runs = []
     for index in range(RUNS):
         print(f"run {index + 1} of {RUNS}, budget {budget} ms", file=sys.stderr)
@@ -100,7 +100,7 @@ def _run(
     path: str,
     footage: Footage,
     prompts: dict[int, Prompt],
-    settings: Settings,
+    settings: LoopSettings,
     frames: int,
     load: int,
     times_ms: list[dict[int, float]],

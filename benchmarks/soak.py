@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from sam2lite.bench.frame_feed import FrameFeed
-from sam2lite.bench.startup import Settings, start
+from sam2lite.bench.startup import LoopSettings, start
 from sam2lite.bench.synthetic import SyntheticFootage
 from sam2lite.cli.app import run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
@@ -42,7 +42,7 @@ def soak(
     frame, _ = feed.take()
     prompts = {1: Prompt(footage.clicks(1))}
     baseline_mb = 0.0
-    with start(opened.path, frame, prompts, Settings(rung=rung)).segmenter as segmenter:
+    with start(opened.path, frame, prompts, LoopSettings(rung=rung)).segmenter as segmenter:
         for index in range(1, frames + 1):
             segmenter.track(feed.take()[0])
             if index == BASELINE_FRAME:

@@ -10,7 +10,7 @@ from sam2lite.bench.frame_loop import LoopRun
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.bench.object_costs import ObjectCosts
 from sam2lite.bench.rung_costs import RungCost
-from sam2lite.bench.startup import Settings
+from sam2lite.bench.startup import LoopSettings
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.percentiles import percentiles
 from sam2lite.runtimes.resident_memory import peak_rss_mb, rss_mb
@@ -31,7 +31,7 @@ class Subject:
     """
 
     bundle: Bundle
-    settings: Settings
+    settings: LoopSettings
     footage: Footage
     objects: int
     load_average: float
@@ -130,7 +130,7 @@ def _object_costs(costs: ObjectCosts) -> dict[str, Any]:
     return {**asdict(costs), "share_of_encoder": costs.share_of_encoder}
 
 
-def _budget(settings: Settings, run: LoopRun) -> dict[str, Any] | None:
+def _budget(settings: LoopSettings, run: LoopRun) -> dict[str, Any] | None:
     if settings.budget_ms is None:
         return None
     measured = run.measured

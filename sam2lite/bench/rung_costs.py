@@ -6,7 +6,7 @@ from time import perf_counter
 
 from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.frame_loop import run_loop, track_frame
-from sam2lite.bench.startup import AS_IT_IS, Settings, start
+from sam2lite.bench.startup import AS_IT_IS, LoopSettings, start
 from sam2lite.runtimes.percentiles import p50
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.resident_memory import rss_mb
@@ -39,7 +39,7 @@ def measure_rungs(
     feed: FrameFeed,
     prompts: Mapping[int, Prompt],
     frames: int,
-    settings: Settings = AS_IT_IS,
+    settings: LoopSettings = AS_IT_IS,
     on_frame: Callable[[], None] = lambda: None,
 ) -> list[RungCost]:
     """Open one rung after the other, the largest first, and track some frames with each.

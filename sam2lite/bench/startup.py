@@ -12,7 +12,7 @@ from sam2lite.runtimes.segmenter import VideoSegmenter
 
 
 @dataclass(frozen=True)
-class Settings:
+class LoopSettings:
     """How a bundle is run.
 
     Attributes:
@@ -30,7 +30,7 @@ class Settings:
     backend: str | None = None
 
 
-AS_IT_IS = Settings()
+AS_IT_IS = LoopSettings()
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ class Started:
         return self.open_ms + self.first_mask_ms
 
 
-def start(path: str, frame: Frame, prompts: Mapping[int, Prompt], settings: Settings) -> Started:
+def start(
+    path: str, frame: Frame, prompts: Mapping[int, Prompt], settings: LoopSettings
+) -> Started:
     """Open a bundle and prompt its objects on a frame.
 
     Args:

@@ -25,8 +25,8 @@ from sam2lite.models.sam2lite.network import build
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
 from sam2lite.training.losses import PRESETS, loss_weights
-from sam2lite.training.run import plan, trainer
-from sam2lite.training.run.plan import Phase
+from sam2lite.training.run import schedule, trainer
+from sam2lite.training.run.schedule import Phase
 from sam2lite.training.run.trainer import Report, RunOptions
 from tests.conftest import MINI
 
@@ -38,7 +38,7 @@ RUNS = [FULL, *FEW]
 def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One thread, small batches, small validation, small clips."""
     phases = (Phase("clips", 1, 1.0, (BatchShape(96, 3, 1, 2),)),)
-    monkeypatch.setattr(plan.schedule_of, "__defaults__", (phases,))
+    monkeypatch.setattr(schedule.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))
     monkeypatch.setattr(validation, "CLIPS", 1)

@@ -10,7 +10,7 @@ from sam2lite.bench.object_costs import (
     object_counts,
 )
 from sam2lite.bench.rung_costs import measure_rungs
-from sam2lite.bench.startup import Settings, start
+from sam2lite.bench.startup import LoopSettings, start
 from sam2lite.errors import UnknownNameError
 from sam2lite.runtimes.prompts import Prompt
 
@@ -38,7 +38,7 @@ def test_objects_take_turns_and_all_are_followed_afterwards(
     frame, _ = feed.take()
     done: list[int] = []
     first = {1: prompts[1]}
-    with start(str(tiny_bundle), frame, first, Settings(rung=240)).segmenter as segmenter:
+    with start(str(tiny_bundle), frame, first, LoopSettings(rung=240)).segmenter as segmenter:
 
         def count() -> None:
             done.append(len(segmenter.object_ids))

@@ -5,14 +5,14 @@ import pytest
 from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.frame_loop import run_loop
 from sam2lite.bench.load import CpuLoad
-from sam2lite.bench.startup import Settings, start
+from sam2lite.bench.startup import LoopSettings, start
 from sam2lite.errors import PromptError, UnknownNameError
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
-SMALLEST = Settings(rung=240)
+SMALLEST = LoopSettings(rung=240)
 
 
 class LoggedLoad(CpuLoad):
@@ -97,7 +97,7 @@ def test_with_a_budget_every_record_has_the_controllers_state(
     tiny_bundle: Path, feed: FrameFeed, prompts: dict[int, Prompt]
 ) -> None:
     frame, _ = feed.take()
-    settings = Settings(budget_ms=1000.0, rung=240)
+    settings = LoopSettings(budget_ms=1000.0, rung=240)
     with start(str(tiny_bundle), frame, prompts, settings).segmenter as segmenter:
         run = run_loop(segmenter, feed, frames=3)
     assert all(record.controller is not None for record in run.records)
@@ -117,13 +117,16 @@ def test_objects_are_always_present(tiny_bundle: Path, feed: FrameFeed) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "error"),
-    [(Settings(rung=241), UnknownNameError), (Settings(budget_ms=9, preset="x"), UnknownNameError)],
+    [
+        (LoopSettings(rung=241), UnknownNameError),
+        (LoopSettings(budget_ms=9, preset="x"), UnknownNameError),
+    ],
 )
 def test_unknown_names(
     tiny_bundle: Path,
     feed: FrameFeed,
     prompts: dict[int, Prompt],
-    settings: Settings,
+    settings: LoopSettings,
     error: type[Exception],
 ) -> None:
     with pytest.raises(error):

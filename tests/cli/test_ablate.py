@@ -18,8 +18,8 @@ from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
-from sam2lite.training.run import plan
-from sam2lite.training.run.plan import Phase
+from sam2lite.training.run import schedule
+from sam2lite.training.run.schedule import Phase
 from tests.conftest import MINI
 
 
@@ -46,7 +46,7 @@ def test_a_study_is_printed_as_json_and_as_a_table(
     teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phases = (Phase("clips", 1, 1.0, (BatchShape(96, 2, 1, 1),)),)
-    monkeypatch.setattr(plan.schedule_of, "__defaults__", (phases,))
+    monkeypatch.setattr(schedule.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))
     monkeypatch.setattr(validation, "CLIPS", 1)
     clip = GeneratedClip(0, ClipConfig(height=96, width=96, frames=4))

@@ -33,8 +33,8 @@ from sam2lite.training.distillation.reading import MemoryReading, recorded
 from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.losses import LossWeights
 from sam2lite.training.rollout import rollout
-from sam2lite.training.run import plan, trainer
-from sam2lite.training.run.plan import Phase
+from sam2lite.training.run import schedule, trainer
+from sam2lite.training.run.schedule import Phase
 from sam2lite.training.run.trainer import RunOptions, check_options, train
 from sam2lite.training.validation import UNAIDED
 
@@ -286,7 +286,7 @@ def test_the_command_needs_a_teacher(tmp_path: Path) -> None:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     phases = (Phase("clips", 1, 1.0, (BatchShape(96, 3, 1, 2),)),)
-    monkeypatch.setattr(plan.schedule_of, "__defaults__", (phases,))
+    monkeypatch.setattr(schedule.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))
     monkeypatch.setattr(validation, "CLIPS", 1)

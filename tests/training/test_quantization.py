@@ -26,7 +26,7 @@ from sam2lite.training.quantization import (
 )
 from sam2lite.training.rollout import Simulation, rollout
 from sam2lite.training.run import trainer
-from sam2lite.training.run.plan import PLAN, schedule_of
+from sam2lite.training.run.schedule import PHASES, schedule_of
 from sam2lite.training.run.state import STATE_FILE
 from sam2lite.training.run.trainer import Report, RunOptions, train
 
@@ -317,7 +317,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             share=1.0,
             budget=min(8, phase.budget),
         )
-        for phase in PLAN
+        for phase in PHASES
     )
     monkeypatch.setattr(trainer, "schedule_of", lambda stages: schedule_of(stages, plan))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
@@ -368,10 +368,10 @@ def test_a_run_passes_through_all_stages(mini: Sam2Lite, tmp_path: Path) -> None
     folder = tmp_path / "run"
     folder.mkdir()
     reports: list[Report] = []
-    run = options(mini, tmp_path, (1, 2, 3), steps=2 * len(PLAN))
+    run = options(mini, tmp_path, (1, 2, 3), steps=2 * len(PHASES))
     train(run, folder, resume=False, report=reports.append)
     phases = [report.moment.phase.name for report in reports]
-    assert list(dict.fromkeys(phases)) == [phase.name for phase in PLAN]
+    assert list(dict.fromkeys(phases)) == [phase.name for phase in PHASES]
     assert HOST.load(folder / "checkpoint").activation_ranges is not None
     assert "quantization" in (folder / "scores.csv").read_text()
 

@@ -12,10 +12,10 @@ from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
-from sam2lite.training.run import plan, trainer
+from sam2lite.training.run import schedule, trainer
 from sam2lite.training.run.folder import open_run
 from sam2lite.training.run.launch import launch
-from sam2lite.training.run.plan import Phase
+from sam2lite.training.run.schedule import Phase
 from sam2lite.training.run.state import STATE_FILE, read_progress
 from sam2lite.training.run.trainer import Report, RunOptions, train
 
@@ -29,7 +29,7 @@ SHORT = (
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small batches, small validation, a report after every step."""
-    monkeypatch.setattr(plan.schedule_of, "__defaults__", (SHORT,))
+    monkeypatch.setattr(schedule.schedule_of, "__defaults__", (SHORT,))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 2))
     monkeypatch.setattr(validation, "CLIPS", 1)

@@ -126,7 +126,7 @@ def bench(
     from sam2lite.bench.machine_facts import load_average
     from sam2lite.bench.measurement import Amount, loop_result, rungs_result
     from sam2lite.bench.report import Subject
-    from sam2lite.bench.startup import Settings
+    from sam2lite.bench.startup import LoopSettings
     from sam2lite.bench.tables import print_loop, print_rungs
 
     measure, show = (rungs_result, print_rungs) if rungs else (loop_result, print_loop)
@@ -135,7 +135,7 @@ def bench(
         opened = _open(bundle, backend, rung)
         share_threads(opened, threads)
         footage = stack.enter_context(_open_footage(video, objects))
-        settings = Settings(rung, threads, budget_ms, preset, opened.backend)
+        settings = LoopSettings(rung, threads, budget_ms, preset, opened.backend)
         subject = Subject(opened, settings, footage, objects, load_average())
         prompts = _choose_prompts(point or [], footage, objects)
         with shown_progress("bench") as progress:

@@ -39,7 +39,7 @@ from sam2lite.training.optimise import (
 from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
 from sam2lite.training.run.logs import CsvLog
-from sam2lite.training.run.plan import Moment, learning_rate, schedule_of
+from sam2lite.training.run.schedule import Moment, learning_rate, schedule_of
 from sam2lite.training.run.state import Progress, load_state, save_state
 from sam2lite.training.validation import Score, validate, validation_batches
 

@@ -2,10 +2,10 @@ import pytest
 
 from sam2lite.errors import ArgumentError
 from sam2lite.training.batches import BatchShape
-from sam2lite.training.run.plan import (
+from sam2lite.training.run.schedule import (
     LAST_LR,
     LAST_TEMPERATURE,
-    PLAN,
+    PHASES,
     WARM_UP_STEPS,
     Phase,
     learning_rate,
@@ -55,8 +55,8 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
 
 
 def test_the_plan_is_whole() -> None:
-    assert sum(phase.share for phase in PLAN) == pytest.approx(1.0)
-    assert {phase.stage for phase in PLAN} == {1, 2, 3}
-    assert all(bool(phase.budget) == (phase.stage == 2) for phase in PLAN)
+    assert sum(phase.share for phase in PHASES) == pytest.approx(1.0)
+    assert {phase.stage for phase in PHASES} == {1, 2, 3}
+    assert all(bool(phase.budget) == (phase.stage == 2) for phase in PHASES)
     # Stride 16 must divide the side: an odd grid at stride 32 is the encoder's own business.
-    assert all(batch.side % 16 == 0 for phase in PLAN for batch in phase.batches)
+    assert all(batch.side % 16 == 0 for phase in PHASES for batch in phase.batches)

@@ -21,7 +21,7 @@ class Phase:
     Attributes:
         name: for logs.
         stage: 1 without gating, 2 with pruning, 3 with quantization simulated.
-        share: of the time of the whole plan.
+        share: of the time of the whole schedule.
         batches: of one process, taken in turn.
         budget: tokens kept in stage 2; small, so that much has to be pruned in a short clip.
     """
@@ -50,7 +50,7 @@ _CLIPS_OF_16 = BatchShape(160, 16, 1, 4)
 _CLIPS_AT_240 = BatchShape(240, 6, 2, 3)
 _CLIPS_AT_336 = BatchShape(336, 4, 1, 4)
 _CLIPS_AT_480 = BatchShape(480, 3, 1, 3)
-PLAN = (
+PHASES = (
     Phase("images", 1, 0.16, (_images(160, 16),)),
     Phase("clips of 4", 1, 0.24, (_CLIPS_OF_4, _CLIPS_OF_4, _images(160, 10))),
     Phase("clips of 8", 1, 0.16, (_CLIPS_OF_8, _CLIPS_OF_8, _CLIPS_OF_8, _images(160, 10))),
@@ -96,7 +96,7 @@ class Schedule:
         return Moment(last, min(1.0, left / last.share), progress)
 
 
-def schedule_of(stages: tuple[int, ...], plan: tuple[Phase, ...] = PLAN) -> Schedule:
+def schedule_of(stages: tuple[int, ...], phases: tuple[Phase, ...] = PHASES) -> Schedule:
     """Return the schedule of some stages.
 
     Raises:
@@ -104,7 +104,7 @@ def schedule_of(stages: tuple[int, ...], plan: tuple[Phase, ...] = PLAN) -> Sche
     """
     if not stages or set(stages) - set(STAGES):
         raise ArgumentError(f"stages are {list(stages)}; choose from {', '.join(map(str, STAGES))}")
-    return Schedule(tuple(phase for phase in plan if phase.stage in stages))
+    return Schedule(tuple(phase for phase in phases if phase.stage in stages))
 
 
 def learning_rate(peak: float, step: int, progress: float) -> float:
