@@ -10,7 +10,7 @@ import torch
 from sam2lite.errors import UnknownNameError, VideoError
 from sam2lite.training.batches import BatchShape, make_batch
 from sam2lite.training.mixture import CLIP_SHARES, IMAGE_SHARES, Mixture
-from sam2lite.training.run.fine_tuning import PLANS, find_plan
+from sam2lite.training.run.fine_tuning import SCHEDULES
 from sam2lite.training.run.plan import schedule_of
 from sam2lite.training.run.trainer import RunOptions, check_options
 from tests.doubles.stills_folder import make_stills
@@ -64,9 +64,9 @@ def test_nothing_without_clear_terms_is_trained_on(root: Path, tmp_path: Path) -
 
 
 def test_schedules_are_whole_and_named() -> None:
-    for plan in PLANS.values():
-        assert {phase.stage for phase in plan} == {1, 2, 3}
-    fine_tuning = schedule_of((1,), find_plan("fine-tuning"))
+    for phases in SCHEDULES.values():
+        assert {phase.stage for phase in phases} == {1, 2, 3}
+    fine_tuning = schedule_of((1,), SCHEDULES["fine-tuning"])
     assert fine_tuning.at(0.0).phase.name == "mixed"
     assert fine_tuning.at(1.0).phase.name == "rungs"
     with pytest.raises(UnknownNameError, match="curriculum, fine-tuning"):

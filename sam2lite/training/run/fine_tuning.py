@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sam2lite.errors import UnknownNameError
 from sam2lite.training.batches import BatchShape
 from sam2lite.training.run.plan import PLAN, Phase
 
@@ -47,15 +46,5 @@ FINE_TUNING = (
     ),
     *(phase for phase in PLAN if phase.stage > 1),
 )
-PLANS: Mapping[str, tuple[Phase, ...]] = {"curriculum": PLAN, "fine-tuning": FINE_TUNING}
-
-
-def find_plan(name: str) -> tuple[Phase, ...]:
-    """Return the phases of a schedule.
-
-    Raises:
-        UnknownNameError: there is no such schedule.
-    """
-    if name not in PLANS:
-        raise UnknownNameError("schedule", name, PLANS)
-    return PLANS[name]
+CURRICULUM = "curriculum"
+SCHEDULES: Mapping[str, tuple[Phase, ...]] = {CURRICULUM: PLAN, "fine-tuning": FINE_TUNING}

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sam2lite.data.datasets import open_dataset
 from sam2lite.data.stills import is_stills, open_stills
-from sam2lite.errors import ArgumentError, TrainingError
+from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
 from sam2lite.models.checkpoint import resolve_model, save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.network import Sam2Lite, build
@@ -37,9 +37,9 @@ from sam2lite.training.optimise import (
 )
 from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
-from sam2lite.training.run.fine_tuning import find_plan
+from sam2lite.training.run.fine_tuning import CURRICULUM, SCHEDULES
 from sam2lite.training.run.logs import CsvLog
-from sam2lite.training.run.plan import Moment, learning_rate, schedule_of
+from sam2lite.training.run.plan import Moment, Schedule, learning_rate, schedule_of
 from sam2lite.training.run.state import Progress, load_state, save_state
 from sam2lite.training.validation import Score, validate, validation_batches
 
@@ -109,7 +109,7 @@ def check_options(options: RunOptions) -> None:
         ModelError: the teacher cannot be loaded.
         VideoError: the data set cannot be read.
     """
-    schedule_of(options.stages, find_plan(options.schedule))
+    _schedule(options)
     loss_weights(options.losses)
     if options.start is None:
         size_config(options.model)
@@ -127,6 +127,14 @@ def check_options(options: RunOptions) -> None:
         _check_data(options.data)
     if options.teacher is not None:
         load_teacher(options.teacher, _first_model(options).config)
+
+
+def _schedule(options: RunOptions) -> Schedule:
+    if options.schedule not in SCHEDULES:
+        raise UnknownNameError("schedule", options.schedule, SCHEDULES)
+    if options.schedule == CURRICULUM:
+        return schedule_of(options.stages)
+    return schedule_of(options.stages, SCHEDULES[options.schedule])
 
 
 def _check_data(path: str) -> None:
@@ -199,7 +207,7 @@ class _Run:
         self.optimiser = make_optimiser(self.model)
         self.average = MovingAverage(self.model)
         self.int8 = SimulatedInt8(self.model)
-        self.schedule = schedule_of(options.stages, find_plan(options.schedule))
+        self.schedule = _schedule(options)
         self.weights = loss_weights(options.losses)
         self.teacher = self._load_teacher()
         self.step, self.elapsed_s = 0, 0.0
