@@ -24,22 +24,24 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import onnx
 from cpu_int8_worker import ENGINES
 from figures import RESULTS, table
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
-from sam2lite.calibration.calibrate import Settings, calibrate
+from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.export.int8 import export_int8
-from sam2lite.cli.export.quantize_options import recordings
+from sam2lite.cli.progress import ShownProgress
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.evaluation.bars import Bar, plot_bars
 from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.export import export
+from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.onnx.trace import feeds_of, trace
-from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.exporter.recipe import Recipe
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("cpu_int8_worker.py")
@@ -87,10 +89,10 @@ class Worker:
 def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> dict[int, Path]:
     """Write what the engines load: a folder for each rung."""
     target = host_target()
-    settings = Settings()
+    settings = CalibrationSettings()
     recording = calibrate(loaded, loaded.config.rungs, settings, recordings()).recording
     write_bundle(loaded, target, folder / "fp32", rungs=rungs)
-    export_int8(loaded, target, folder / "int8", loaded.config.rungs)
+    export(Recipe(model=name, precision="int8", output=folder / "int8"), ShownProgress())
     folders = {}
     for rung in rungs:
         own = folders[rung] = folder / str(rung)
@@ -102,7 +104,7 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
             spec = graph.bind(loaded.config.dims(rung))
             *_, (_, tensors) = recording.calls(graph.name, rung)
             arrays = feeds_of(spec, tensors)
-            np.savez(own / "inputs" / f"{graph.name}.npz", **arrays)
+            np.savez(own / "inputs" / f"{graph.name}.npz", allow_pickle=False, **arrays)
             traced = trace(getattr(loaded.model.fused(), graph.name), spec, target.opset)
             onnx.save(traced, own / "exported" / f"{graph.name}.onnx")
             for precision in ("fp32", "int8"):
@@ -200,7 +202,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the largest rung, few frames")
     parser.add_argument("--model", default="tiny")
     args = parser.parse_args()
-    loaded = resolve_model(args.model)
+    loaded = load_model(args.model)
     rungs = [loaded.config.rungs[-1]] if args.quick else list(loaded.config.rungs)
     engines = [name for name in ENGINES if find_spec(NEEDS.get(name, "torch"))]
     if args.quick:
@@ -239,7 +241,7 @@ def save(result: dict[str, Any]) -> None:
         for row in rows
     ]
     title = f"Whole frame at {rung} px, {result['machine']['model']}"
-    cv2.imwrite(str(RESULTS / "cpu_int8.png"), plot_bars(bars, title, "ms"))
+    plot_bars(bars, title, "ms").savefig(RESULTS / "cpu_int8.png")
 
 
 if __name__ == "__main__":

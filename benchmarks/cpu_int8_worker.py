@@ -39,10 +39,10 @@ def eager(
     """PyTorch as it is, or through torch.compile."""
     import torch
 
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
     torch.set_num_threads(threads)
-    model = resolve_model((folder / "model.txt").read_text()).model.fused()
+    model = load_model((folder / "model.txt").read_text()).model.fused()
 
     def runner(name: str) -> Runner:
         module = getattr(model, name)
@@ -100,7 +100,7 @@ def openvino(
         request = core.compile_model(str(path), "CPU", settings).create_infer_request()
         for key, array in inputs[name].items():
             request.set_tensor(key, ov.Tensor(array))
-        return request.infer
+        return request.infer  # type: ignore[no-any-return]
 
     return {name: runner(name) for name in inputs}
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ STAGES = {
 
 def measure(name: str, program: str, *arguments: str) -> None:
     """Run a benchmark command and keep its JSON."""
-    command = [PROGRAMS / program, *arguments, "--json", RESULTS / f"{name}.json"]
+    command = [str(PROGRAMS / program), *arguments, "--json", str(RESULTS / f"{name}.json")]
     if program == "sam2lite-bench":
         command.append("--force")
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -77,9 +78,9 @@ def load(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
-def table(header: list[str], rows: list[list[object]]) -> str:
+def table(header: list[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a Markdown table."""
-    lines = [header, ["-"] * len(header), *rows]
+    lines: list[Sequence[object]] = [header, ["-"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 

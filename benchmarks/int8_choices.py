@@ -21,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -36,14 +36,13 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
-from sam2lite.calibration.calibrate import Calibration, Settings, calibrate
+from sam2lite.calibration.assignment import PrecisionAssignment, first_assignment
+from sam2lite.calibration.calibrate import Calibration, CalibrationSettings, calibrate
 from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS, Range
-from sam2lite.calibration.plan import PrecisionPlan, first_plan
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
-from sam2lite.cli.export.quantize_options import recordings
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.evaluation import BundleTracker, evaluate
@@ -51,14 +50,16 @@ from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.scores import Scores
 from sam2lite.evaluation.sources import fresh_clips
 from sam2lite.exporter.bundle.writer import write_trial_bundle
+from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.onnx.trace import feeds_of
 from sam2lite.exporter.precision.accuracy import CLIP_SEED, PROMPT
 from sam2lite.exporter.precision.fp16_storage import store_in_fp16
 from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.scheme import Float32, Lowered, Lowering
+from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme, Rendered
 from sam2lite.exporter.verify.parity import compare
-from sam2lite.models.checkpoint import LoadedModel, resolve_model
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.blocks import ConvBlock, ConvBn
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.quantizable import quantized_layers
@@ -97,25 +98,27 @@ class Choice:
 
     name: str
     loaded: LoadedModel
-    lowering: Lowering
+    scheme: PrecisionScheme
     target: str = TARGET
 
 
 class DynamicLinear:
-    """A lowering whose convolutions are static, and whose linear layers find ranges as they run."""
+    """A scheme whose convolutions are static, and whose linear layers find ranges as they run."""
 
     calibration = None
 
-    def __init__(self, ranges: ActivationRanges, plan: PrecisionPlan, linear: set[str]) -> None:
+    def __init__(
+        self, ranges: ActivationRanges, plan: PrecisionAssignment, linear: set[str]
+    ) -> None:
         self._ranges, self._plan, self._linear = ranges, plan, linear
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`."""
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`."""
         prefix = f"{spec.name}."
         own = [p.removeprefix(prefix) for p in self._plan.int8 if p.startswith(prefix)]
         layers = layers_of(model, own)
         if not layers:
-            return Lowered(model, "fp32")
+            return Rendered(model, "fp32")
         dynamic = {node for node, path in layers.items() if prefix + path in self._linear}
         static = {node: path for node, path in layers.items() if node not in dynamic}
         spans = {key.removeprefix(prefix): span for key, span in self._ranges.spans.items()}
@@ -134,7 +137,7 @@ class DynamicLinear:
             rendered = onnx.load(path)
         store_in_fp16(rendered)
         compact(rendered)
-        return Lowered(rendered, "int8")
+        return Rendered(rendered, "int8")
 
 
 def choices(loaded: LoadedModel, default: Calibration) -> Iterator[Choice]:
@@ -151,7 +154,7 @@ def choices(loaded: LoadedModel, default: Calibration) -> Iterator[Choice]:
         found = with_spans(ranges, {**ranges.spans, **learned})
         yield Choice("ranges of training", loaded, int8(loaded, found))
     changed = dataclasses.replace(loaded, model=equalized(loaded.model, recording))
-    found = with_spans(ranges, observe(changed.model, recording, "mse"))
+    found = with_spans(ranges, observe(changed, recording, "mse"))
     yield Choice("cross-layer equalization", changed, int8(changed, found))
     changed = dataclasses.replace(loaded, model=bias_corrected(loaded, ranges, recording))
     yield Choice("bias correction", changed, int8(changed, ranges))
@@ -164,7 +167,9 @@ def choices(loaded: LoadedModel, default: Calibration) -> Iterator[Choice]:
 
 def calibrated(loaded: LoadedModel, observer: str) -> Calibration:
     """Calibrate as an export of all rungs does."""
-    return calibrate(loaded, loaded.config.rungs, Settings(observer=observer), recordings())
+    return calibrate(
+        loaded, loaded.config.rungs, CalibrationSettings(observer=observer), recordings()
+    )
 
 
 def with_spans(ranges: ActivationRanges, spans: dict[str, Range]) -> ActivationRanges:
@@ -172,13 +177,13 @@ def with_spans(ranges: ActivationRanges, spans: dict[str, Range]) -> ActivationR
     return dataclasses.replace(ranges, spans=spans)
 
 
-def plan_of(loaded: LoadedModel, ranges: ActivationRanges) -> PrecisionPlan:
+def plan_of(loaded: LoadedModel, ranges: ActivationRanges) -> PrecisionAssignment:
     """Return the plan that leaves no layer in float which has a range."""
-    return first_plan(list(quantized_layers(loaded.model)), ranges.spans, ())
+    return first_assignment(list(quantized_layers(loaded.model)), ranges.spans, ())
 
 
 def int8(loaded: LoadedModel, ranges: ActivationRanges, style: QdqStyle | None = None) -> Int8:
-    """Return a lowering of every layer."""
+    """Return a scheme of every layer."""
     return Int8(ranges, plan_of(loaded, ranges), style or get_target(TARGET).qdq)
 
 
@@ -204,11 +209,12 @@ def equalized(model: Sam2Lite, recording: Recording) -> Sam2Lite:
     with torch.no_grad():
         for path, seen_c in largest.items():
             block = changed.get_submodule(path)
+            assert isinstance(block, ConvBlock)
             weight_c = block.project.folded()[0].abs().amax(dim=(0, 2, 3)).clamp(min=LEAST_WEIGHT)
             factor_c = seen_c.clamp(min=LEAST_ACTIVATION) ** ALPHA / weight_c ** (1.0 - ALPHA)
             factor_c = (factor_c / factor_c.log().mean().exp()).clamp(*FACTORS)
-            block.expand.bn.weight /= factor_c
-            block.expand.bn.bias /= factor_c
+            block.expand.bn.weight /= factor_c  # type: ignore[misc]
+            block.expand.bn.bias /= factor_c  # type: ignore[misc]
             block.project.conv.weight *= factor_c[None, :, None, None]
     return changed
 
@@ -242,13 +248,13 @@ def bias_corrected(loaded: LoadedModel, ranges: ActivationRanges, recording: Rec
             bias = layer.bn.bias if isinstance(layer, ConvBn) else layer.bias
             if path in errors and bias is not None:
                 bias -= torch.stack(errors[path]).mean(dim=0)
-    return changed
+    return changed  # type: ignore[no-any-return]
 
 
 def in_int8(layer: nn.Module) -> nn.Module:
     """Return a copy of a layer with its weight rounded to INT8."""
     twin = copy.deepcopy(layer)
-    twin.weight.copy_(quantized_weight(layer.weight))
+    twin.weight.copy_(quantized_weight(layer.weight))  # type: ignore[arg-type, operator]
     return twin
 
 
@@ -257,7 +263,7 @@ def run_recorded(
     recording: Recording,
     rungs: Sequence[int],
     calls: int,
-    hooks: dict[str, tuple[nn.Module, Hook]],
+    hooks: Mapping[str, tuple[nn.Module, Hook]],
 ) -> None:
     """Run the graphs on some of the recorded calls of every rung, watched by hooks."""
     with torch.no_grad(), ExitStack() as stack:
@@ -387,7 +393,7 @@ def measure_all(clips: int) -> dict[str, Any]:
     """Measure every row."""
     before = load_average()
     torch.set_num_threads(1)  # two that share their cores with others wait for each other
-    loaded = resolve_model(MODEL)
+    loaded = load_model(MODEL)
     default = calibrated(loaded, "mse")
     study = Study(clips, default.recording)
     rows: dict[str, dict[str, Any]] = {}
@@ -396,7 +402,7 @@ def measure_all(clips: int) -> dict[str, Any]:
         for number, choice in enumerate(choices(loaded, default)):
             bundle = bundles[choice.name] = Path(temporary) / str(number)
             target = get_target(choice.target)
-            write_trial_bundle(choice.loaded, target, RUNG, choice.lowering, bundle)
+            write_trial_bundle(choice.loaded, target, RUNG, choice.scheme, bundle)
             rows[choice.name] = {"target": choice.target, **study.measure(bundle)}
             print(choice.name, json.dumps(rows[choice.name]), file=sys.stderr, flush=True)
         timed = study.interleave({name: bundles[name] for name in (STATIC, DYNAMIC)})

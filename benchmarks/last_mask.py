@@ -14,7 +14,7 @@ import json
 
 import torch
 
-from sam2lite.models.checkpoint import resolve_model
+from sam2lite.models.registry import load_model
 from sam2lite.training.validation import SHAPE, UNAIDED, validate, validation_batches
 
 CLIPS = 40
@@ -24,7 +24,7 @@ def main() -> None:
     """Print the scores of both as JSON, 0 to 100."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="tiny")
-    model = resolve_model(parser.parse_args().model).model
+    model = load_model(parser.parse_args().model).model
     torch.set_num_threads(1)
     batches = validation_batches(CLIPS)
     rows = {}

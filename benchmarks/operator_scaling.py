@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
@@ -57,7 +57,7 @@ def profile(path: str, graph: str, threads: int) -> dict[str, float]:
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             nodes[event["args"]["op_name"], event["name"]].append(event["dur"])
-    times: Counter[str] = Counter()
+    times: dict[str, float] = defaultdict(float)
     for (operator, _), microseconds in nodes.items():
         times[operator] += median(microseconds) / 1e3
     return dict(times)

@@ -16,8 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite import VideoSegmenter
-from sam2lite.cli.export.ort import export_bundle
+from sam2lite import Recipe, VideoSegmenter, export
 from sam2lite.data.clips import Clip, first_click, generate_clip
 from sam2lite.data.eval_sets import EVAL_SETS
 from sam2lite.runtimes.prompts import Prompt
@@ -69,12 +68,12 @@ def main() -> None:
     videos: Path | None = parser.parse_args().videos
     jobs = {"generated": generated()}
     for name, clicks in VIDEOS.items() if videos else ():
-        with open_source(str(videos / name)) as source:
+        with open_source(f"{videos}/{name}") as source:
             frames = list(islice(source, FRAMES))
         jobs[Path(name).stem] = (frames, {k: Prompt(points=[xy]) for k, xy in clicks.items()})
     with tempfile.TemporaryDirectory() as temporary:
         bundle = Path(temporary) / "bundle"
-        export_bundle("tiny", "host", bundle, rungs="480")
+        export(Recipe(sizes=(480,), output=bundle))
         for name, (frames, prompts) in jobs.items():
             path = IMAGES / f"{name}.jpg"
             cv2.imwrite(str(path), strip(bundle, frames, prompts), [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -11,7 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sam2lite.models.checkpoint import RANGES_FILE, load_checkpoint, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import RANGES_FILE, save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 
 WEIGHTS = Path(__file__).parent.parent / "sam2lite" / "weights"
 MOST_BYTES = 11_000_000
@@ -21,7 +22,7 @@ def main() -> None:
     """Copy the weights; the model card stays, and is filled by `make scores`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
-    loaded = load_checkpoint(parser.parse_args().checkpoint)
+    loaded = HOST.load(parser.parse_args().checkpoint)
     folder = WEIGHTS / loaded.config.name
     with tempfile.TemporaryDirectory() as temporary:
         half = Path(temporary) / "half"

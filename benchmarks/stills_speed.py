@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 
 from sam2lite.data.clips import training_config
 from sam2lite.data.stills import PictureBank, open_stills, split_stills, still_clip
-from sam2lite.models.checkpoint import resolve_model
+from sam2lite.models.registry import load_model
 from sam2lite.training.batches import BatchShape, make_batch
 from sam2lite.training.clip import of_generated
 from sam2lite.training.losses import loss_weights, rollout_loss
@@ -36,7 +37,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     bank = PictureBank(split_stills(open_stills(path).stills)[0])
-    network = resolve_model("tiny").model.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = load_model("tiny").model.train().to(memory_format=torch.channels_last)
     weights = loss_weights("sam2lite")
     shapes = {shape for phase in FINE_TUNING if phase.stage == 1 for shape in phase.batches}
 
@@ -56,13 +57,19 @@ def main() -> None:
             "side": shape.side,
             "frames": shape.frames,
             "clips": shape.clips,
-            "still_ms": _ms(lambda rng, s=shape: still_clip(rng, bank, s.side, s.frames)),
-            "generated_ms": _ms(
-                lambda rng, s=shape: of_generated(rng, training_config(s.side, s.frames))
-            ),
+            "still_ms": _ms(partial(_still, bank, shape)),
+            "generated_ms": _ms(partial(_generated, shape)),
             "step_ms_per_clip": round(1e3 * min(steps) / shape.clips, 1),
         }
         print(json.dumps(row), flush=True)
+
+
+def _still(bank: PictureBank, shape: BatchShape, rng: np.random.Generator) -> None:
+    still_clip(rng, bank, shape.side, shape.frames)
+
+
+def _generated(shape: BatchShape, rng: np.random.Generator) -> None:
+    of_generated(rng, training_config(shape.side, shape.frames))
 
 
 def _ms(make: Callable[[np.random.Generator], object]) -> float:

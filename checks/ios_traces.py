@@ -159,7 +159,9 @@ def geometry() -> list[dict[str, Any]]:
 
 def manifest() -> dict[str, Any]:
     """Return a manifest for iOS 18 with two rungs and no files."""
-    target = next(target for target in APPLE_TARGETS if target.coreml.multifunction)
+    target = next(
+        target for target in APPLE_TARGETS if target.coreml and target.coreml.multifunction
+    )
     entries = {
         key: _entry(spec, rung, f"r{rung}" if spec.per_size else None)
         for key, (spec, rung) in FAMILY.keyed((240, 480)).items()

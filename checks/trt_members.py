@@ -6,9 +6,11 @@ LD_LIBRARY_PATH=STUBS python3 checks/trt_members.py FOLDER_OF_THE_WHEEL CLASS...
 import importlib
 import json
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 
-def members(module, names):
+def members(module: Any, names: "Sequence[str]") -> "dict[str, list[str]]":
     """Return the public names of classes, by the class; a dot is a class in a class.
 
     Args:

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 
 
-def main():
+def main() -> None:
     """Make both, call their methods, and print what works."""
     sys.path[:0] = [sys.argv[1], str(Path(__file__).resolve().parent.parent)]
     tensorrt = importlib.import_module("tensorrt_bindings")
     from sam2lite.device.tensorrt.calibration import make_calibrator
     from sam2lite.device.tensorrt.log import make_logger
 
-    shown = []
+    shown: list[str] = []
     logger = make_logger(tensorrt, shown.append)
     for severity in tensorrt.ILogger.Severity.__members__.values():
         logger.log(severity, "text")

@@ -48,7 +48,7 @@ def find_python(release: Release, given: Sequence[str]) -> tuple[str, str]:
         WheelError: there is none.
     """
     named = [str(shutil.which(f"python{version}")) for version in release.pythons]
-    known = {}
+    known: dict[str, str] = {}
     for python in [*given, *named, sys.executable]:
         version = _version(python)
         if version:

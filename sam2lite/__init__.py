@@ -1,18 +1,25 @@
 """SAM2-Lite: promptable video segmentation, from PyTorch to a board or a phone.
 
-`VideoSegmenter`, `open_bundle`, `Prompt` and the errors are imported on first use, so that
-`import sam2lite` costs nothing and needs nothing but the standard library.
+To make a bundle: `export`, `Recipe`, `verify`, `compare`, `evaluate`. To use one: `open_bundle`,
+`VideoSegmenter`, `Prompt`. All are imported on first use, so that `import sam2lite` costs nothing
+and needs nothing but the standard library.
 """
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "FrameResult": "sam2lite.runtimes.results",
+    "Progress": "sam2lite.exporter.progress",
     "Prompt": "sam2lite.runtimes.prompts",
+    "Recipe": "sam2lite.exporter.recipe",
     "Sam2LiteError": "sam2lite.errors",
     "VideoSegmenter": "sam2lite.runtimes.segmenter",
+    "compare": "sam2lite.bench.compare",
     "errors": "sam2lite",
+    "evaluate": "sam2lite.bench.evaluate",
+    "export": "sam2lite.exporter.export",
     "open_bundle": "sam2lite.runtimes.bundle",
+    "verify": "sam2lite.exporter.verify.check",
 }
 
 __all__ = sorted(_LAZY)

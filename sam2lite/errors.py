@@ -3,6 +3,7 @@
     Sam2LiteError                 exit code 1: environment or data
     |-- ArgumentError             2: what was asked for does not exist or contradicts itself
     |   |-- UnknownNameError         2: an unknown target, model, rung or preset
+    |   |-- RecipeError              2: a field of a recipe that cannot be used, or is not
     |   `-- PromptError              2: a click, box or mask that cannot be used
     |-- DependencyError           1: an optional package is missing
     |-- VideoError                1: a source of frames that cannot be read
@@ -19,8 +20,9 @@
 A message says what happened, the value, and what to do about it.
 """
 
+import re
 from difflib import get_close_matches
-from typing import Iterable
+from typing import Iterable, Mapping
 
 
 class Sam2LiteError(Exception):
@@ -51,6 +53,26 @@ class UnknownNameError(ArgumentError):
         if close:
             message += "; did you mean {}?".format(" or ".join(close))
         super().__init__(message)
+
+
+class RecipeError(ArgumentError):
+    """A field of a recipe that cannot be used, or that nobody would use.
+
+    Attributes:
+        text: what is wrong, the names of fields in backticks.
+        field: that is at fault.
+    """
+
+    def __init__(self, text: str, field: str) -> None:
+        self.text = text
+        self.field = field
+        super().__init__(text)
+
+    def spelt(self, names: Mapping[str, str]) -> str:
+        """Return the text with every field called as in `names`, by field; others stay."""
+        return re.sub(
+            "`([a-z_]+)`", lambda found: names.get(found.group(1), found.group()), self.text
+        )
 
 
 class PromptError(ArgumentError):

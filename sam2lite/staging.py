@@ -1,10 +1,10 @@
-"""Folders that appear whole or not at all."""
+"""Folders and files that appear whole or not at all."""
 
 import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from sam2lite.errors import OutputError
 
@@ -23,7 +23,7 @@ def staged_folder(output: Path, force: bool) -> Iterator[Path]:
         OutputError: it is a file, is not empty, may not be written, or the disk is full.
     """
     target = output.resolve()
-    _check_replaceable(target, force)
+    check_replaceable(target, force)
     staging = target.with_name(f".{target.name}.partial-{os.getpid()}")
     replaced = target.with_name(f".{target.name}.replaced-{os.getpid()}")
     try:
@@ -44,7 +44,36 @@ def staged_folder(output: Path, force: bool) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _check_replaceable(target: Path, force: bool) -> None:
+def write_atomically(path: str, content: Any) -> None:
+    """Write a file that appears whole or not at all, with its folder if that is missing.
+
+    Args:
+        path: of the file.
+        content: bytes, or anything else with a buffer.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name("{}.partial-{}".format(target.name, os.getpid()))
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # boards are unplugged
+        partial.replace(target)
+    finally:
+        if partial.exists():
+            partial.unlink()
+
+
+def check_replaceable(target: Path, force: bool) -> None:
+    """Refuse a folder, its path resolved, that `staged_folder` would not replace.
+
+    Raises:
+        OutputError: it is a file, holds the working or the home folder, or is not empty.
+    """
     if target.exists() and not target.is_dir():
         raise OutputError(f"'{target}' is a file; give --output the name of a folder")
     if any(target in (kept, *kept.parents) for kept in (Path.cwd(), Path.home())):

@@ -5,12 +5,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from sam2lite.calibration.calibrate import Settings, recorded
+from sam2lite.calibration.calibrate import CalibrationSettings, recorded
+from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
-from sam2lite.exporter.tensorrt.bundle import write_trt_bundle
-from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
+from sam2lite.exporter.coreml.compress import PRECISIONS
+from sam2lite.exporter.precision.schemes import Making
+from sam2lite.exporter.progress import SILENT
+from sam2lite.exporter.recipe import Recipe
+from sam2lite.exporter.tensorrt.backend import EXPORTER
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.targets.registry import get_target, host_target
 
@@ -44,14 +51,14 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def tiny_model() -> LoadedModel:
     """Tiny with random weights; its object score is near 1, so every object is present."""
-    return resolve_model("tiny", seed=0)
+    return load_model("tiny", seed=0)
 
 
 @pytest.fixture(scope="session")
 def shipped_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A verified FP32 bundle of the weights that come with the package, at 240 px alone."""
     path = tmp_path_factory.mktemp("bundles") / "shipped"
-    write_bundle(resolve_model("tiny"), host_target(), path, rungs=RUNGS[:1])
+    write_bundle(load_model("tiny"), host_target(), path, rungs=RUNGS[:1])
     return path
 
 
@@ -67,7 +74,15 @@ def tiny_bundle(tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactor
 def mini_model() -> LoadedModel:
     """The network of `mini`, as a checkpoint is loaded."""
     model = build(MINI, seed=3)
-    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+    return HOST.untrained(model, MINI)
+
+
+@pytest.fixture(scope="session")
+def mini_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A verified FP32 bundle of `mini_model` for this machine, at 240 px alone."""
+    path = tmp_path_factory.mktemp("bundles") / "mini"
+    write_bundle(mini_model, host_target(), path, rungs=RUNGS[:1])
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +90,11 @@ def nano_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactor
     """A bundle of `mini_model` in FP16 for a Jetson Nano, its engines not built."""
     path = tmp_path_factory.mktemp("bundles") / "nano"
     footage = recorded(
-        mini_model, RUNGS[:1], Settings(frames=8), tmp_path_factory.mktemp("recordings")
+        mini_model, RUNGS[:1], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
     )
-    write_trt_bundle(mini_model, get_target("jetson-nano"), path, "fp16", footage, rungs=RUNGS[:1])
+    target = get_target("jetson-nano")
+    request = ExportRequest(mini_model, target, "fp16", RUNGS[:1], path, Recipe(), SILENT)
+    EXPORTER.make(request, Making(mini_model, target, *footage))
     return path
 
 
@@ -86,12 +103,12 @@ def ios_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
     """A bundle of `mini_model` for iOS 18, its weights in INT8: packages of two functions."""
     path = tmp_path_factory.mktemp("bundles") / "ios"
     footage = recorded(
-        mini_model, RUNGS[:2], Settings(frames=8), tmp_path_factory.mktemp("recordings")
+        mini_model, RUNGS[:2], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
     )
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small operators wait for a second core longer than they take
     target = get_target("ios18")
-    write_coreml_bundle(mini_model, target, path, "int8", footage, rungs=RUNGS[:2])
+    write_coreml_bundle(mini_model, target, path, PRECISIONS["int8"], footage, rungs=RUNGS[:2])
     torch.set_num_threads(threads)
     return path
 

@@ -16,7 +16,7 @@ def flat(value: Any, where: str = "") -> dict[str, Any]:
     if isinstance(value, dict):
         pairs = value.items()
     elif isinstance(value, list):
-        pairs = enumerate(value)
+        pairs = dict(enumerate(value)).items()
     else:
         return {where: value}
     leaves = {where: f"{type(value).__name__} of {len(value)}"}

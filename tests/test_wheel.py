@@ -3,20 +3,40 @@
 import json
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import typer
+
+from sam2lite.cli import main
+from sam2lite.cli.bundle import bench
+from sam2lite.cli.export import main as export_main
 
 ROOT = Path(__file__).parent.parent
 
-COMMANDS = {
-    "sam2lite": [
-        "track", "inspect", "verify", "compare", "models", "targets", "doctor", "clips", "demo",
-    ],
-    "sam2lite-export": ["onnx", "ort"],
-    "sam2lite-bench": [],
-}  # fmt: skip
+# What each program is. The commands are asked of it, so that a new one cannot be forgotten.
+APPS: dict[str, typer.Typer] = {
+    "sam2lite": main.app,
+    "sam2lite-export": export_main.app,
+    "sam2lite-bench": bench.app,
+}
+
+# In one process, since starting Python takes far longer than writing a page of help.
+SHOW_ALL = """
+import contextlib, importlib.metadata, io, json, sys
+(program,) = importlib.metadata.entry_points(group="console_scripts", name=sys.argv[1])
+run, shown = program.load(), {}
+for command in json.loads(sys.argv[2]):
+    sys.argv = [program.name, *command, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()) as page:
+        try:
+            run()
+        except SystemExit as end:
+            shown[" ".join(command)] = [end.code, page.getvalue()]
+print(json.dumps(shown))
+"""
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sam2lite
@@ -42,7 +62,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def base_venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv = tmp_path_factory.mktemp("base") / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-    command = [str(venv / "bin" / "pip"), "install", "--quiet", "-c", str(ROOT / "constraints.txt")]
+    command = [
+        str(venv / "bin" / "pip"),
+        "install",
+        "--quiet",
+        "--no-compile",
+        "-c",
+        str(ROOT / "constraints.txt"),
+    ]
     subprocess.run([*command, str(wheel)], check=True)
     return venv / "bin"
 
@@ -73,18 +100,32 @@ def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) ->
     assert failed == {}
 
 
-@pytest.mark.parametrize("program", COMMANDS)
+def commands_of(app: typer.Typer) -> list[list[str]]:
+    """Return the arguments that name the program itself, and each command of it that it has."""
+    names = getattr(typer.main.get_command(app), "commands", ())
+    return [[], *([name] for name in names)]
+
+
+def test_programs_are_those_of_the_metadata() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert APPS.keys() == scripts.keys()
+
+
+@pytest.mark.parametrize("program", APPS)
 def test_every_help_works_without_extras(base_venv: Path, program: str, tmp_path: Path) -> None:
-    for command in [[], *([name] for name in COMMANDS[program])]:
-        done = subprocess.run(
-            [base_venv / program, *command, "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-        )
-        assert done.returncode == 0, done.stderr
-        assert "Usage" in done.stdout
+    commands = commands_of(APPS[program])
+    done = subprocess.run(
+        [base_venv / "python", "-c", SHOW_ALL, program, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert list(shown) == [" ".join(command) for command in commands]
+    for code, page in shown.values():
+        assert (code, f"Usage: {program}" in page) == (0, True), page
 
 
 def test_export_without_extras_says_what_to_install(base_venv: Path, tmp_path: Path) -> None:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.load import CpuLoad
-from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.controller import ControllerState
-from sam2lite.runtimes.results import STAGES
 from sam2lite.runtimes.segmenter import VideoSegmenter
+from sam2lite.runtimes.stage_clock import POSTPROCESS, PREPROCESS, TOTAL
 
 DECODE = "decode"
-TOTAL = "total"
-LOOP_STAGES = (DECODE, *STAGES, TOTAL)
+_NOT_GRAPHS = (DECODE, PREPROCESS, POSTPROCESS, TOTAL)
 
 
 @dataclass(frozen=True)
@@ -23,8 +21,8 @@ class FrameRecord:
 
     Attributes:
         rung: it was encoded at, px.
-        stage_ms: milliseconds by `LOOP_STAGES`. `total` is all of `VideoSegmenter.track`, the
-            controller included and decoding not.
+        stage_ms: milliseconds of `decode` and of the stages of `FrameResult`, in order. `total` is
+            all of `VideoSegmenter.track`, the controller included and decoding not.
         lost: whether the network gave a number that is not finite.
         controller: its state afterwards; None without a budget.
     """
@@ -41,8 +39,10 @@ class FrameRecord:
 
     @property
     def outside_graphs_ms(self) -> float:
-        """What the frame took beside its four graphs, decoding aside."""
-        return self.total_ms - sum(self.stage_ms[graph.name] for graph in FAMILY.graphs)
+        """What the frame took beside its graphs, decoding aside."""
+        return self.total_ms - sum(
+            spent_ms for stage, spent_ms in self.stage_ms.items() if stage not in _NOT_GRAPHS
+        )
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,8 @@ def measure_objects(
         ObjectCost(count, p50([r.total_ms for r in records[count]]), grown_mb[count])
         for count in counts
     ]
-    encoder_ms = [r.stage_ms["image_encoder"] for found in records.values() for r in found]
+    encoder = segmenter.bundle.family.image_encoder.name
+    encoder_ms = [r.stage_ms[encoder] for found in records.values() for r in found]
     return ObjectCosts(
         rows,
         ms_per_object=round(float(np.polyfit(counts, [row.p50_ms for row in rows], 1)[0]), 3),

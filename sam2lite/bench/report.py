@@ -6,7 +6,7 @@ from typing import Any
 
 from sam2lite.bench.controller_trace import last_third_p50_ms, phases, trace
 from sam2lite.bench.frame_feed import Footage
-from sam2lite.bench.frame_loop import LOOP_STAGES, LoopRun
+from sam2lite.bench.frame_loop import LoopRun
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.bench.object_costs import ObjectCosts
 from sam2lite.bench.rung_costs import RungCost
@@ -100,7 +100,7 @@ def loop_report(
         "startup_ms": round(startup_ms, 1),
         "stages_ms": {
             stage: percentiles([record.stage_ms[stage] for record in measured])
-            for stage in LOOP_STAGES
+            for stage in measured[0].stage_ms
         },
         "outside_graphs_ms": percentiles([record.outside_graphs_ms for record in measured]),
         "fps": round(run.fps, 2),

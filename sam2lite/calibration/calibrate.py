@@ -12,9 +12,8 @@ from sam2lite.calibration.observe import observe
 from sam2lite.calibration.observers import OBSERVERS
 from sam2lite.calibration.ranges import ActivationRanges, Provenance
 from sam2lite.calibration.recorder import Recording, record
-from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import CalibrationError, UnknownNameError
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 
 GENERATED = "generated clips"
 # Percentiles and divergences of a handful of frames are those of noise.
@@ -25,7 +24,7 @@ OUTPUTS_OBSERVER = "mse"
 
 
 @dataclass(frozen=True)
-class Settings:
+class CalibrationSettings:
     """How a network is calibrated.
 
     Attributes:
@@ -49,15 +48,15 @@ class Calibration:
     recording: Recording
 
 
-def steps(settings: Settings) -> int:
+def steps(loaded: LoadedModel, settings: CalibrationSettings) -> int:
     """Return how often `calibrate` reports at most: once a clip, and once a graph."""
-    return -(-settings.frames // CLIP_FRAMES) + len(FAMILY.graphs)
+    return -(-settings.frames // CLIP_FRAMES) + len(loaded.family.graphs)
 
 
 def calibrate(
     loaded: LoadedModel,
     rungs: Sequence[int],
-    settings: Settings,
+    settings: CalibrationSettings,
     cache: Path,
     report: Callable[[str], None] = lambda name: None,
 ) -> Calibration:
@@ -81,18 +80,18 @@ def calibrate(
     _check_observer(loaded, settings.observer)
     recording, provenance = recorded(loaded, rungs, settings, cache, report)
     if settings.observer == TRAINING:
-        spans = observe(loaded.model, recording, OUTPUTS_OBSERVER, report)
+        spans = observe(loaded, recording, OUTPUTS_OBSERVER, report)
         learned = loaded.activation_ranges or {}
         spans.update({f"{path}:input": span for path, span in learned.items()})
     else:
-        spans = observe(loaded.model, recording, settings.observer, report)
+        spans = observe(loaded, recording, settings.observer, report)
     return Calibration(ActivationRanges(spans, provenance), recording)
 
 
 def recorded(
     loaded: LoadedModel,
     rungs: Sequence[int],
-    settings: Settings,
+    settings: CalibrationSettings,
     cache: Path,
     report: Callable[[str], None] = lambda name: None,
 ) -> tuple[Recording, Provenance]:
@@ -110,7 +109,7 @@ def recorded(
         )
     recording = record(loaded, clips, rungs, cache, report)
     provenance = Provenance(
-        model=loaded.config.name,
+        model=loaded.name,
         checkpoint_sha256=loaded.sha256,
         rungs=tuple(sorted(rungs)),
         observer=settings.observer,
@@ -129,6 +128,6 @@ def _check_observer(loaded: LoadedModel, observer: str) -> None:
             raise UnknownNameError("observer", observer, [*OBSERVERS, TRAINING])
     elif not loaded.activation_ranges:
         raise CalibrationError(
-            f"{loaded.config.name} has no ranges from training, which its INT8 stage would have "
+            f"{loaded.name} has no ranges from training, which its INT8 stage would have "
             "written beside the weights; use another --observer"
         )

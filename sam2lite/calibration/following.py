@@ -4,39 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from sam2lite.calibration.footage import CalibrationClip
-from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_loop import ObjectOutput, ReferenceLoop
-from sam2lite.runtimes.geometry import network_input
-from sam2lite.runtimes.prompts import mask_logits
-from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
+from sam2lite.evaluation.reference_tracker import ReferenceTracker
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.runtimes.results import ObjectResult
 
 
 def follow(
-    model: Sam2Lite, clip: CalibrationClip, rungs: Sequence[int]
-) -> Iterator[dict[int, ObjectOutput]]:
-    """Prompt, track and correct as the clip says; yield every frame's outputs by object.
+    loaded: LoadedModel, clip: CalibrationClip, rungs: Sequence[int]
+) -> Iterator[dict[int, ObjectResult]]:
+    """Prompt, track and correct as the clip says; yield every frame's results by object.
 
     Args:
-        model: the network, fused or not.
+        loaded: the network, fused or not.
         clip: to follow.
         rungs: input sides, px; each is used for an equal part of the clip, in order.
     """
-    motion = MotionSignal()
-    loop = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()))
+    tracker = ReferenceTracker(loaded)
     for index, frame in enumerate(clip.frames_bgr):
-        rung = rungs[index * len(rungs) // len(clip.frames_bgr)]
-        height, width = frame.shape[:2]
-        image = network_input(frame, rung)
-        motion.update(image)
-        loop.start_frame(torch.from_numpy(image))
+        tracker.set_rung(rungs[index * len(rungs) // len(clip.frames_bgr)])
         for object_id, prompt in clip.prompts.items() if index == 0 else ():
-            logits = None if prompt.mask_hw is None else mask_logits(prompt.mask_hw, rung)
-            loop.prompt(object_id, prompt.slots(width, height), logits)
-        outputs = loop.track_all()
+            tracker.give(frame, object_id, prompt)
+        results = dict(tracker.track(frame).objects)
         if clip.correction is not None and index == clip.corrected_at:
             first = next(iter(clip.prompts))
-            outputs[first] = loop.correct(first, clip.correction.slots(width, height))
-        yield outputs
+            results[first] = tracker.give(frame, first, clip.correction)
+        yield results

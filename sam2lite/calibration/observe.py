@@ -11,14 +11,12 @@ from torch import Tensor, nn
 
 from sam2lite.calibration.observers import OBSERVERS, Observer, Range
 from sam2lite.calibration.recorder import Recording
-from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.errors import UnknownNameError
-from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.quantizable import quantized_layers
+from sam2lite.models.loaded import LoadedModel
 
 
 def observe(
-    model: Sam2Lite,
+    loaded: LoadedModel,
     recording: Recording,
     observer: str,
     report: Callable[[str], None] = lambda graph: None,
@@ -26,7 +24,7 @@ def observe(
     """Run the graphs on recorded calls and reduce the inputs and outputs of every layer.
 
     Args:
-        model: the network that was recorded, not fused.
+        loaded: the network that was recorded, not fused.
         recording: of it.
         observer: name in `OBSERVERS`.
         report: told the name of each graph when it is done.
@@ -40,17 +38,17 @@ def observe(
     """
     if observer not in OBSERVERS:
         raise UnknownNameError("observer", observer, OBSERVERS)
-    fused = model.fused()
+    fused = loaded.fused()
     observers: dict[str, Observer] = {}
     with torch.no_grad(), ExitStack() as stack:
-        for path, layer in quantized_layers(fused).items():
+        for path, layer in fused.quantized_layers().items():
             for end in ("input", "output"):
                 observers[f"{path}:{end}"] = OBSERVERS[observer]()
             hook = partial(_see, observers[f"{path}:input"], observers[f"{path}:output"])
             stack.callback(layer.register_forward_hook(hook).remove)
-        for graph in FAMILY.graphs:
+        for graph in loaded.family.graphs:
             for _, inputs in recording.calls(graph.name):
-                getattr(fused, graph.name)(*inputs)
+                fused.module(graph.name)(*inputs)
             report(graph.name)
     ranges = {key: observer.range() for key, observer in observers.items()}
     return {key: span for key, span in ranges.items() if span != (0.0, 0.0)}

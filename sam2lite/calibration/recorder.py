@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip, content_sha256
-from sam2lite.contracts.families.sam2lite import FAMILY, IMAGE_ENCODER
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.contracts.family import Family
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.staging import staged_folder
 
 FORMAT = 1  # of a recording; part of its key
@@ -31,20 +31,22 @@ class Recording:
     Attributes:
         folder: of the files.
         data_sha256: of the frames and prompts that were tracked.
+        family: of the network.
     """
 
     folder: Path
     data_sha256: str
+    family: Family
 
     def calls(self, graph: str, rung: int | None = None) -> Iterator[tuple[int, list[Tensor]]]:
         """Yield rung and inputs of every call of a graph, or of those at one rung, in order."""
         for path in self._paths(graph, rung):
-            yield int(path.stem.rpartition("@")[2].partition("-")[0]), _inputs(path, graph)
+            yield int(path.stem.rpartition("@")[2].partition("-")[0]), self._inputs(path, graph)
 
     def sample(self, graph: str, rung: int, most: int) -> list[list[Tensor]]:
         """Return the inputs of about so many calls at one rung, spread over all of them."""
         paths = self._paths(graph, rung)
-        return [_inputs(path, graph) for path in paths[:: max(1, len(paths) // most)]]
+        return [self._inputs(path, graph) for path in paths[:: max(1, len(paths) // most)]]
 
     def count(self, graph: str) -> int:
         """Return how many calls of a graph there are."""
@@ -52,6 +54,10 @@ class Recording:
 
     def _paths(self, graph: str, rung: int | None) -> list[Path]:
         return sorted(self.folder.glob(f"{graph}@{rung or '*'}-*{_SUFFIX}"))
+
+    def _inputs(self, path: Path, graph: str) -> list[Tensor]:
+        tensors = safetensors.torch.load_file(path)
+        return [_restored(tensors[name]) for name in self.family.graph(graph).input_names]
 
 
 def record(
@@ -77,20 +83,21 @@ def record(
         OutputError: the cache cannot be written.
     """
     data_sha256 = content_sha256(clips)
-    recording = Recording(cache / _key(loaded.sha256, data_sha256, rungs), data_sha256)
+    folder = cache / _key(loaded.sha256, data_sha256, rungs)
+    recording = Recording(folder, data_sha256, loaded.family)
     if recording.folder.is_dir():
         return recording
-    model = loaded.model.fused()
+    fused = loaded.fused()
     with staged_folder(recording.folder, force=False) as staging, ExitStack() as stack:
-        writer = _Writer(staging)
-        for spec in FAMILY.graphs:
+        writer = _Writer(staging, loaded.family.image_encoder.name)
+        for spec in loaded.family.graphs:
             hook = writer.hook(spec.name, spec.input_names)
-            module: nn.Module = getattr(model, spec.name)
+            module = fused.module(spec.name)
             stack.callback(module.register_forward_pre_hook(hook).remove)
         sides = sorted(rungs, reverse=True)
         for index, clip in enumerate(clips):
             halves = [sides[(2 * index + half) % len(sides)] for half in (0, 1)]
-            for _ in follow(model, clip, halves):
+            for _ in follow(fused, clip, halves):
                 pass
             report(clip.name)
     return recording
@@ -99,14 +106,15 @@ def record(
 class _Writer:
     """Writes the inputs of every call; the last image tells the rung."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._number, self._rung = folder, 0, 0
+    def __init__(self, folder: Path, image_encoder: str) -> None:
+        self._folder, self._image_encoder = folder, image_encoder
+        self._number, self._rung = 0, 0
 
     def hook(
         self, graph: str, names: Sequence[str]
     ) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def write(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            if graph == IMAGE_ENCODER.name:
+            if graph == self._image_encoder:
                 self._rung = int(inputs[0].shape[-1])
             tensors = {n: _stored(x) for n, x in zip(names, inputs, strict=True)}
             path = self._folder / f"{graph}@{self._rung}-{self._number:06d}{_SUFFIX}"
@@ -119,12 +127,6 @@ class _Writer:
 def _key(model_sha256: str, data_sha256: str, rungs: Sequence[int]) -> str:
     parts = f"{FORMAT} {model_sha256} {data_sha256} {sorted(rungs)}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
-
-
-def _inputs(path: Path, graph: str) -> list[Tensor]:
-    tensors = safetensors.torch.load_file(path)
-    names = next(spec for spec in FAMILY.graphs if spec.name == graph).input_names
-    return [_restored(tensors[name]) for name in names]
 
 
 def _stored(tensor: Tensor) -> Tensor:

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from sam2lite import __version__
-from sam2lite.cli.export.options import load_model, missing_packages
+from sam2lite.cli.export.options import DEFAULT_MODEL, missing_packages
+from sam2lite.cli.progress import ShownProgress
+from sam2lite.cli.reports.exported import precision_lines
 from sam2lite.errors import BundleError
+from sam2lite.exporter.recipe import Recipe
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.targets.registry import host_target
 from sam2lite.weights import SHIPPED
-
-DEFAULT_MODEL = "tiny"
 
 Backend = Annotated[
     str | None,
@@ -60,12 +61,16 @@ def bundle_or_default(path: Path | None, backend: str | None = None) -> Bundle:
     return open_bundle(str(cached), backend)
 
 
-def export_default(output: Path) -> None:
+def export_default(output: Path) -> Bundle:
     """Export the default model in INT8 for this machine, replacing what is there.
 
-    Raises what `export_int8` does.
+    Raises what `sam2lite.export` does.
     """
-    from sam2lite.cli.export.int8 import export_int8
+    from sam2lite.exporter.export import export
 
-    checkpoint = load_model(DEFAULT_MODEL)
-    export_int8(checkpoint, host_target(), output, checkpoint.config.rungs, force=True)
+    bundle = export(
+        Recipe(model=DEFAULT_MODEL, precision="int8", output=output, force=True), ShownProgress()
+    )
+    for line in precision_lines(bundle.manifest):
+        typer.echo(line, err=True)
+    return bundle

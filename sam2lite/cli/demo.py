@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from sam2lite.cli.app import share_threads
-from sam2lite.cli.bundles import DEFAULT_MODEL, export_default
+from sam2lite.cli.bundles import export_default
+from sam2lite.cli.export.options import DEFAULT_MODEL
 from sam2lite.cli.progress import shown_progress
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.staging import staged_folder
@@ -51,8 +51,7 @@ def demo(
         typer.echo(f"1/4 generating {FRAMES} frames of video")
         click = _write_clip(folder / "clip.mp4")
         typer.echo(f"2/4 exporting {DEFAULT_MODEL} in INT8 for this machine and checking it")
-        export_default(folder / "bundle")
-        bundle = open_bundle(str(folder / "bundle"))
+        bundle = export_default(folder / "bundle")
         share_threads(bundle, None)
         typer.echo(f"3/4 tracking the object at {click} within {budget_ms:g} ms a frame")
         prompts = {0: {1: Prompt(points=[click])}}

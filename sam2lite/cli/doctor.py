@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sam2lite.runtimes.commands.doctor import (
+from sam2lite.runtimes.commands.machine_checks import (
     ABSENT,
     MISSING,
     OK,

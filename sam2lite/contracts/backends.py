@@ -1,7 +1,7 @@
-"""Backends: what runs a bundle's graphs, as data and two doors.
+"""Backends: what runs a bundle's graphs, as data and doors.
 
-A backend's adapter (`runtimes/backends`) runs graphs, its exporter (`exporter/`) makes them. Both
-are named by import strings, so that knowing a backend imports nothing of it.
+A backend's adapter (`runtimes/backends`) runs graphs, its exporter (`exporter/`) makes them. These
+doors are import strings, so that knowing a backend imports nothing of it.
 """
 
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -17,9 +17,12 @@ class Backend(NamedTuple):
         title: that people know.
         image_dtype: of the image that its graphs take, by NumPy's name.
         run_by: the backends that run its bundles, its own first; empty for graphs alone.
-        adapter: module with `is_available()` and `open_session(bundle, key, threads, provider)`;
-            None for graphs alone.
+        adapter: module that runs them, see `runtimes.backends.adapter`; None for graphs alone.
         exporter: `module:name` of its `exporter.backends.BackendExporter`.
+        doctor: module of what `device.doctor` checks of a machine that runs its bundles; None where
+            none of them runs on a board.
+        simulator: `module:name` of what opens its graphs where the backend is not there, for
+            accuracy and not for time; None where there is nothing.
         next_step: what to do with a new bundle, `{}` its path; empty where there is nothing to say.
     """
 
@@ -29,6 +32,8 @@ class Backend(NamedTuple):
     run_by: Tuple[str, ...]
     adapter: Optional[str]
     exporter: str
+    doctor: Optional[str] = None
+    simulator: Optional[str] = None
     next_step: str = ""
 
 
@@ -74,6 +79,7 @@ register_backend(
         run_by=("ort",),
         adapter="sam2lite.runtimes.backends.ort.session",
         exporter="sam2lite.exporter.ort.backend:EXPORTER",
+        doctor="sam2lite.device.ort.checks",
         next_step="sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
     )
 )
@@ -87,6 +93,7 @@ register_backend(
         run_by=("trt", "ort"),
         adapter="sam2lite.runtimes.backends.tensorrt.session",
         exporter="sam2lite.exporter.tensorrt.backend:EXPORTER",
+        doctor="sam2lite.device.tensorrt.checks",
         next_step="copy {} to the board and run there: python3 device.pyz build",
     )
 )
@@ -98,6 +105,7 @@ register_backend(
         run_by=("coreml",),
         adapter="sam2lite.runtimes.backends.coreml.session",
         exporter="sam2lite.exporter.coreml.backend:EXPORTER",
+        simulator="sam2lite.mil.session:open_simulated",
         next_step="add the packages to an Xcode project, or, by simulation unless on macOS: "
         "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
     )

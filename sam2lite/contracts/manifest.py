@@ -173,7 +173,7 @@ def loads(text: str, where: str) -> Manifest:
 def _parse(data: Mapping[str, Any]) -> Manifest:
     fields = {name: data[name] for name in Manifest._fields}
     fields["model"] = ModelInfo(**data["model"])
-    fields["postprocess"] = Postprocess(**data["postprocess"])
+    fields["postprocess"] = _postprocess(**data["postprocess"])
     fields["stages"] = tuple(str(stage) for stage in data["stages"])
     fields["dims"] = {
         str(rung): {str(symbol): int(number) for symbol, number in dims.items()}
@@ -200,6 +200,14 @@ def _parse(data: Mapping[str, Any]) -> Manifest:
         for key, entry in data["graphs"].items()
     }
     return Manifest(**fields)
+
+
+def _postprocess(
+    mask_stride: Any, mask_threshold: Any, object_score_threshold: Any, upsampling: Any
+) -> Postprocess:
+    return Postprocess(
+        int(mask_stride), float(mask_threshold), float(object_score_threshold), str(upsampling)
+    )
 
 
 def _specs(entries: List[Mapping[str, Any]]) -> Tuple[TensorSpec, ...]:

@@ -35,7 +35,9 @@ _SIGKILL = -9  # how the system ends a process for want of memory
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("--only", nargs="+", metavar="KEY", help="graphs, such as mask_decoder@240")
+    parser.add_argument(
+        "--only", nargs="+", metavar="KEY", help="graphs, by their keys in the build plan"
+    )
     parser.add_argument(
         "--rungs", type=_rungs, metavar="PX,...", help="input sides, such as 240,288; all"
     )

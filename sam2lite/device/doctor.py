@@ -1,23 +1,19 @@
 """Check whether this board can run the bundle, and say what to do where it cannot."""
 
 import argparse
+import importlib
 import sys
-from typing import Iterator, List
+from typing import Any, Iterator, List
 
-from sam2lite.contracts.manifest import Manifest
+from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.device.sensors.board import check_clocks, check_power_mode
 from sam2lite.device.sensors.jetson import check_gstreamer, is_jetson
 from sam2lite.device.swap import check_swap
-from sam2lite.device.tensorrt.checks import (
-    check_cuda,
-    check_tensorrt_board,
-    check_tensorrt_unused,
-    check_trt_target,
-)
-from sam2lite.device.versions import check_target, judge_against_target, judge_onnxruntime
-from sam2lite.errors import ArgumentError, BundleError
+from sam2lite.device.versions import judge_against_target
+from sam2lite.errors import BundleError, Sam2LiteError, SessionError
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.commands.doctor import (
+from sam2lite.runtimes.commands.installs import JETPACK, PIP
+from sam2lite.runtimes.commands.machine_checks import (
     ABSENT,
     MISSING,
     OK,
@@ -28,13 +24,11 @@ from sam2lite.runtimes.commands.doctor import (
     check_cpu,
     check_memory,
     check_numpy,
-    check_onnxruntime,
     check_opencv,
     check_python,
     check_video_backends,
     sum_up,
 )
-from sam2lite.runtimes.commands.installs import JETPACK, PIP
 
 _LABELS = {OK: "OK", WARNING: "warning", ABSENT: "absent", MISSING: "missing"}
 
@@ -59,28 +53,33 @@ def run_checks(bundle: str) -> List[Check]:
     on_jetson = is_jetson()
     installs = JETPACK if on_jetson else PIP
     python, numpy = check_python(), check_numpy(installs)
-    if numpy.status == OK:
-        opencv, onnxruntime = check_opencv(installs), check_onnxruntime(installs)
+    has_numpy = numpy.status == OK
+    if has_numpy:
+        opencv = check_opencv(installs)
         video = [check_video_backends(installs), *([check_gstreamer()] if on_jetson else [])]
-    else:  # they import NumPy from C++, and print tracebacks of their own where it is missing
-        opencv, onnxruntime = _untried("OpenCV"), _untried("ONNX Runtime")
+    else:  # OpenCV imports NumPy from C++, and prints a traceback of its own where it is missing
+        opencv = Check("OpenCV", MISSING, "not tried without NumPy", required=True)
         video = []
     unbuilt = None
     try:
         manifest, _ = read_manifest(bundle)
         python = judge_against_target(python, str(manifest.target.get("python", "")))
-        if manifest.backend == "trt":
-            made_for = check_trt_target(manifest)
-            runtime = [*_tensorrt(bundle, manifest, numpy), _unused(onnxruntime)]
-            is_built = any(check.name == "Engines" and check.status == OK for check in runtime)
-            unbuilt = None if is_built else manifest
-        else:
-            made_for = check_target(manifest)
-            runtime = [judge_onnxruntime(onnxruntime, manifest), *_tensorrt_unused(numpy)]
-    except (BundleError, ArgumentError) as error:  # the latter where no target fits this machine
+        own = _door(manifest.backend)
+        made_for = own.check_target(manifest)
+        runtime = own.check_runtime(bundle, manifest, has_numpy, installs)
+        unbuilt = manifest if own.is_unbuilt(runtime) else None
+        runtime += [
+            _unused(check)
+            for door in _doors()
+            if door is not own
+            for check in door.check_installed(has_numpy, installs)
+        ]
+    except Sam2LiteError as error:
         remedy = "copy the bundle again" if isinstance(error, BundleError) else ""
         made_for = Check("Bundle", MISSING, str(error), remedy, required=True)
-        runtime = [onnxruntime, *_tensorrt_unused(numpy)]
+        runtime = [
+            check for door in _doors() for check in door.check_installed(has_numpy, installs)
+        ]
     return [
         made_for,
         python,
@@ -97,19 +96,25 @@ def run_checks(bundle: str) -> List[Check]:
     ]
 
 
-def _tensorrt(bundle: str, manifest: Manifest, numpy: Check) -> List[Check]:
-    """Check what a bundle for TensorRT needs. Its module may import NumPy, which may crash."""
-    if numpy.status == OK:
-        return check_tensorrt_board(bundle, manifest)
-    return [check_cuda(), _untried("TensorRT")]
+def _doors() -> List[Any]:
+    """Return the checks of all backends that run on a board."""
+    doors = [get_backend(name).doctor for name in backend_names()]
+    return [importlib.import_module(door) for door in doors if door is not None]
 
 
-def _tensorrt_unused(numpy: Check) -> List[Check]:
-    return [check_tensorrt_unused()] if numpy.status == OK else []
+def _door(backend: str) -> Any:
+    """Return the checks of one backend.
 
-
-def _untried(name: str) -> Check:
-    return Check(name, MISSING, "not tried without NumPy", required=True)
+    Raises:
+        UnknownNameError: there is no such backend.
+        SessionError: its bundles do not run on a board.
+    """
+    known = get_backend(backend)
+    if known.doctor is None:
+        raise SessionError(
+            "bundles for {} do not run on a board; export one that does".format(known.title)
+        )
+    return importlib.import_module(known.doctor)
 
 
 def _unused(check: Check) -> Check:

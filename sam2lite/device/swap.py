@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.sensors.sysfs import read_text
-from sam2lite.runtimes.commands.doctor import OK, WARNING, Check
+from sam2lite.runtimes.commands.machine_checks import OK, WARNING, Check
 from sam2lite.targets.machine import parse_meminfo
 
 # Below this, a board without swap kills a process where another would only slow down.

@@ -4,8 +4,7 @@ import re
 from typing import Optional, Tuple
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
-from sam2lite.targets.registry import host_target
+from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check
 
 # The first release of ONNX Runtime that takes an opset. Of these rows only the refusal of opset 17
 # by 1.10 was tried; 1.10 with opset 15 is the oldest release that a bundle has run on.
@@ -47,16 +46,3 @@ def judge_against_target(check: Check, wanted: str) -> Check:
     remedy = "update it, or compare the masks of a clip with those of a PC before you rely on them"
     value = "{}; the bundle's target says {}".format(check.value, wanted)
     return check._replace(status=WARNING, value=value, remedy=remedy)
-
-
-def check_target(manifest: Manifest) -> Check:
-    """Say which target the bundle is for, and warn where this machine is another."""
-    made_for = str(manifest.target.get("id"))
-    here = host_target().id
-    value = "{} at opset {}, for {}".format(
-        manifest.model.name, manifest.opset, manifest.target.get("title", made_for)
-    )
-    if here == made_for:
-        return Check("Bundle", OK, value, required=True)
-    remedy = "export it with --target {}; INT8 may be slow or less accurate here".format(here)
-    return Check("Bundle", WARNING, value, remedy, required=True)

@@ -1,6 +1,6 @@
 """How well objects are followed: J and F, drift and loss, beside baselines that need no network.
 
-    scores = evaluate(lambda: TorchTracker(model, rung=240), clips, "click")
+    scores = evaluate(lambda: ClipTracker(ReferenceTracker(model, rung=240)), clips, "click")
 
 `clips` are `EvaluationClip`; `EvaluationClip.of(clip, name)` takes over a generated one or one of a
 data set. The measures are defined in docs/evaluation.md.
@@ -8,7 +8,16 @@ data set. The measures are defined in docs/evaluation.md.
 
 from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.evaluate import evaluate
+from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.scores import Scores
-from sam2lite.evaluation.trackers import BundleTracker, TorchTracker, Tracker
+from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
 
-__all__ = ["BundleTracker", "EvaluationClip", "Scores", "TorchTracker", "Tracker", "evaluate"]
+__all__ = [
+    "BundleTracker",
+    "ClipTracker",
+    "EvaluationClip",
+    "ReferenceTracker",
+    "Scores",
+    "Tracker",
+    "evaluate",
+]

@@ -16,7 +16,7 @@ ByName = dict[str, list[ObjectScore]]
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """How clips are evaluated.
 
     Attributes:
@@ -47,13 +47,15 @@ def evaluate(
     check_prompt_kind(prompt)
     tracker = tracker_factory()
     try:
-        scores = [score_tracker(tracker, clip, Settings(prompt)) for clip in clips]
+        scores = [score_tracker(tracker, clip, EvaluationSettings(prompt)) for clip in clips]
     finally:
         tracker.close()
     return summarise([score for of_clip in scores for score in of_clip])
 
 
-def score_tracker(tracker: Tracker, clip: EvaluationClip, settings: Settings) -> list[ObjectScore]:
+def score_tracker(
+    tracker: Tracker, clip: EvaluationClip, settings: EvaluationSettings
+) -> list[ObjectScore]:
     """Score a tracker on the objects of one clip; a clip without any has no scores."""
     scorers = _scorers(clip, settings)
     for masks in follow(tracker, clip, settings.prompt):
@@ -61,7 +63,7 @@ def score_tracker(tracker: Tracker, clip: EvaluationClip, settings: Settings) ->
     return [scorer.score() for scorer in scorers.values()]
 
 
-def score_baselines(clip: EvaluationClip, settings: Settings) -> ByName:
+def score_baselines(clip: EvaluationClip, settings: EvaluationSettings) -> ByName:
     """Score every baseline, with the prompt it takes, on the objects of one clip."""
     scorers: dict[str, dict[int, ObjectScorer]] = {}
     for masks_by_name in _follow_baselines(clip):
@@ -90,7 +92,7 @@ def _follow_baselines(clip: EvaluationClip) -> Iterator[dict[str, Masks]]:
         yield run.masks
 
 
-def _scorers(clip: EvaluationClip, settings: Settings) -> dict[int, ObjectScorer]:
+def _scorers(clip: EvaluationClip, settings: EvaluationSettings) -> dict[int, ObjectScorer]:
     return {key: ObjectScorer(clip, key, settings.skip_last) for key in clip.prompted_ids()}
 
 

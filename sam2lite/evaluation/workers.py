@@ -1,26 +1,21 @@
 """Evaluation in several processes, each with one thread: two of them beat one with two threads."""
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 
 from sam2lite.errors import Sam2LiteError
-from sam2lite.evaluation.evaluate import ByName, Settings, score_baselines, score_tracker
+from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines, score_tracker
 from sam2lite.evaluation.object_score import ObjectScore
+from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.sources import ClipReference
-from sam2lite.evaluation.trackers import (
-    USUAL_MEMORY,
-    BundleTracker,
-    Memory,
-    TorchTracker,
-    Tracker,
-)
+from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
 from sam2lite.runtimes.bundle import Opener, open_bundle
 
 
@@ -31,14 +26,14 @@ class TrackerRecipe:
     Attributes:
         kind: `model` or `bundle`.
         source: a model's name or folder, or a bundle's folder.
-        memory: how it is pruned.
+        settings: of the family's frame rules; its own where one is not given.
         backend: that runs the bundle; that it was made for if None.
         simulate: opens the graphs of a bundle for Core ML; see `open_bundle`.
     """
 
     kind: str
     source: str
-    memory: Memory = USUAL_MEMORY
+    settings: Mapping[str, Any] = field(default_factory=dict)
     backend: str | None = None
     simulate: Opener | None = None
 
@@ -51,14 +46,14 @@ class TrackerRecipe:
         """
         if self.kind == "bundle":
             bundle = open_bundle(self.source, self.backend, self.simulate)
-            return BundleTracker(bundle, rung, threads, self.memory)
+            return BundleTracker(bundle, rung, threads, **self.settings)
         import torch
 
-        from sam2lite.models.checkpoint import resolve_model
+        from sam2lite.models.registry import load_model
 
         if threads is not None:
             torch.set_num_threads(threads)
-        return TorchTracker(resolve_model(self.source).model, rung, self.memory)
+        return ClipTracker(ReferenceTracker(load_model(self.source).fused(), rung, **self.settings))
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class Task:
 
     recipe: TrackerRecipe
     rungs: Sequence[int]
-    settings: Settings
+    settings: EvaluationSettings
 
 
 class ClipResult(NamedTuple):

@@ -18,8 +18,8 @@ import numpy as np
 from sam2lite.mil.coremltools_import import import_coremltools
 from sam2lite.mil.exact_passes import exact_passes
 from sam2lite.mil.package import load_package
-from sam2lite.mil.program import Ref, Step
 from sam2lite.mil.ranges import activation_ranges
+from sam2lite.mil.steps import Ref, Step
 
 Sample = dict[str, np.ndarray]
 

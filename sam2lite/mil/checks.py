@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,10 +11,7 @@ from torch import Tensor
 from sam2lite.contracts.tensors import TensorSpec
 from sam2lite.errors import SessionError
 from sam2lite.mil.dtypes import integer_range, round_to_half, storage
-
-if TYPE_CHECKING:
-    from sam2lite.mil.ops.handler import Handler
-    from sam2lite.mil.program import Step
+from sam2lite.mil.steps import Handler, Step
 
 # What handlers raise for arguments that do not fit them; torch's errors are RuntimeError.
 _MISFITS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)

@@ -16,7 +16,7 @@ from sam2lite.mil.checks import checked_results
 from sam2lite.mil.dtypes import PRECISIONS, Precision, round_to_half
 from sam2lite.mil.feeds import Feed
 from sam2lite.mil.ops.table import HANDLERS
-from sam2lite.mil.program import Argument, Program, Ref
+from sam2lite.mil.steps import Argument, Program, Ref
 
 # Told every result of every operator, inputs first.
 Observer = Callable[[TensorSpec, Tensor], None]

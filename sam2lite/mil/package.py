@@ -17,7 +17,8 @@ from sam2lite.mil.archive import (
 )
 from sam2lite.mil.feeds import Feed
 from sam2lite.mil.function import SimulatedFunction
-from sam2lite.mil.program import ConstantPool, Program, read_program, refuse_unknown
+from sam2lite.mil.program import ConstantPool, read_program, refuse_unknown
+from sam2lite.mil.steps import Program
 
 # What the versions of specifications with ML programs need; coremltools 9.0 names them likewise.
 MINIMUM_OS = {6: "iOS 15", 7: "iOS 16", 8: "iOS 17", 9: "iOS 18", 10: "iOS 26"}

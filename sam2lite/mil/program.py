@@ -1,4 +1,4 @@
-"""A function as a list of steps: what its operators are, free of coremltools.
+"""Read a function of coremltools into steps.
 
 Constants are read, and compressed ones decompressed, once: a step then refers to other steps'
 results by name and holds everything else.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -18,43 +18,7 @@ from sam2lite.errors import SessionError
 from sam2lite.mil.checks import checked_results
 from sam2lite.mil.dtypes import from_numpy, numpy_name
 from sam2lite.mil.ops.table import CONSTANT_HANDLERS, HANDLERS
-
-
-class Ref(NamedTuple):
-    """The result of an earlier step, or an input of the function."""
-
-    name: str
-
-
-Argument = Tensor | str | Ref | None | list["Argument"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operator.
-
-    Attributes:
-        op: its type, as MIL calls it.
-        name: its own name.
-        arguments: by parameter.
-        outputs: what it declares to give.
-        dead: results that no later step needs.
-    """
-
-    op: str
-    name: str
-    arguments: dict[str, Argument]
-    outputs: tuple[TensorSpec, ...]
-    dead: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Program:
-    """The steps of a function, in order, its inputs, and where its outputs come from."""
-
-    inputs: tuple[TensorSpec, ...]
-    steps: tuple[Step, ...]
-    outputs: dict[str, Tensor | Ref]
+from sam2lite.mil.steps import Argument, Program, Ref, Step
 
 
 @dataclass

@@ -12,14 +12,15 @@ from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.contracts.family import Family, get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
+from sam2lite.errors import ArgumentError, BundleError, UnknownNameError
+from sam2lite.runtimes.backends.adapter import adapter_of
+from sam2lite.runtimes.file_hash import file_sha256
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.session import Session
 
-_CHUNK_BYTES = 1 << 20
-
-# Opens a graph, given its spec, the path of its package, and the name of its function or None.
+# Opens a graph, given its spec, the path of its file or package, and the name of its function or
+# None.
 Opener = Callable[[GraphSpec, str, Optional[str]], "Session"]
 
 
@@ -31,7 +32,7 @@ class Bundle:
         manifest: its parsed manifest.
         sha256: of `manifest.json`, which holds the hashes of all other files.
         backend: that its sessions are of; one that runs what the manifest's backend does.
-        simulate: what opens graphs for Core ML where there is none; see `open_bundle`.
+        simulate: what opens graphs where the backend itself is not there; see `open_bundle`.
     """
 
     def __init__(
@@ -76,11 +77,17 @@ class Bundle:
         Raises:
             SessionError: the backend is not available, or the pool has another size already.
         """
-        if self.backend == "ort":
-            from sam2lite.runtimes.backends.ort import session as ort
+        adapter = adapter_of(self.backend)
+        if hasattr(adapter, "share_threads"):
+            adapter.share_threads(threads or self.default_threads())
 
-            _require(*ort.is_available())
-            ort.share_threads(threads or self.default_threads())
+    def graph_path(self, key: str) -> str:
+        """Return the path of a graph's file or, for Core ML, of its package.
+
+        Args:
+            key: of the graph in the manifest.
+        """
+        return os.path.join(self.path, *self.manifest.graphs[key].file.split("/"))
 
     def open_session(
         self, key: str, threads: Optional[int] = None, provider: Optional[str] = None
@@ -91,55 +98,18 @@ class Bundle:
             key: of the graph in the manifest.
             threads: of the shared pool, or of the session's own if there is none; if not given,
                 what the shared pool has, or else the target's default.
-            provider: ONNX Runtime's execution provider; the CPU's if not given.
+            provider: what the backend is to run it with, such as an execution provider of ONNX
+                Runtime; its own choice if not given.
 
         Raises:
+            BundleError: what is built on the device, such as an engine, is not there or not usable.
             SessionError: the backend is not available or cannot load the graph.
         """
-        entry = self.manifest.graphs[key]
-        if self.backend == "trt":
-            return _open_engine(self, key)
-        if self.backend == "coreml":
-            return _open_package(self, key)
-        from sam2lite.runtimes.backends.ort import session as ort
-
-        _require(*ort.is_available())
-        return ort.OrtSession(
-            entry.spec,
-            os.path.join(self.path, *entry.file.split("/")),
-            ort.session_options(
-                threads, self.default_threads(), int8_kernels=self.manifest.backend == "ort"
-            ),
-            arena=bool(self.manifest.target.get("arena", True)),
-            provider=provider or ort.CPU,
-        )
-
-
-def _open_engine(bundle: Bundle, key: str) -> "Session":
-    """Open the engine of a graph, if this board built it."""
-    from sam2lite.runtimes.backends.tensorrt import session as trt
-    from sam2lite.runtimes.backends.tensorrt.engines import find_engine, read_plan
-
-    version, device = trt.here()
-    path = find_engine(bundle.path, bundle.manifest, read_plan(bundle.path), key, version, device)
-    return trt.TrtSession(bundle.manifest.graphs[key].spec, path)
-
-
-def _open_package(bundle: Bundle, key: str) -> "Session":
-    """Open a graph for Core ML, or its simulation where one was handed in."""
-    entry = bundle.manifest.graphs[key]
-    path = os.path.join(bundle.path, *entry.file.split("/"))
-    if bundle.simulate is not None:
-        return bundle.simulate(entry.spec, path, entry.function)
-    from sam2lite.runtimes.backends.coreml import session as coreml
-
-    units = bundle.manifest.target["coreml"]["compute_units"][entry.spec.name]
-    return coreml.CoremlSession(entry.spec, path, entry.function, units)
-
-
-def _require(available: bool, reason: str) -> None:
-    if not available:
-        raise SessionError(reason)
+        if self.simulate is not None:
+            entry = self.manifest.graphs[key]
+            return self.simulate(entry.spec, self.graph_path(key), entry.function)
+        session: Session = adapter_of(self.backend).open_session(self, key, threads, provider)
+        return session
 
 
 def read_manifest(path: str) -> Tuple[Manifest, str]:
@@ -175,8 +145,8 @@ def open_bundle(
 
     Args:
         path: the directory.
-        backend: to run it with: `trt`, `ort` or `coreml`; that it was made for, if not given.
-        simulate: opens the graphs of a bundle for Core ML, instead of Core ML.
+        backend: to run it with; that it was made for, if not given.
+        simulate: opens the graphs instead of the backend.
 
     Raises:
         ArgumentError: the backend does not run it.
@@ -219,6 +189,7 @@ def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
         raise BundleError(
             "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any input size")
         )
+    _check_loop(path, manifest, family)
     dtype = get_backend(manifest.backend).image_dtype
     graphs = {}
     for key, (graph, size) in wanted.items():
@@ -244,6 +215,22 @@ def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
     return manifest._replace(graphs=graphs)
 
 
+def _check_loop(path: str, manifest: Manifest, family: Family) -> None:
+    """Compare what the frame loop reads with the family's; raise BundleError where it differs."""
+    stride = manifest.postprocess.mask_stride
+    if stride != family.mask_stride:
+        raise BundleError(
+            "{}: the manifest's mask_stride is {} px, but masks of {} have {} px; export the "
+            "bundle again".format(path, stride, family.title, family.mask_stride)
+        )
+    names = [graph.name for graph in family.graphs]
+    if sorted(manifest.stages) != sorted(names):
+        raise BundleError(
+            "{}: the manifest's stages are {}, but the graphs of {} are {}; export the bundle "
+            "again".format(path, ", ".join(manifest.stages), family.title, ", ".join(names))
+        )
+
+
 def _check_files(path: str, manifest: Manifest) -> None:
     root = os.path.realpath(path)
     for name, entry in sorted(manifest.files.items()):
@@ -266,12 +253,3 @@ def _check_files(path: str, manifest: Manifest) -> None:
                 "{}: {} was changed since it was exported (its SHA-256 differs from the "
                 "manifest's); copy or export the bundle again".format(path, name)
             )
-
-
-def file_sha256(path: str) -> str:
-    """Return the SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""):
-            digest.update(chunk)
-    return digest.hexdigest()

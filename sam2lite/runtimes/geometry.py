@@ -84,17 +84,22 @@ def network_input(
 
 
 def source_mask(
-    logits_hw: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
+    logits_hw: np.ndarray,
+    width: int,
+    height: int,
+    scratch: Optional[Scratch] = None,
+    threshold: float = 0.0,
 ) -> np.ndarray:
-    """Return the mask in source pixels: bool [height, width], where the logits are above 0.
+    """Return the mask in source pixels: bool [height, width].
 
     Args:
         logits_hw: float32 [h, w].
         width: of the source frame, px.
         height: of the source frame, px.
         scratch: what to work in; the mask is an array of its own nevertheless.
+        threshold: logits above it are the object's.
     """
     full = (scratch or Scratch()).array((height, width), "float32")
     cv2.resize(logits_hw, (width, height), dst=full, interpolation=cv2.INTER_LINEAR)
-    mask: np.ndarray = full > 0.0
+    mask: np.ndarray = full > threshold
     return mask

@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
-import cv2
 import numpy as np
 
 from sam2lite.contracts.loop import (
@@ -17,11 +16,10 @@ from sam2lite.contracts.loop import (
 from sam2lite.errors import PromptError
 
 _PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
-LOGIT_SPAN = 20.0  # a mask prompt's pixels become logits of -10 to 10, as in SAM 2
 
 
 class PromptSlots(NamedTuple):
-    """The prompt inputs of `mask_decoder`; P is `PROMPT_SLOTS`."""
+    """Clicks and box corners as graphs take them; P is `PROMPT_SLOTS`."""
 
     prompt_xy_norm_bpc: np.ndarray  # float32 [1, P, 2], x and y in 0..1 of the frame
     prompt_label_bp: np.ndarray  # int32 [1, P], contracts.loop.LABEL_*
@@ -124,27 +122,6 @@ def empty_slots() -> PromptSlots:
         np.full((1, PROMPT_SLOTS), LABEL_PAD, np.int32),
         np.full((1, 1, 1, PROMPT_SLOTS), MASKED_BIAS, np.float32),
     )
-
-
-def mask_logits(mask_hw: np.ndarray, rung: int) -> np.ndarray:
-    """Turn a mask into `mask_prompt_b1hw`: the share of each cell that it covers, as logits.
-
-    Args:
-        mask_hw: bool or integer [height, width] of the frame's size; what is not 0 is the object.
-        rung: side of the network's input, px.
-
-    Returns:
-        float32 [1, 1, rung / 4, rung / 4], -10 where the mask is not and 10 where it is.
-    """
-    side = rung // 4
-    shrinks = side <= min(mask_hw.shape)
-    coverage = cv2.resize(
-        (mask_hw != 0).astype(np.float32),
-        (side, side),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
-    logits_hw: np.ndarray = LOGIT_SPAN * coverage - LOGIT_SPAN / 2
-    return logits_hw[np.newaxis, np.newaxis]
 
 
 def _numbers(what: str, value: Any, form: str) -> np.ndarray:

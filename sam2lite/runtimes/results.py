@@ -6,22 +6,13 @@ import numpy as np
 
 from sam2lite.runtimes.controller import ControllerState
 
-STAGES = (
-    "preprocess",
-    "image_encoder",
-    "mask_decoder",
-    "memory_encoder",
-    "memory_select",
-    "postprocess",
-)
-
 
 class ObjectResult(NamedTuple):
     """One object on one frame.
 
     Attributes:
         mask: bool [height, width] in source pixels; all False where the object is not visible.
-        logits: float32 [rung / 4, rung / 4], of the chosen candidate, whether visible or not.
+        logits: float32 [h, w] at the bundle's mask stride, whether visible or not.
         iou: the network's own estimate of the mask's IoU, 0..1.
         object_score: logit; above 0 the object is judged present.
         visible: whether it is shown: prompted here or judged present, and not lost.
@@ -45,7 +36,7 @@ class FrameResult(NamedTuple):
         frame_index: counted from 0 since the start or the last reset.
         objects: results by object id.
         rung: side of the network's input on this frame, px.
-        stage_ms: milliseconds by stage (`STAGES`), plus `total`.
+        stage_ms: milliseconds of `preprocess`, of each graph, of `postprocess`, and the `total`.
         controller: its state for the next frame; None without a frame budget.
     """
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from sam2lite.contracts.family import Family
 from sam2lite.runtimes.session import Session
@@ -11,14 +11,28 @@ OpenSession = Callable[[str], Session]
 
 
 class RungGraphs:
-    """The sessions of one rung by graph name, and how long opening them took."""
+    """The sessions that a frame of one rung needs.
 
-    def __init__(self, family: Family, rung: int, open_session: OpenSession) -> None:
+    Attributes:
+        rung: side of the network's input, px.
+        sessions: of the rung's own graphs and of those that all rungs share, by graph name.
+        image_encoder: the one of them that takes the image.
+        load_ms: how long opening the rung's own took.
+        frames: run so far; the first one pays for what ONNX Runtime sets up lazily.
+    """
+
+    def __init__(
+        self, family: Family, rung: int, open_session: OpenSession, shared: Mapping[str, Session]
+    ) -> None:
         started = time.perf_counter()
         self.rung = rung
-        self.sessions = {graph.name: open_session(graph.key(rung)) for graph in family.per_size}
+        self.sessions = dict(shared)
+        self.sessions.update(
+            {graph.name: open_session(graph.key(rung)) for graph in family.per_size}
+        )
+        self.image_encoder = self.sessions[family.image_encoder.name]
         self.load_ms = 1e3 * (time.perf_counter() - started)
-        self.frames = 0  # run so far; the first one pays for what ONNX Runtime sets up lazily
+        self.frames = 0
 
 
 class RungLoader:
@@ -29,7 +43,7 @@ class RungLoader:
         self._rungs: Dict[int, RungGraphs] = {}
         self._thread: Optional[threading.Thread] = None
         self._error: Optional[Exception] = None
-        self.shared = {graph.name: open_session(graph.name) for graph in family.shared}
+        self._shared = {graph.name: open_session(graph.name) for graph in family.shared}
 
     @property
     def loading(self) -> bool:
@@ -44,7 +58,7 @@ class RungLoader:
                 self._thread.join()
                 self._join_unless_loading()
             if rung not in self._rungs:
-                self._rungs[rung] = RungGraphs(self._family, rung, self._open_session)
+                self._rungs[rung] = self._opened(rung)
         return self._rungs[rung]
 
     def get_or_request(self, rung: int, meanwhile: int) -> RungGraphs:
@@ -62,9 +76,12 @@ class RungLoader:
             self._thread.start()
         return self._rungs[meanwhile]
 
+    def _opened(self, rung: int) -> RungGraphs:
+        return RungGraphs(self._family, rung, self._open_session, self._shared)
+
     def _load(self, rung: int) -> None:
         try:
-            self._rungs[rung] = RungGraphs(self._family, rung, self._open_session)
+            self._rungs[rung] = self._opened(rung)
         except Exception as error:  # raised again where the caller can see it
             self._error = error
 
@@ -84,7 +101,7 @@ class RungLoader:
         for graphs in self._rungs.values():
             for session in graphs.sessions.values():
                 session.close()
-        for session in self.shared.values():
+        for session in self._shared.values():
             session.close()
 
     def numpy(self, handle: Any) -> Any:

@@ -5,19 +5,18 @@ from typing import Any, Dict, List, Optional, Type, Union
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
-from sam2lite.contracts.loop import MAX_OBJECTS, WINDOW_MAX
+from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
 from sam2lite.runtimes.geometry import Scratch, check_frame, source_mask
-from sam2lite.runtimes.object_track import CurrentFrame, Decision, ObjectTrack
+from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import FrameResult, ObjectResult
-from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
-from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
-from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
+from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
+from sam2lite.runtimes.rules.interface import rules_for
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
+from sam2lite.runtimes.stage_clock import POSTPROCESS, PREPROCESS, StageClock
 
 
 class VideoSegmenter:
@@ -40,9 +39,7 @@ class VideoSegmenter:
         rung: Optional[int] = None,
         threads: Optional[int] = None,
         provider: Optional[str] = None,
-        policy: str = PRUNING_POLICY,
-        budget: Optional[int] = None,
-        window: Optional[int] = WINDOW_MAX,
+        **settings: Any,
     ) -> None:
         """Open the graphs of one rung.
 
@@ -53,36 +50,34 @@ class VideoSegmenter:
             rung: input side to start with, px; the largest if not given.
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
-            policy: which tokens leave a full memory bank: `learned`, `fifo`, `anchor-fifo`,
-                `random` or `uncertainty`.
-            budget: tokens of an object's memory bank, at most the bundle's; all if not given.
-            window: stored frames that are kept beside the prompted ones, 2 to 8; None for no
-                limit but the budget.
+            settings: of what is remembered; which there are depends on the network's family. For
+                SAM2-Lite `policy`, `tokens` and `window`: see `TokenBankRules`.
 
         Raises:
             BundleError: the bundle is damaged or missing.
-            UnknownNameError: the rung, the preset or the policy does not exist.
-            ArgumentError: a budget is not positive or too large, or the window is out of range.
+            UnknownNameError: the rung, the preset or a setting does not exist.
+            ArgumentError: the budget is not positive, or a setting is out of its range.
             SessionError: the backend cannot run the bundle as asked.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
         self.bundle.check_rung(start)
-        self._pruning = Pruning(manifest.memory["budget"], policy, budget, window)
+        family = self.bundle.family
+        self._rules = rules_for(family, manifest, settings)
         self._controller = (
             FrameController(
                 budget_ms,
-                manifest.rungs,
+                manifest.rungs if family.keeps_memory_across_sizes else [start],
                 preset=preset,
-                window_saves_time=manifest.memory["window_saves_time"],
+                window_saves_time=self._rules.window_saves_time,
                 start_rung=start,
             )
             if budget_ms is not None
             else None
         )
         self._loader = RungLoader(
-            self.bundle.family,
+            family,
             lambda key: self.bundle.open_session(key, threads=threads, provider=provider),
         )
         self._graphs = self._loader.get(start)
@@ -117,7 +112,7 @@ class VideoSegmenter:
         """Forget all objects and start counting frames at 0; sessions and controller stay."""
         self._objects: Dict[int, ObjectTrack] = {}
         self._frame: Optional[CurrentFrame] = None
-        self._motion = MotionSignal()
+        self._rules.reset()
         self._scratch = Scratch()
         self._next_index = 0
 
@@ -126,12 +121,18 @@ class VideoSegmenter:
 
         Raises:
             UnknownNameError: the bundle does not hold it.
-            ArgumentError: a controller chooses the rung.
+            ArgumentError: a controller chooses the rung, or memory holds for one rung alone.
         """
         self.bundle.check_rung(rung)
         if self._controller is not None:
             raise ArgumentError(
                 "the rung follows the frame budget; make the segmenter without budget_ms to set it"
+            )
+        size = self._memory_size()
+        if size not in (None, rung) and self._next_index > 0:
+            raise ArgumentError(
+                "memory that {} has written at {} px cannot be read at {} px; call reset() "
+                "first".format(self.bundle.family.title, size, rung)
             )
         self._graphs = self._loader.get(rung)
 
@@ -168,7 +169,7 @@ class VideoSegmenter:
         """Do what `prompt` does, with a prompt that is made already."""
         # Everything is checked before anything changes.
         self._check_frame(frame)
-        prompt.slots(frame.shape[1], frame.shape[0])
+        self._rules.prompt_inputs(prompt, frame.shape[1], frame.shape[0])
         if object_id not in self._objects and len(self._objects) >= MAX_OBJECTS:
             raise ArgumentError(
                 "object {} would be one too many: {} objects at a time is the limit; remove "
@@ -177,7 +178,7 @@ class VideoSegmenter:
         current = self._current(frame, joins_tracked=True)
         track = self._objects.get(object_id)
         if track is None:
-            track = ObjectTrack(object_id, self._new_bank())
+            track = ObjectTrack(object_id, self._rules.new_memory())
         with current.clock.whole():
             decision = self._process(track, current, prompt)
             self._objects[object_id] = track
@@ -231,7 +232,6 @@ class VideoSegmenter:
             raise ArgumentError("there is no frame to correct yet; call track or prompt first")
         current = self._frame
         prompt = Prompt(points, labels, box, mask)
-        prompt.slots(current.width, current.height)  # checked before anything changes
         return self._result(current, self._process(self._objects[object_id], current, prompt))
 
     def remove(self, object_id: int) -> None:
@@ -260,27 +260,30 @@ class VideoSegmenter:
             path,
             self.bundle.sha256,
             self._next_index,
-            self._motion.grey,
+            self._rules,
             self._objects,
             self._loader.numpy,
+            self._memory_size(),
         )
 
     def load_state(self, path: str) -> None:
         """Go on from a state that the same bundle saved; what was followed before is forgotten.
 
         Raises:
-            BundleError: the file was saved with another bundle, or is no state file.
+            BundleError: the file was saved with another bundle or for another rung, or is no state
+                file.
         """
         from sam2lite.runtimes import state
 
-        loaded = state.load(path, self.bundle.sha256, self._new_bank)
+        loaded = state.load(path, self.bundle.sha256, self._rules, self._memory_size())
         self.reset()
         self._next_index = loaded.next_index
-        self._motion.grey = loaded.grey
+        self._rules.restore(loaded.stream)
         self._objects.update(loaded.tracks)
 
-    def _new_bank(self) -> MemoryBank:
-        return MemoryBank(self.bundle.manifest.memory["budget"], self._pruning)
+    def _memory_size(self) -> Optional[int]:
+        """Return the one input side that memory holds for, px; None where it holds for all."""
+        return None if self.bundle.family.keeps_memory_across_sizes else self.rung
 
     def _check_frame(self, frame: np.ndarray) -> None:
         check_frame(frame)
@@ -297,13 +300,18 @@ class VideoSegmenter:
         if old is not None and (joins_tracked or not old.tracked) and old.shows(frame):
             return old
         self._graphs = self._graphs_for_next()
-        self._frame = CurrentFrame(
-            self._next_index, frame, self._graphs, self._motion, self._scratch
-        )
+        clock = StageClock(self.bundle.manifest.stages)
+        with clock.whole():
+            frame_now = CurrentFrame(
+                self._next_index, frame, self._graphs, clock, self._loader.numpy, self._scratch
+            )
+            with clock.stage(PREPROCESS):
+                self._rules.see(frame_now)
+        self._frame = frame_now
         self._next_index += 1
         for track in self._objects.values():
-            track.bank.tick()
-        return self._frame
+            track.memory.tick()
+        return frame_now
 
     def _graphs_for_next(self) -> RungGraphs:
         if self._controller is None:
@@ -313,15 +321,16 @@ class VideoSegmenter:
     def _process(
         self, track: ObjectTrack, frame: CurrentFrame, prompt: Optional[Prompt] = None
     ) -> Decision:
-        window = self._pruning.window
-        if self._controller is not None and window is not None:
-            window = min(window, self._controller.window)
-        return track.process(frame, self._loader, self._motion, window, prompt)
+        window = None if self._controller is None else self._controller.window
+        return track.process(self._rules, frame, window, prompt)
 
     def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
-        with frame.clock.stage("postprocess"):
+        threshold = self.bundle.manifest.postprocess.mask_threshold
+        with frame.clock.stage(POSTPROCESS):
             if decision.visible:
-                mask = source_mask(decision.logits, frame.width, frame.height, self._scratch)
+                mask = source_mask(
+                    decision.logits, frame.width, frame.height, self._scratch, threshold
+                )
             else:
                 mask = np.zeros((frame.height, frame.width), bool)
         return ObjectResult(

@@ -1,17 +1,24 @@
-"""Milliseconds by stage of one frame."""
+"""Milliseconds by stage of one frame: before the graphs, each graph, and after them."""
 
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator
+from typing import Dict, Iterable, Iterator
 
-from sam2lite.runtimes.results import STAGES
+PREPROCESS = "preprocess"
+POSTPROCESS = "postprocess"
+TOTAL = "total"
 
 
 class StageClock:
     """Adds up time by stage; several objects on one frame add to the same stages."""
 
-    def __init__(self) -> None:
-        self.stage_ms: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
+    def __init__(self, graphs: Iterable[str]) -> None:
+        """Start at 0.
+
+        Args:
+            graphs: the stages between the first and the last one, in order.
+        """
+        self.stage_ms: Dict[str, float] = dict.fromkeys((PREPROCESS, *graphs, POSTPROCESS), 0.0)
         self.total_ms = 0.0
 
     @contextmanager
@@ -34,4 +41,4 @@ class StageClock:
 
     def result(self) -> Dict[str, float]:
         """Return milliseconds by stage, plus `total`."""
-        return dict(self.stage_ms, total=self.total_ms)
+        return dict(self.stage_ms, **{TOTAL: self.total_ms})

@@ -13,13 +13,9 @@ _OPTIMISATION = "apple.github.io/coremltools, optimization overview"
 _TABLE = "coremltools 9.0, ct.target and the specification versions that it writes"
 _NEVER_RUN = "inferred; no Core ML has run these packages"
 
-# Where a graph may run. FP32 does not run on the Neural Engine, and neither do TopK and gather.
-_COMPUTE_UNITS = {
-    "image_encoder": "CPU_AND_NE",
-    "mask_decoder": "CPU_AND_NE",
-    "memory_encoder": "CPU_AND_NE",
-    "memory_select": "CPU_ONLY",
-}
+# Where a graph may run. FP32 does not run on the Neural Engine, and neither do TopK and gather, so
+# that a graph which ranks stays on the CPU.
+_COMPUTE_UNITS = {"ranks": "CPU_ONLY", "others": "CPU_AND_NE"}
 
 _FP32 = Precision(
     "fp32",

@@ -1,5 +1,6 @@
 """Refusing what a target cannot run, with the reason and the nearest thing that works."""
 
+from sam2lite.contracts.backends import get_backend
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.targets.profile import Precision, TargetProfile
 
@@ -9,28 +10,25 @@ def check_backend(profile: TargetProfile, backend: str) -> None:
 
     Args:
         profile: the target.
-        backend: `ort`, `trt` or `coreml`, that an export is for.
+        backend: name of the one that an export is for.
 
     Raises:
         ArgumentError: the target has another; the message says what works.
     """
     if profile.backend == backend:
         return
-    if profile.backend == "ort":
-        raise ArgumentError(
-            "target '{0}' runs ONNX Runtime: sam2lite-export ort --target {0} makes its "
-            "bundle".format(profile.id)
+    instead = ""
+    if profile.tensorrt is not None:
+        instead = (
+            "; for ONNX Runtime on the CPU beside the GPU use --target {} (with --device-app and "
+            "--opset 15 where Python is 3.6)".format(
+                "arm64" if profile.architecture == "aarch64" else "x86-64"
+            )
         )
-    if profile.backend == "coreml":
-        raise ArgumentError(
-            "target '{0}' is for Core ML: sam2lite-export coreml --target {0} makes its "
-            "bundle".format(profile.id)
-        )
-    cpu = "arm64" if profile.architecture == "aarch64" else "x86-64"
     raise ArgumentError(
-        "target '{0}' is for TensorRT: sam2lite-export trt --target {0} makes its bundle; for "
-        "ONNX Runtime on the CPU beside the GPU use --target {1} (with --device-app and "
-        "--opset 15 where Python is 3.6)".format(profile.id, cpu)
+        "target '{0}' is for {1}: sam2lite-export {2} --target {0} makes its bundle{3}".format(
+            profile.id, get_backend(profile.backend).title, profile.backend, instead
+        )
     )
 
 

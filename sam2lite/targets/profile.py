@@ -34,6 +34,7 @@ class QdqStyle(NamedTuple):
         per_channel: whether each output channel of a weight has its own scale.
         codes_stored: whether weights and biases are stored as codes; where not, they stay float,
             weights with QuantizeLinear and DequantizeLinear behind them, biases without.
+        block_size: how many weights of a channel share a scale; None where all of them do.
     """
 
     activation_dtype: str
@@ -42,6 +43,14 @@ class QdqStyle(NamedTuple):
     weight_bits: int
     per_channel: bool
     codes_stored: bool = True
+    block_size: Optional[int] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the fields as a plain dictionary, without a block size where there is none."""
+        data = dict(self._asdict())
+        if self.block_size is None:
+            del data["block_size"]
+        return data
 
 
 class Detection(NamedTuple):
@@ -127,7 +136,8 @@ class CoreMl(NamedTuple):
         deployment_target: as coremltools calls it.
         specification: version of Core ML's specification, which packages declare.
         multifunction: whether one package can hold a graph at several rungs, its weights once.
-        compute_units: where a graph may run, by graph, as coremltools' `ComputeUnit` calls it.
+        compute_units: where a graph may run, as coremltools' `ComputeUnit` calls it: `ranks` for
+            graphs that end in a choice (`GraphSpec.ranks`), `others` for the rest.
         sources: where each of the fields above comes from, under its name.
     """
 
@@ -151,7 +161,7 @@ class TargetProfile(NamedTuple):
     Attributes:
         id: the name on the command line and in the manifest.
         title: the name that people know.
-        backend: `ort`, `trt` or `coreml`, as in `--backend`.
+        backend: name of the one that its bundles are for, as in `--backend`.
         precisions: every precision that the exporter knows, served or not.
         detection: the marks by which this target is found from within; None where it never is.
         chip: processor, cores and clock.
@@ -197,7 +207,7 @@ class TargetProfile(NamedTuple):
         data = dict(self._asdict())
         data["precisions"] = [dict(precision._asdict()) for precision in self.precisions]
         data["detection"] = self.detection and dict(self.detection._asdict())
-        data["qdq"] = dict(self.qdq._asdict())
+        data["qdq"] = self.qdq.to_json()
         data["sources"] = dict(self.sources)
         data["tensorrt"] = self.tensorrt and self.tensorrt.to_json()
         data["coreml"] = self.coreml and self.coreml.to_json()
@@ -225,7 +235,7 @@ def data_sheet(
     Args:
         name: the id of the profile.
         title: the name that people know.
-        backend: `ort`, `trt` or `coreml`, as in `--backend`.
+        backend: name of the one that its bundles are for, as in `--backend`.
         precisions: every precision that the exporter knows.
         detection: the marks by which this target is found from within; None where it never is.
         tensorrt: what the backend `trt` needs beside.

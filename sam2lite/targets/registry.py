@@ -12,11 +12,27 @@ from sam2lite.targets.profile import TargetProfile
 
 HOST = "host"
 
-_TARGETS = CPU_TARGETS + JETSON_TARGETS + CUDA_TARGETS + APPLE_TARGETS
+_TARGETS = [*CPU_TARGETS, *JETSON_TARGETS, *CUDA_TARGETS, *APPLE_TARGETS]
+
+
+def register_target(profile: TargetProfile) -> None:
+    """Make a target known that does not come with the package; `host` never stands for it.
+
+    Raises:
+        ArgumentError: a target has that id already.
+    """
+    if profile.id in [HOST] + [known.id for known in _TARGETS]:
+        raise ArgumentError(
+            "there is a target '{}' already; register yours by another id".format(profile.id)
+        )
+    _TARGETS.append(profile)
 
 
 def list_targets() -> List[TargetProfile]:
-    """Return every profile: CPUs, a family's most particular first, Jetson, other GPUs, iOS."""
+    """Return every profile.
+
+    CPUs, a family's most particular first, Jetson, other GPUs, iOS, then what was registered.
+    """
     return list(_TARGETS)
 
 
@@ -55,7 +71,7 @@ def host_target(machine: Optional[Machine] = None) -> TargetProfile:
     )
 
 
-def trt_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
+def jetson_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
     """Return the profile of the Jetson board that a machine is; None where it is none.
 
     The GPU of a PC is not found this way, but by its compute capability: `cuda_target`.

@@ -11,7 +11,7 @@ from torch import Tensor
 from sam2lite.contracts.families.sam2lite import ANCHOR_BONUS, INVALID_PENALTY, MEMORY_CHANNELS
 from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.models.sam2lite.memory_select import MemorySelect
-from sam2lite.models.sam2lite.reference_bank import normalised_age
+from sam2lite.models.sam2lite.reference.bank import normalised_age
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from sam2lite.errors import ModelError
 from sam2lite.models.sam2lite.blocks import ConvBn
-from sam2lite.models.sam2lite.quantizable import Layer, quantized_layers
+from sam2lite.models.sam2lite.quantizable import Layer
 
 ACTIVATION_MAX, WEIGHT_MAX = 255, 127
 # A scale of zero, from an input or a channel of zeros, would divide by zero.
@@ -62,7 +62,7 @@ def quantized_activation(x: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
 class SimulatedInt8:
     """Makes a network compute as in INT8 while it is attached, and follows activation ranges.
 
-        with SimulatedInt8(model) as simulation:
+        with SimulatedInt8(quantized_layers(model)) as simulation:
             train(model)
         save_checkpoint(model, folder, activation_ranges=simulation.ranges())
 
@@ -75,9 +75,10 @@ class SimulatedInt8:
             on; changed in place.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self._layers = quantized_layers(model)
-        device = next(model.parameters()).device
+    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
+        """Take layers over, by path: those of one network, all on one device."""
+        self._layers = {path: _checked(layer) for path, layer in layers.items()}
+        device = next(next(iter(self._layers.values())).parameters()).device
         self.observed = {path: torch.zeros(3, device=device) for path in self._layers}
 
     def __enter__(self) -> SimulatedInt8:
@@ -134,6 +135,11 @@ class SimulatedInt8:
         flat /= torch.distributed.get_world_size()
         for row, observed in zip(flat, self.observed.values(), strict=True):
             observed.copy_(row)
+
+
+def _checked(layer: nn.Module) -> Layer:
+    assert isinstance(layer, Layer)
+    return layer
 
 
 def _simulated(layer: Layer, observed: Tensor, x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from sam2lite.contracts.loop import (
     WINDOW_MAX,
 )
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.runtimes.prompts import LOGIT_SPAN
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import LOGIT_SPAN
 from sam2lite.runtimes.rules.sam2lite.motion import FULL_SPEED_CELLS, GRID
 from sam2lite.training.bank import Banks, Gate
 from sam2lite.training.batches import Batch, prompt_bias

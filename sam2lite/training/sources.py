@@ -9,7 +9,7 @@ import numpy as np
 from sam2lite.data.augment import Augmentation, stretched
 from sam2lite.data.clips import training_config
 from sam2lite.data.datasets import Dataset, DatasetClip, open_dataset
-from sam2lite.data.stills import is_stills
+from sam2lite.data.stills import is_stills, open_stills
 from sam2lite.errors import TrainingError
 from sam2lite.training.clip import VIDEO, TrainingClip, of_generated, of_video
 from sam2lite.training.mixture import opened_mixture
@@ -17,6 +17,18 @@ from sam2lite.training.mixture import opened_mixture
 # A picture becomes a clip by another crop in each frame, mirrored in all of them or in none.
 PICTURE = Augmentation(flip_probability=0.0)
 MOST_TRIES = 50
+
+
+def check_data(path: str) -> None:
+    """Open a data set or a folder of stills, without reading any of it.
+
+    Raises:
+        VideoError: it is neither.
+    """
+    if is_stills(path):
+        open_stills(path)
+    else:
+        open_dataset(path)
 
 
 def draw_clip(rng: np.random.Generator, data: str | None, side: int, frames: int) -> TrainingClip:

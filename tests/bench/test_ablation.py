@@ -19,7 +19,8 @@ from sam2lite.bench.ablations.table import HEADINGS, cells, markdown
 from sam2lite.data.clips import ClipConfig
 from sam2lite.errors import OutputError, TrainingError, UnknownNameError
 from sam2lite.evaluation.sources import GeneratedClip
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
@@ -83,7 +84,7 @@ def test_a_study_trains_scores_and_goes_on(options: RunOptions, tmp_path: Path) 
     trained = {path.name: path for path in folder.iterdir() if path.is_dir()}
     assert sorted(trained) == ["full-0", "output-only-0"]
     for path in trained.values():
-        assert load_checkpoint(path / "checkpoint").trained
+        assert HOST.load(path / "checkpoint").trained
         assert not list(path.glob("*.safetensors")), "what only resuming needs is deleted"
     with (trained["output-only-0"] / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]

@@ -6,7 +6,8 @@ from torch import nn
 
 from sam2lite.calibration.footage import CalibrationClip, calibration_clips
 from sam2lite.calibration.recorder import Recording, record
-from sam2lite.models.checkpoint import LoadedModel, state_sha256
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from tests.conftest import MINI
 
@@ -23,7 +24,7 @@ def small() -> LoadedModel:
             if isinstance(norm, nn.BatchNorm2d):
                 assert norm.running_mean is not None
                 norm.running_mean.normal_(0.0, 0.3, generator=generator)
-    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+    return HOST.untrained(model, MINI)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from sam2lite.errors import CalibrationError
 from sam2lite.exporter.onnx.passes.pipeline import run_passes
 from sam2lite.exporter.onnx.trace import example_inputs, trace
 from sam2lite.exporter.verify.parity import compare, run_onnx
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.targets.cpu import ARM64, X86_64, X86_64_VNNI
 from tests.calibration.conftest import RUNGS
@@ -40,7 +40,7 @@ def graphs(small: LoadedModel) -> dict[str, onnx.ModelProto]:
 
 @pytest.fixture(scope="module")
 def ranges(small: LoadedModel, recording: Recording) -> dict[str, Range]:
-    return observe(small.model, recording, "mse")
+    return observe(small, recording, "mse")
 
 
 def own(graph: str, keys: object) -> set[str]:

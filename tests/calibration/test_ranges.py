@@ -12,7 +12,7 @@ from sam2lite.calibration.observe import observe
 from sam2lite.calibration.ranges import ActivationRanges, Provenance, load_ranges
 from sam2lite.calibration.recorder import Recording
 from sam2lite.errors import CalibrationError, UnknownNameError
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite.quantizable import quantized_layers
 
 MADE = Provenance("mini", "a" * 64, (240, 288), "minmax", "generated", "b" * 64, 8, 0, "0.1")
@@ -20,7 +20,7 @@ RANGES = ActivationRanges({"image_encoder.stem.1:input": (0.0, 2.5)}, MADE)
 
 
 def test_every_layer_has_its_ranges(recording: Recording, small: LoadedModel) -> None:
-    ranges = observe(small.model, recording, "minmax")
+    ranges = observe(small, recording, "minmax")
     keys = {
         f"{path}:{end}" for path in quantized_layers(small.model) for end in ("input", "output")
     }
@@ -29,7 +29,7 @@ def test_every_layer_has_its_ranges(recording: Recording, small: LoadedModel) ->
 
 
 def test_ranges_are_those_of_the_tensors(recording: Recording, small: LoadedModel) -> None:
-    ranges = observe(small.model, recording, "minmax")
+    ranges = observe(small, recording, "minmax")
     encoder = small.model.fused().image_encoder
     seen = []
     encoder.stem[0].register_forward_hook(lambda layer, inputs, output: seen.append(output))
@@ -42,7 +42,7 @@ def test_ranges_are_those_of_the_tensors(recording: Recording, small: LoadedMode
 
 def test_an_unknown_observer_is_named(recording: Recording, small: LoadedModel) -> None:
     with pytest.raises(UnknownNameError, match="known: minmax"):
-        observe(small.model, recording, "median")
+        observe(small, recording, "median")
 
 
 def test_ranges_survive_the_file(tmp_path: Path) -> None:

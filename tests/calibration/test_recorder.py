@@ -9,7 +9,7 @@ from sam2lite.calibration import recorder
 from sam2lite.calibration.footage import CalibrationClip
 from sam2lite.calibration.recorder import Recording, record
 from sam2lite.contracts.families.sam2lite import FAMILY
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from tests.calibration.conftest import RUNGS
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sam2lite.models.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
 from tests.conftest import MINI
 

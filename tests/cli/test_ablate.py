@@ -14,7 +14,7 @@ from sam2lite.cli.main import app
 from sam2lite.data.clips import ClipConfig
 from sam2lite.errors import ArgumentError, Sam2LiteError, TrainingError, UnknownNameError
 from sam2lite.evaluation.sources import GeneratedClip
-from sam2lite.models.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape

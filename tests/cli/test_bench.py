@@ -26,6 +26,7 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
+from tests.interrupts import interruptible
 
 runner = CliRunner(env={"COLUMNS": "200"})
 STAGES = (
@@ -277,14 +278,14 @@ def test_ctrl_c_ends_the_load_and_leaves_no_file(
     tiny_bundle: Path, video: Path, tmp_path: Path
 ) -> None:
     arguments = ("--bundle", tiny_bundle, "--video", video, "--frames", 100000, "--load", 2)
-    process = subprocess.Popen(
+    with interruptible(
         command(*arguments, "--json", tmp_path / "a.json"), stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 30
-    while len(load := children(process.pid)) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) != 0
+    ) as process:
+        deadline = time.monotonic() + 30
+        while len(load := children(process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) != 0
     assert len(load) == 2
     # The signal may come before the parent knows of its last child, which then ends with its input.
     while any(Path(f"/proc/{pid}").exists() for pid in load) and time.monotonic() < deadline:

@@ -10,8 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sam2lite.cli.bundle import compare as command
-from sam2lite.cli.bundle.compare import Agreement, compare
+from sam2lite.bench import compare as command
+from sam2lite.bench.compare import Agreement
+from sam2lite.cli.bundle.compare import compare
 from sam2lite.errors import (
     ArgumentError,
     BundleError,

@@ -31,7 +31,7 @@ def manifest(ios_bundle: Path) -> Manifest:
 def shown(table: object) -> str:
     console = Console(width=200, file=io.StringIO())
     console.print(table)
-    return str(console.file.getvalue())
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
 def test_sizes_by_package(manifest: Manifest) -> None:

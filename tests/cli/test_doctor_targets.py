@@ -14,7 +14,7 @@ from sam2lite.cli.doctor import doctor
 from sam2lite.cli.targets import targets
 from sam2lite.errors import UnknownNameError
 from sam2lite.runtimes.cache import cache_dir
-from sam2lite.runtimes.commands.doctor import (
+from sam2lite.runtimes.commands.machine_checks import (
     ABSENT,
     LOW_MEMORY_MB,
     OK,
@@ -158,7 +158,7 @@ def test_doctor_passes_without_an_optional_package(
 
 def test_doctor_runs_where_nothing_is_installed() -> None:
     script = (
-        "from sam2lite.runtimes.commands.doctor import can_track, run_checks\n"
+        "from sam2lite.runtimes.commands.machine_checks import can_track, run_checks\n"
         "checks = run_checks()\n"
         "print(can_track(checks), *[c.name for c in checks if c.required and c.status != 'ok'])\n"
     )

@@ -28,6 +28,7 @@ from sam2lite.runtimes.commands import track_run
 from sam2lite.runtimes.video.camera import LatestFrame
 from sam2lite.runtimes.video.source import FrameSource, _Live, open_source
 from sam2lite.runtimes.video.writer import VideoWriter
+from tests.interrupts import interruptible
 
 FRAMES = 8
 WIDTH, HEIGHT = 96, 72
@@ -345,15 +346,14 @@ def interrupt(bundle: Path, clip: Path, output: Path, *args: str) -> tuple[int, 
         "run_app(make_app('tests', [track]))\n"
     )
     options = ["--bundle", str(bundle), "--rung", "240", "--video", str(clip), "-o", str(output)]
-    process = subprocess.Popen(
+    with interruptible(
         [sys.executable, "-c", code, "track", *options, "--point", "40,30", *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until(lambda: bool(list(output.parent.glob(".*/masks/1/00002.png"))), process)
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    ) as process:
+        wait_until(lambda: bool(list(output.parent.glob(".*/masks/1/00002.png"))), process)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
     return process.returncode, stdout, stderr
 
 
@@ -364,7 +364,6 @@ def wait_until(done: Callable[[], bool], process: "subprocess.Popen[str]") -> No
             return
         assert process.poll() is None, process.communicate()
         pause.wait(0.01)
-    process.kill()
     pytest.fail("it did not happen within 60 s")
 
 

@@ -22,10 +22,12 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training.run.state import STATE_FILE, read_progress
 from tests.conftest import MINI
+from tests.interrupts import interruptible
 
 COMMAND = str(Path(sys.executable).parent / "sam2lite")
 
@@ -124,11 +126,11 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     folder = tmp_path / "run"
     arguments = [COMMAND, "train", "--from", start, "--data", data, "--stages", "1", "--steps",
                  "26", "--processes", "1", "-o", str(folder)]  # fmt: skip
-    first = subprocess.Popen(arguments, env=one_core, stderr=subprocess.PIPE, text=True)
-    assert first.stderr is not None
-    line = first.stderr.readline()
-    first.send_signal(signal.SIGTERM)
-    _, rest = first.communicate(timeout=120)
+    with interruptible(arguments, env=one_core, stderr=subprocess.PIPE) as first:
+        assert first.stderr is not None
+        line = first.stderr.readline()
+        first.send_signal(signal.SIGTERM)
+        _, rest = first.communicate(timeout=120)
     assert line.startswith("step     20"), line + rest
     assert first.returncode == 0, rest
     stopped = read_progress(folder).step
@@ -143,6 +145,6 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     assert again.returncode == 0, again.stderr
     assert f"{folder}/checkpoint" in again.stdout
     assert read_progress(folder).step == 26
-    assert load_checkpoint(folder / "checkpoint").trained
+    assert HOST.load(folder / "checkpoint").trained
     with (folder / "scores.csv").open(newline="") as file:
         assert [int(row["step"]) for row in csv.DictReader(file)] == [stopped, 26]

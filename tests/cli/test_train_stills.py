@@ -7,7 +7,8 @@ from typer.testing import CliRunner, Result
 
 from sam2lite.cli.main import app
 from sam2lite.errors import VideoError
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
+from sam2lite.models.registry import load_model
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
@@ -39,7 +40,7 @@ def test_a_run_on_stills(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = run("--from", tmp_path / "start", "--data", root, *small, "-o", out)
     assert result.exit_code == 0, result.output
     assert "objects of under 64 px are left out" in result.output
-    assert load_checkpoint(out / "checkpoint").trained
+    assert load_model(out / "checkpoint").trained
 
 
 def test_a_damaged_folder_is_refused(root: Path, tmp_path: Path) -> None:

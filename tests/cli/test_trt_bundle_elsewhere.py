@@ -1,5 +1,6 @@
 """A bundle for TensorRT on a computer without one: what every command does and says."""
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -20,11 +21,11 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     engine_key,
     engine_path,
     read_plan,
-    write_atomically,
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.commands import doctor
+from sam2lite.runtimes.commands import machine_checks as doctor
+from sam2lite.staging import write_atomically
 
 runner = CliRunner(env={"COLUMNS": "200"})
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)
@@ -167,7 +168,7 @@ def test_doctor_says_whether_tensorrt_can_be_used(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(trt, "is_available", lambda: (True, "tensorrt 10.3.0 on a GPU"))
     assert doctor.check_tensorrt().status == doctor.OK
     assert "polygraphy" in doctor.check_tensorrt().value
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     check = doctor.check_tensorrt()
     assert (check.status, check.value) == (
         doctor.WARNING,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import typer
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from sam2lite.cli.clips import clips
 from sam2lite.data.clips import ClipConfig, Effect, generate_clip, write_davis, write_video
@@ -34,6 +34,12 @@ def read_palette_png(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return rows[:, 1:], np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(256, 3)
 
 
+def read_bgr(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image
+
+
 def test_davis_layout_reads_back(tmp_path: Path) -> None:
     clip = generate_clip(1, SMALL)
     for name in ("one", "two", "one"):
@@ -44,8 +50,8 @@ def test_davis_layout_reads_back(tmp_path: Path) -> None:
         labels, palette = read_palette_png(path)
         assert np.array_equal(labels, clip.labels_thw[index])
         assert palette[:4].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
-        assert np.array_equal(cv2.imread(str(path))[..., ::-1], palette[labels])
-        image = cv2.imread(str(tmp_path / f"JPEGImages/480p/one/{index:05d}.jpg"))[..., ::-1]
+        assert np.array_equal(read_bgr(path)[..., ::-1], palette[labels])
+        image = read_bgr(tmp_path / f"JPEGImages/480p/one/{index:05d}.jpg")[..., ::-1]
         assert np.abs(image.astype(int) - clip.frames_rgb_thwc[index]).mean() < 12
 
 
@@ -78,7 +84,7 @@ APP.command()(clips)
 SHORT = ["--size", "48x32", "--frames", "3"]
 
 
-def run(*arguments: object):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(APP, [str(item) for item in arguments])
 
 

@@ -3,7 +3,9 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,11 +31,19 @@ from sam2lite.errors import ArgumentError, UnknownNameError
 SMALL = ClipConfig(height=48, width=64, frames=6)
 FULL = replace(training_config(64, 6), height=48)
 EFFECTS = [field.name for field in fields(ClipConfig) if isinstance(field.default, Effect)]
+
+
+def with_effect_of(config: ClipConfig, name: str, effect: Effect) -> ClipConfig:
+    changes: dict[str, Any] = {name: effect}
+    return replace(config, **changes)
+
+
+STILLED: dict[str, Any] = {name: Effect(0.0, 1.0) for name in EFFECTS}
 STILL = replace(
     SMALL,
     leave_probability=0.0,
     occluder_probability=0.0,
-    **{name: Effect(0.0, 1.0) for name in EFFECTS},
+    **STILLED,
 )
 
 
@@ -103,7 +113,9 @@ def flat_part(shape: np.ndarray, radius_px: float, centre: float) -> Part:
     return Part(1, skin, reach_of(outlines), outlines, np.tile(pose, (3, 1, 1)))
 
 
-def draw(part: Part, side: int, name: int = 9, velocity: float = 0.0) -> tuple:
+def draw(
+    part: Part, side: int, name: int = 9, velocity: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     part.poses[:, 0, 2] += velocity * np.arange(-1, 2)
     frame, names = np.zeros((side, side, 3), np.uint8), np.zeros((side, side), np.uint16)
     draw_part(frame, names, name, Track(part, side, side, shutter=1.0), 1)
@@ -111,7 +123,9 @@ def draw(part: Part, side: int, name: int = 9, velocity: float = 0.0) -> tuple:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mask_is_the_outline_to_half_a_pixel(kind) -> None:
+def test_a_mask_is_the_outline_to_half_a_pixel(
+    kind: Callable[[np.random.Generator], np.ndarray],
+) -> None:
     part = flat_part(kind(np.random.default_rng(5))[None], 30.0, 63.7)
     frame, names = draw(part, 128)
     assert np.array_equal(names == 9, frame[..., 0] > 127)
@@ -196,7 +210,7 @@ def test_thin_shapes_are_thin_but_never_vanish(seed: int) -> None:
 # Objects of several parts
 
 
-def jointed(**changes) -> ClipConfig:
+def jointed(**changes: Any) -> ClipConfig:
     one = replace(STILL, height=96, width=96, objects=(1, 1), object_size=(0.4, 0.4))
     return replace(one, limbs_probability=1.0, **changes)
 
@@ -294,7 +308,10 @@ def test_every_effect_changes_the_clip(name: str) -> None:
     # Parallax and motion blur need some motion, swing needs limbs.
     base = replace(STILL, pan=Effect(1.0, 1.0), limbs_probability=1.0)
     effect = Effect(1.0, 2.0 * getattr(base, name).strength)
-    without, with_effect = generate_clip(4, base), generate_clip(4, replace(base, **{name: effect}))
+    without, with_effect = (
+        generate_clip(4, base),
+        generate_clip(4, with_effect_of(base, name, effect)),
+    )
     assert not np.array_equal(without.frames_rgb_thwc, with_effect.frames_rgb_thwc)
 
 
@@ -302,8 +319,8 @@ def test_every_effect_changes_the_clip(name: str) -> None:
     "name", ["gain", "vignette", "blur", "motion_blur", "noise", "compression"]
 )
 def test_the_lens_leaves_the_labels_alone(name: str) -> None:
-    changed = replace(SMALL, **{name: Effect(1.0, 1.0)})
-    plain = replace(SMALL, **{name: Effect(0.0, 1.0)})
+    changed = with_effect_of(SMALL, name, Effect(1.0, 1.0))
+    plain = with_effect_of(SMALL, name, Effect(0.0, 1.0))
     assert np.array_equal(generate_clip(5, plain).labels_thw, generate_clip(5, changed).labels_thw)
 
 
@@ -386,7 +403,7 @@ def test_any_size_of_frame(shape: tuple[int, int]) -> None:
         {"zoom": Effect(float("nan"), 0.1)},
     ],
 )
-def test_a_bad_configuration_is_refused_by_name(change: dict) -> None:
+def test_a_bad_configuration_is_refused_by_name(change: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError, match=next(iter(change))):
         replace(SMALL, **change)
 

@@ -164,7 +164,7 @@ def test_a_layout_is_recognised_and_reads_back(
     assert np.flatnonzero(item.annotated_t).tolist() == annotated
     count = 1 if kind in ("coco", "sa-1b") else FRAMES
     frames, labels = item.frames_rgb_thwc, item.labels_thw
-    assert (frames.shape, frames.dtype) == ((count, HEIGHT, WIDTH, 3), np.uint8)
+    assert (frames.shape, frames.dtype) == ((count, HEIGHT, WIDTH, 3), np.uint8)  # type: ignore[comparison-overlap]
     truth_frames = clip.frames_rgb_thwc[:count]
     assert difference(frames, truth_frames) < 8
     assert difference(frames, truth_frames) < difference(frames[..., ::-1], truth_frames)

@@ -258,7 +258,7 @@ def test_a_damaged_sa_v_pair(
 ) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     record = {"video_frame_count": frames, "video_height": 16, "video_width": 24}
-    record |= {"masklet": masklet, "masklet_size_abs": [1.0]}
+    record |= {"masklet": masklet, "masklet_size_abs": [1.0]}  # type: ignore[dict-item]
     (tmp_path / "a_auto.json").write_text(json.dumps(record))
     refused(tmp_path, "a", found)
 
@@ -269,6 +269,6 @@ def test_a_video_shorter_than_its_annotations(tmp_path: Path) -> None:
         writer.write(np.zeros((16, 32, 3), np.uint8))
     writer.release()
     record = {"video_frame_count": 8.0, "video_height": 16.0, "video_width": 32.0}
-    record |= {"masklet": [[None]], "masklet_size_abs": [1.0]}
+    record |= {"masklet": [[None]], "masklet_size_abs": [1.0]}  # type: ignore[dict-item]
     (tmp_path / "a_manual.json").write_text(json.dumps(record))
     refused(tmp_path, "a.mp4", "has 3 frames", "say 8")

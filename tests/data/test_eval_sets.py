@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -63,6 +64,6 @@ def test_other_bytes_are_reported_with_the_versions(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("use", [eval_clips, check_set])
-def test_an_unknown_set_is_refused_at_once(use) -> None:
+def test_an_unknown_set_is_refused_at_once(use: Callable[[str], object]) -> None:
     with pytest.raises(UnknownNameError, match="known: eval-v1, eval-smoke"):
         use("eval-v9")

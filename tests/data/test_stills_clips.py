@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sam2lite.data.clips import generate_clip, training_config
 from sam2lite.data.stills import (
@@ -101,11 +102,11 @@ def test_a_bad_still_is_passed_over_the_same_way(root: Path, tmp_path: Path) -> 
 
 
 def test_nothing_of_an_object_stays_in_the_hole() -> None:
-    image = np.full((120, 160, 3), 100, np.uint8)
+    image: NDArray[np.uint8] = np.full((120, 160, 3), 100, np.uint8)
     mask = np.zeros((120, 160), bool)
     mask[40:80, 50:110] = True
     image[mask] = (230, 10, 10)
-    image = cv2.GaussianBlur(image, (3, 3), 0)
+    image = np.asarray(cv2.GaussianBlur(image, (3, 3), 0), np.uint8)
     filled = without_objects(image, mask, np.random.default_rng(0))
     assert np.abs(filled.astype(int) - 100).max() < 25
     assert np.array_equal(filled[:20], image[:20])

@@ -8,11 +8,13 @@ import pytest
 
 from sam2lite.device import doctor
 from sam2lite.device.app import main
+from sam2lite.device.ort import checks as ort_checks
 from sam2lite.device.tensorrt import checks as tensorrt_checks
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.tensorrt import cuda
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check, can_track
+from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.runtimes.commands.machine_checks import ABSENT, MISSING, OK, WARNING, Check, can_track
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
 from tests.doubles.tensorrt_builder import Scenario, make_module
@@ -73,7 +75,7 @@ def test_onnxruntime_is_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     bundle = write_trt_bundle(tmp_path / "b")
     build(bundle)
     lacking = Check("ONNX Runtime", MISSING, "no module", "pip install it", required=True)
-    monkeypatch.setattr(doctor, "check_onnxruntime", lambda installs: lacking)
+    monkeypatch.setattr(ort_checks, "check_onnxruntime", lambda installs: lacking)
     found = checks(bundle)
     assert found["ONNX Runtime"] == Check("ONNX Runtime", OK, "not used: no module")
     assert can_track(list(found.values()))
@@ -153,3 +155,24 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "missing  Engines        0 of 7 built" in capsys.readouterr().out
     shutil.rmtree(bundle / "graphs")
     assert "A board" in checks(bundle)["Bundle"].value
+
+
+def test_a_bundle_that_no_board_runs_is_told(
+    device_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = read_manifest(str(device_bundle))
+    for_core_ml = (real[0]._replace(backend="coreml"), real[1])
+    monkeypatch.setattr(doctor, "read_manifest", lambda path: for_core_ml)
+    check = checks(device_bundle)["Bundle"]
+    assert check.status == MISSING
+    assert check.value == "bundles for Core ML do not run on a board; export one that does"
+
+
+def test_without_a_bundle_what_is_installed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    found = checks(tmp_path)
+    assert found["Bundle"].remedy == "copy the bundle again"
+    assert found["ONNX Runtime"].status == OK
+    assert found["TensorRT"].status == ABSENT

@@ -7,7 +7,7 @@ import pytest
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.swap import Swap, judge_swap, parse_swaps
-from sam2lite.runtimes.commands.doctor import OK, WARNING
+from sam2lite.runtimes.commands.machine_checks import OK, WARNING
 from sam2lite.targets.machine import parse_meminfo
 from tests.doubles.trt_bundle import opened, write_trt_bundle
 

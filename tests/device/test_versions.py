@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.device.versions import check_target, first_version, judge_onnxruntime, onnxruntime_for
+from sam2lite.device.ort.checks import check_target
+from sam2lite.device.versions import first_version, judge_onnxruntime, onnxruntime_for
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
+from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check
 
 
 @pytest.fixture

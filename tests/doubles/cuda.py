@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 import numpy as np
 
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 
 ADDRESS_STEP = 1 << 20  # device addresses are far apart, so that none is inside another's memory
 TOTAL_BYTES = 4 << 30

@@ -301,7 +301,7 @@ class _Tensor(_Recorded):
     def __init__(self, world: _World, dtype: str) -> None:
         _Recorded.__init__(self, world)
         known = "INT32" if dtype == "shape" else dtype
-        self._values["dtype"] = world.data_type._known[known]
+        self._values["dtype"] = world.data_type._known[known]  # type: ignore[attr-defined]
         self._values["is_shape_tensor"] = dtype == "shape"
 
 

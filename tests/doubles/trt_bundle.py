@@ -18,6 +18,7 @@ from sam2lite.contracts.manifest import (
 )
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.exporter.bundle.device_app import add_device_app
+from sam2lite.exporter.tensorrt.backend import EXPORTER
 from sam2lite.runtimes.backends.tensorrt.engines import read_plan
 from sam2lite.runtimes.bundle import read_manifest
 
@@ -55,7 +56,7 @@ def write_trt_bundle(
         onnx.save(_model(key, nodes), folder / file)
         graphs[key] = graph._replace(onnx=file)
     (folder / PLAN_FILE).write_text(plan._replace(graphs=graphs).dumps())
-    add_device_app(folder, "trt")
+    add_device_app(folder, EXPORTER.readme)
     write_manifest(folder, target)
     return folder
 

@@ -5,12 +5,12 @@ import pytest
 
 from sam2lite.evaluation.baselines import BASELINES, FLOOD_TOLERANCES, filled_box, grab_cut
 from sam2lite.evaluation.clip import EvaluationClip
-from sam2lite.evaluation.evaluate import ByName, Settings, score_baselines
+from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines
 
 
 @pytest.fixture(scope="module")
 def scores(moving_squares: EvaluationClip) -> ByName:
-    return score_baselines(moving_squares, Settings("click"))
+    return score_baselines(moving_squares, EvaluationSettings("click"))
 
 
 def test_every_baseline_scores_every_object(scores: ByName) -> None:

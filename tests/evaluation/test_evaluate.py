@@ -8,11 +8,18 @@ import pytest
 
 from sam2lite.data.clips import deepest_point
 from sam2lite.errors import UnknownNameError, VideoError
-from sam2lite.evaluation import BundleTracker, EvaluationClip, TorchTracker, Tracker, evaluate
+from sam2lite.evaluation import (
+    BundleTracker,
+    ClipTracker,
+    EvaluationClip,
+    ReferenceTracker,
+    Tracker,
+    evaluate,
+)
 from sam2lite.evaluation.evaluate import follow
 from sam2lite.evaluation.first_prompts import PROMPTS, exact_box
 from sam2lite.evaluation.trackers import Frame, Masks
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.prompts import Prompt
 
 RUNG = 240
@@ -102,7 +109,7 @@ def test_torch_and_bundle_agree(
     tiny_model: LoadedModel, tiny_bundle: Path, moving_squares: EvaluationClip, prompt: str
 ) -> None:
     trackers: list[Tracker] = [
-        TorchTracker(tiny_model.model, RUNG),
+        ClipTracker(ReferenceTracker(tiny_model.fused(), RUNG)),
         BundleTracker(str(tiny_bundle), RUNG, threads=1),
     ]
     for _ in range(2):  # a second clip starts afresh
@@ -118,18 +125,20 @@ def test_torch_and_bundle_agree(
 def test_mask_prompt_comes_back_almost_whole(
     tiny_model: LoadedModel, moving_squares: EvaluationClip
 ) -> None:
-    scores = evaluate(lambda: TorchTracker(tiny_model.model, RUNG), [moving_squares], "mask")
+    scores = evaluate(
+        lambda: ClipTracker(ReferenceTracker(tiny_model.fused(), RUNG)), [moving_squares], "mask"
+    )
     assert scores.first_frame_j > 90.0
 
 
-def test_torch_tracker_leaves_the_network_alone(tiny_model: LoadedModel) -> None:
+def test_a_fused_network_leaves_the_network_alone(tiny_model: LoadedModel) -> None:
     training = tiny_model.model.training
     tiny_model.model.train()
-    TorchTracker(tiny_model.model, RUNG)
+    ReferenceTracker(tiny_model.fused(), RUNG)
     assert tiny_model.model.training
     tiny_model.model.train(training)
 
 
 def test_unknown_rung(tiny_model: LoadedModel) -> None:
     with pytest.raises(UnknownNameError, match="rung 100"):
-        TorchTracker(tiny_model.model, 100)
+        ReferenceTracker(tiny_model, 100)

@@ -8,13 +8,14 @@ import pytest
 from sam2lite.data.eval_sets import eval_clips
 from sam2lite.evaluation import (
     BundleTracker,
+    ClipTracker,
     EvaluationClip,
+    ReferenceTracker,
     Scores,
-    TorchTracker,
     Tracker,
     evaluate,
 )
-from sam2lite.models.checkpoint import resolve_model
+from sam2lite.models.registry import load_model
 
 
 def scores(make: Callable[[], Tracker], prompt: str) -> Scores:
@@ -28,7 +29,9 @@ def clicked(shipped_bundle: Path) -> Scores:
 
 
 def test_the_bundle_is_worth_what_the_model_is(clicked: Scores) -> None:
-    expected = scores(lambda: TorchTracker(resolve_model("tiny").model, 240), "click")
+    expected = scores(
+        lambda: ClipTracker(ReferenceTracker(load_model("tiny").fused(), 240)), "click"
+    )
     assert clicked.objects == expected.objects
     assert clicked.first_frame_j == pytest.approx(expected.first_frame_j, abs=0.2)
     assert clicked.jf == pytest.approx(expected.jf, abs=0.2)

@@ -9,7 +9,7 @@ import pytest
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
 from sam2lite.errors import ArgumentError, UnknownNameError, VideoError
 from sam2lite.evaluation.clip import EvaluationClip
-from sam2lite.evaluation.evaluate import Settings
+from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.plot import mean_j_by_frame, plot_j
 from sam2lite.evaluation.report import RunScores, gather, objects_to_json, worst_first
 from sam2lite.evaluation.sources import GeneratedClip, folder_clips, fresh_clips, set_clips
@@ -23,7 +23,7 @@ CLIPS = [GeneratedClip(seed, CONFIG) for seed in (3, 4)]
 @pytest.fixture(scope="module")
 def task(tiny_bundle: Path) -> Task:
     recipe = TrackerRecipe("bundle", str(tiny_bundle))
-    return Task(recipe, [240, 336], Settings("mask", baselines=True))
+    return Task(recipe, [240, 336], EvaluationSettings("mask", baselines=True))
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,13 @@ def test_plot_and_sheet_show_something(task: Task, scores: RunScores) -> None:
     means = mean_j_by_frame(scores.main.object_scores)
     assert list(means) == [0, 1, 2, 3]
     assert means[0] == pytest.approx(scores.main.first_frame_j / 100)
-    plot = plot_j({"network": scores.main.object_scores}, "title")
-    assert not np.array_equal(plot, plot_j({"dis": scores.main.object_scores}, "title"))
+    figure = plot_j(
+        {"network": scores.main.object_scores, "dis": scores.main.object_scores}, "title"
+    )
+    network, dis = figure.axes[0].get_lines()
+    assert (network.get_label(), dis.get_label()) == ("network", "dis")
+    assert network.get_ydata() == pytest.approx([100 * j for j in means.values()])
+    assert network.get_linewidth() > dis.get_linewidth()
     clip = next(reference for reference in CLIPS if reference.name == worst.clip).load()
     tracker = task.recipe.make(336, threads=1)
     sheet = worst_case_sheet(tracker, clip, worst, "mask")

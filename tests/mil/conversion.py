@@ -51,7 +51,7 @@ def _with_tables(network: Sam2Lite, rung: int) -> Sam2Lite:
     for index, stage in enumerate(network.image_encoder.stages):
         if stage.position_1chw is not None:
             side = -(-rung // (4 << index))
-            table = resized_table(stage.position_1chw.detach(), side)
+            table = resized_table(stage.position_1chw.detach(), side)  # type: ignore[operator]
             stage.position_1chw = torch.nn.Parameter(table)
     return network
 

@@ -50,7 +50,7 @@ def one_op(op: str, inputs: dict[str, Any], constants: dict[str, Any], target: s
 
 def flat(inputs: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the arrays of a case by the names that `one_op` gives its inputs."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for key, value in inputs.items():
         if isinstance(value, list):
             arrays |= {f"{key}_{index}": item for index, item in enumerate(value)}

@@ -15,7 +15,7 @@ from tests.mil.conversion import ct, saved
 from coremltools.converters.mil.mil import Builder  # isort: skip
 
 X_BCHW = np.linspace(-2.0, 2.0, 32, dtype=np.float32).reshape(1, 2, 4, 4)
-C = np.float32([3.0, 5.0]).reshape(1, 2, 1, 1)
+C = np.array([3.0, 5.0], np.float32).reshape(1, 2, 1, 1)
 KERNEL = np.eye(2, dtype=np.float32).reshape(2, 2, 1, 1)
 
 
@@ -31,7 +31,9 @@ def scaled(x: Any) -> Any:
     return Builder.add(x=Builder.mul(x=x, y=C), y=C, name="y")
 
 
-def computed(build: Callable[[Any], Any], how: AbstractContextManager, path: Path) -> np.ndarray:
+def computed(
+    build: Callable[[Any], Any], how: AbstractContextManager[Any], path: Path
+) -> np.ndarray:
     program = Builder.program(
         input_specs=[Builder.TensorSpec(X_BCHW.shape)], opset_version=ct.target.iOS17
     )(lambda x: build(x))
@@ -52,7 +54,7 @@ CASES = [(shared_constant, C + np.maximum(X_BCHW - C, 0.0)), (scaled, C * X_BCHW
 @pytest.mark.parametrize(("build", "expected"), CASES)
 def test_the_result_is_exact_with_and_not_without(
     tmp_path: Path, build: Callable[[Any], Any], expected: np.ndarray
-):
+) -> None:
     exact = computed(build, exact_passes(), tmp_path / "exact.mlpackage")
     np.testing.assert_array_equal(exact, expected)
     default = computed(build, nullcontext(), tmp_path / "default.mlpackage")

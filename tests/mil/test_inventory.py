@@ -12,7 +12,7 @@ from tests.mil.conftest import Packages
 from tests.mil.mil import one_op, simulated
 
 
-def test_an_inventory_counts_what_runs(packages: Packages):
+def test_an_inventory_counts_what_runs(packages: Packages) -> None:
     half, full = (packages("memory_select", precision) for precision in ("float16", "float32"))
     inventory = read_inventory(half)["main"]
     steps = load_package(half).function().program.steps
@@ -27,14 +27,14 @@ def test_an_inventory_counts_what_runs(packages: Packages):
     assert 1.9 < everything.weight_bytes / inventory.weight_bytes < 2.1
 
 
-def test_obstacles_are_those_of_operators_that_are_there(packages: Packages):
+def test_obstacles_are_those_of_operators_that_are_there(packages: Packages) -> None:
     ops = read_inventory(packages("memory_select"))["main"].ops
     met = [counts for _, counts in obstacles(ops)]
     assert met == [{"gather_along_axis": 2}, {"topk": 1}]
     assert obstacles({"conv": 3}) == []
 
 
-def test_memory_counts_what_is_alive_at_once():
+def test_memory_counts_what_is_alive_at_once() -> None:
     x = np.zeros((1, 1000), np.float16)
     relu = simulated(one_op("relu", {"x": x}, {}, "iOS17"))
     assert peak_live_bytes(relu) == 2 * 2000

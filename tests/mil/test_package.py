@@ -43,7 +43,7 @@ def two_rungs(packages: Packages, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-def test_every_function_of_a_package_is_evaluated(network: Sam2Lite, two_rungs: Path):
+def test_every_function_of_a_package_is_evaluated(network: Sam2Lite, two_rungs: Path) -> None:
     loaded = load_package(two_rungs)
     assert (loaded.specification_version, loaded.minimum_os) == (9, "iOS 18")
     assert loaded.function() is loaded.functions["r336"]
@@ -55,7 +55,7 @@ def test_every_function_of_a_package_is_evaluated(network: Sam2Lite, two_rungs: 
         assert max(error.relative for error in errors.values()) <= GRAPH_TOLERANCE
 
 
-def test_functions_share_weights_in_memory_as_in_the_file(two_rungs: Path):
+def test_functions_share_weights_in_memory_as_in_the_file(two_rungs: Path) -> None:
     loaded = load_package(two_rungs)
     key = {
         name: next(
@@ -68,7 +68,7 @@ def test_functions_share_weights_in_memory_as_in_the_file(two_rungs: Path):
     assert max(used) < (two_rungs / WEIGHTS).stat().st_size < sum(used)
 
 
-def test_only_the_functions_asked_for_are_loaded(two_rungs: Path):
+def test_only_the_functions_asked_for_are_loaded(two_rungs: Path) -> None:
     assert list(load_package(two_rungs, ["r240"]).functions) == ["r240"]
     with pytest.raises(UnknownNameError, match=r"unknown function of two.mlpackage 'r480'"):
         load_package(two_rungs, ["r480"])
@@ -98,18 +98,18 @@ def image_package(path: Path, layout: str) -> Path:
 
 
 @pytest.mark.parametrize("layout", ["RGB", "BGR"])
-def test_images_are_scaled_and_shifted_as_declared(tmp_path: Path, layout: str):
+def test_images_are_scaled_and_shifted_as_declared(tmp_path: Path, layout: str) -> None:
     function = load_package(image_package(tmp_path / "image.mlpackage", layout)).function()
     image_hwc = np.random.default_rng(0).integers(0, 256, (2, 4, 3), dtype=np.uint8)
     ordered_bchw = image_hwc[..., :: 1 if layout == "RGB" else -1].transpose(2, 0, 1)[None]
-    expected = ordered_bchw * 0.5 + np.float32([1, 2, 3]).reshape(1, 3, 1, 1)
+    expected = ordered_bchw * 0.5 + np.array([1, 2, 3], np.float32).reshape(1, 3, 1, 1)
     for image in (image_hwc, image_hwc.transpose(2, 0, 1)[None]):
         np.testing.assert_array_equal(function.run({"x": image}, "fp32")["y"], expected)
     with pytest.raises(SessionError, match=r"input 'x' takes uint8 \[1, 3, 2, 4\], but was given"):
         function.run({"x": image_hwc.astype(np.float32)})
 
 
-def test_grey_images_are_refused(packages: Packages, tmp_path: Path):
+def test_grey_images_are_refused(packages: Packages, tmp_path: Path) -> None:
     path = image_package(tmp_path / "image.mlpackage", "RGB")
     specification = read_specification(path)
     image = specification.description.input[0].type.imageType
@@ -119,9 +119,9 @@ def test_grey_images_are_refused(packages: Packages, tmp_path: Path):
         load_package(path)
 
 
-def test_inputs_that_do_not_fit_are_named(package: Path):
+def test_inputs_that_do_not_fit_are_named(package: Path) -> None:
     function = load_package(package).function()
-    good = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in function.inputs}
+    good = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in function.inputs}  # type: ignore[type-var]
     with pytest.raises(SessionError, match=r"missing: token_key_bnc, unknown: tokens"):
         function.run({"tokens" if key == "token_key_bnc" else key: good[key] for key in good})
     with pytest.raises(SessionError, match=r"takes float32 \[1, 32, 256\], but was given int64"):
@@ -132,26 +132,26 @@ def test_inputs_that_do_not_fit_are_named(package: Path):
         function.run(good, "int8")  # type: ignore[arg-type]
 
 
-def test_a_path_that_is_no_package(tmp_path: Path):
+def test_a_path_that_is_no_package(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing.mlpackage"):
         with pytest.raises(BundleError, match="is not a Core ML package"):
             load_package(path)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", json.dumps({"itemInfoEntries": {}})])
-def test_a_damaged_manifest(package: Path, content: str):
+def test_a_damaged_manifest(package: Path, content: str) -> None:
     (package / "Manifest.json").write_text(content)
     with pytest.raises(BundleError, match=r"own.mlpackage is damaged.*export it again"):
         load_package(package)
 
 
-def test_a_damaged_model(package: Path):
+def test_a_damaged_model(package: Path) -> None:
     (package / MODEL).write_bytes(b"\xff" * 100)
     with pytest.raises(BundleError, match="is damaged"):
         load_package(package)
 
 
-def test_damaged_weights(package: Path):
+def test_damaged_weights(package: Path) -> None:
     whole = (package / WEIGHTS).read_bytes()
     damages = (whole[: len(whole) // 2], whole[:64] + b"\0" * (len(whole) - 64), b"")
     for damaged in damages:
@@ -170,12 +170,12 @@ def rewritten(package: Path, change: Any) -> Path:
     return package
 
 
-def test_a_model_of_another_kind(package: Path):
+def test_a_model_of_another_kind(package: Path) -> None:
     with pytest.raises(BundleError, match="a model of the kind neuralNetwork"):
         load_package(rewritten(package, lambda spec: spec.neuralNetwork.SetInParent()))
 
 
-def test_a_version_that_is_not_known(package: Path):
+def test_a_version_that_is_not_known(package: Path) -> None:
     def newer(specification: Any) -> None:
         specification.specificationVersion = 77
 
@@ -183,7 +183,7 @@ def test_a_version_that_is_not_known(package: Path):
         load_package(rewritten(package, newer))
 
 
-def test_an_operator_that_is_not_known(package: Path):
+def test_an_operator_that_is_not_known(package: Path) -> None:
     def strange(specification: Any) -> None:
         function = specification.mlProgram.functions["main"]
         operations = function.block_specializations[function.opset].operations
@@ -195,7 +195,7 @@ def test_an_operator_that_is_not_known(package: Path):
         load_package(rewritten(package, strange))
 
 
-def test_a_description_that_is_not_the_program_s(package: Path):
+def test_a_description_that_is_not_the_program_s(package: Path) -> None:
     def renamed(specification: Any) -> None:
         specification.description.input[0].name = "memory"
 
@@ -208,7 +208,7 @@ def test_a_description_that_is_not_the_program_s(package: Path):
         load_package(rewritten(package, renamed))
 
 
-def test_flexible_shapes_are_refused(package: Path):
+def test_flexible_shapes_are_refused(package: Path) -> None:
     def flexible(specification: Any) -> None:
         array = specification.description.input[0].type.multiArrayType
         array.enumeratedShapes.shapes.add().shape.extend(array.shape)
@@ -217,7 +217,7 @@ def test_flexible_shapes_are_refused(package: Path):
         load_package(rewritten(package, flexible))
 
 
-def test_coremltools_must_be_there_and_the_one_relied_on(monkeypatch: pytest.MonkeyPatch):
+def test_coremltools_must_be_there_and_the_one_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "8.3")
     with pytest.raises(SessionError, match=r"coremltools 8.3 is installed.*'coremltools==9.0'"):
         import_coremltools.__wrapped__()
@@ -230,7 +230,7 @@ def test_coremltools_must_be_there_and_the_one_relied_on(monkeypatch: pytest.Mon
         import_coremltools.__wrapped__()
 
 
-def test_coremltools_is_imported_quietly():
+def test_coremltools_is_imported_quietly() -> None:
     code = (
         "import logging, sam2lite.mil.coremltools_import as c; c.import_coremltools()\n"
         "logging.getLogger('coremltools').warning('a real warning')"

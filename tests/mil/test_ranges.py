@@ -21,22 +21,22 @@ from tests.mil.mil import one_op, simulated
 OPTIMIZE = ct.optimize.coreml
 
 
-def test_ranges_are_over_all_calls_and_of_floats_alone():
-    x = np.float32([[1.0, 2.0, 3.0]])
+def test_ranges_are_over_all_calls_and_of_floats_alone() -> None:
+    x = np.array([[1.0, 2.0, 3.0]], np.float32)
     function = simulated(one_op("topk", {"x": x}, {"k": 2, "name": "top"}, "iOS17"))
     ranges = activation_ranges(function, [{"x": x}, {"x": -x}, {"x": 0 * x}])
     assert ranges == {"x": Span(-3.0, 3.0), "top_0": Span(-2.0, 3.0)}
 
 
-def test_a_nan_is_not_lost():
-    x = np.float32([1.0])
+def test_a_nan_is_not_lost() -> None:
+    x = np.array([1.0], np.float32)
     function = simulated(one_op("relu", {"x": x}, {}, "iOS17"))
     for calls in ([{"x": x * np.nan}, {"x": x}], [{"x": x}, {"x": x * np.nan}]):
         assert np.isnan(activation_ranges(function, calls)["x"]).all()
 
 
-def test_fp16_ranges_show_where_fp16_ends():
-    x = np.float16([3e4])
+def test_fp16_ranges_show_where_fp16_ends() -> None:
+    x = np.array([3e4], np.float16)
     function = simulated(one_op("mul", {"x": x}, {"y": np.float16(4), "name": "y"}, "iOS17"))
     assert activation_ranges(function, [{"x": x}])["y"].high == pytest.approx(1.2e5, rel=1e-3)
     assert activation_ranges(function, [{"x": x}], "fp16")["y"].high == np.inf
@@ -51,14 +51,14 @@ def opened(path: Path) -> Any:
     return ct.models.MLModel(str(path), skip_model_load=True)
 
 
-def test_concatenated_tensors_share_a_range(network: Sam2Lite, packages: Packages):
+def test_concatenated_tensors_share_a_range(network: Sam2Lite, packages: Packages) -> None:
     fp16 = packages("memory_select")
     calls = samples(network, "memory_select", 2)
     stats = collect_activation_stats(opened(fp16), calls)
     function = load_package(fp16).function()
     concats = [step for step in function.program.steps if step.op == "concat"]
     # Keys, values and meta data meet in the last of the three.
-    joined = {ref.name for step in concats for ref in step.arguments["values"]}
+    joined = {ref.name for step in concats for ref in step.arguments["values"]}  # type: ignore[union-attr]
     ranges = activation_ranges(function, calls)
     low, high = np.transpose([ranges[name] for name in joined])
     for name in joined:
@@ -66,7 +66,7 @@ def test_concatenated_tensors_share_a_range(network: Sam2Lite, packages: Package
     assert stats["candidate_score_bn"]["rmax"] == ranges["candidate_score_bn"].high
 
 
-def test_w8a8_is_calibrated_and_runs(network: Sam2Lite, packages: Packages, tmp_path: Path):
+def test_w8a8_is_calibrated_and_runs(network: Sam2Lite, packages: Packages, tmp_path: Path) -> None:
     linear = OPTIMIZE.OptimizationConfig(OPTIMIZE.OpLinearQuantizerConfig(weight_threshold=64))
     model = opened(packages("image_encoder"))
     int8 = quantize_activations(model, linear, samples(network, "image_encoder", 2))
@@ -94,7 +94,7 @@ COMPRESSED = {
 @pytest.mark.parametrize("kind", COMPRESSED)
 def test_compressed_weights_are_read(
     network: Sam2Lite, packages: Packages, tmp_path: Path, kind: str
-):
+) -> None:
     target, op, bound_db = COMPRESSED[kind]
     if "palette" in kind:
         config = OPTIMIZE.OpPalettizerConfig(mode="uniform", nbits=6, weight_threshold=512)

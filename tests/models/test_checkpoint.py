@@ -8,13 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sam2lite.errors import ModelError, OutputError, UnknownNameError
-from sam2lite.models.checkpoint import (
-    load_checkpoint,
-    resolve_model,
-    save_checkpoint,
-    state_sha256,
-)
+from sam2lite.models.checkpoint import state_sha256
+from sam2lite.models.registry import load_model
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import TINY, Sam2LiteConfig
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.weights import SHIPPED
 
@@ -41,7 +39,7 @@ def rewrite(folder: Path, change: Callable[[State], object]) -> None:
 def test_round_trip(nano: Sam2Lite, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "nano"
     save_checkpoint(nano, folder, licence="CC-BY-4.0", trained=True)
-    loaded = load_checkpoint(folder)
+    loaded = HOST.load(folder)
     assert (loaded.config, loaded.licence, loaded.trained) == (nano.config, "CC-BY-4.0", True)
     assert not loaded.model.training
     state = loaded.model.state_dict()
@@ -52,7 +50,7 @@ def test_round_trip(nano: Sam2Lite, tmp_path: Path) -> None:
 
 
 def test_untrained_is_the_default(folder: Path) -> None:
-    loaded = load_checkpoint(str(folder))
+    loaded = HOST.load(str(folder))
     assert (loaded.licence, loaded.trained) == ("Apache-2.0", False)
 
 
@@ -61,7 +59,7 @@ def test_other_floats_become_fp32(nano: Sam2Lite, folder: Path, dtype: torch.dty
     rewrite(
         folder, lambda s: s.update({k: v.to(dtype) for k, v in s.items() if v.is_floating_point()})
     )
-    state = load_checkpoint(folder).model.state_dict()
+    state = HOST.load(folder).model.state_dict()
     for name, tensor in nano.state_dict().items():
         assert state[name].dtype == tensor.dtype
         expected = tensor.to(dtype).to(tensor.dtype) if tensor.is_floating_point() else tensor
@@ -76,16 +74,16 @@ def test_writing_leaves_nothing_beside_the_checkpoint(folder: Path) -> None:
 def test_existing_folder_is_refused_and_left_alone(
     nano_config: Sam2LiteConfig, folder: Path
 ) -> None:
-    before = load_checkpoint(folder).sha256
+    before = HOST.load(folder).sha256
     with pytest.raises(OutputError, match=r"exists; choose another folder, or .*--force"):
         save_checkpoint(build(nano_config, seed=6), folder)
-    assert load_checkpoint(folder).sha256 == before
+    assert HOST.load(folder).sha256 == before
 
 
 def test_force_replaces_a_checkpoint(nano_config: Sam2LiteConfig, folder: Path) -> None:
     other = build(nano_config, seed=6)
     save_checkpoint(other, folder, force=True)
-    state = load_checkpoint(folder).model.state_dict()
+    state = HOST.load(folder).model.state_dict()
     assert torch.equal(state["mask_decoder.queries"], other.state_dict()["mask_decoder.queries"])
     assert [path.name for path in folder.parent.iterdir()] == ["nano"]
 
@@ -152,7 +150,7 @@ def test_damaged_checkpoint_is_refused(
 ) -> None:
     damage(folder)
     with pytest.raises(ModelError, match=message):
-        load_checkpoint(folder)
+        HOST.load(folder)
 
 
 def test_every_byte_of_the_header_may_be_damaged(folder: Path) -> None:
@@ -161,7 +159,7 @@ def test_every_byte_of_the_header_may_be_damaged(folder: Path) -> None:
     for position in range(0, 120, 7):
         path.write_bytes(data[:position] + bytes([data[position] ^ 0x5A]) + data[position + 1 :])
         with pytest.raises(ModelError):
-            load_checkpoint(folder)
+            HOST.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -190,13 +188,13 @@ def test_tensor_that_does_not_fit_is_named(
 ) -> None:
     rewrite(folder, change)
     with pytest.raises(ModelError, match=f"(?s)1 tensors .*do not fit config.json.*{line}"):
-        load_checkpoint(folder)
+        HOST.load(folder)
 
 
 def test_long_list_of_misfits_is_cut(folder: Path) -> None:
     rewrite(folder, lambda state: [state.pop(name) for name in sorted(state)[:14]])
     with pytest.raises(ModelError) as caught:
-        load_checkpoint(folder)
+        HOST.load(folder)
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("14 tensors")
     assert len(lines) == 12
@@ -204,21 +202,21 @@ def test_long_list_of_misfits_is_cut(folder: Path) -> None:
 
 
 def test_size_name_with_a_seed_gives_an_untrained_network(tiny: Sam2Lite) -> None:
-    loaded = resolve_model("tiny", seed=0)
+    loaded = load_model("tiny", seed=0)
     assert loaded.config == TINY
     assert not loaded.trained
     assert not loaded.model.training
     assert loaded.sha256 == state_sha256(tiny.state_dict())
-    assert resolve_model("tiny", seed=1).sha256 != loaded.sha256
+    assert load_model("tiny", seed=1).sha256 != loaded.sha256
 
 
 def test_tiny_comes_with_trained_weights_and_the_others_do_not() -> None:
-    loaded = resolve_model("tiny")
+    loaded = load_model("tiny")
     assert loaded.trained
     assert loaded.config == TINY
     assert all(torch.isfinite(tensor).all() for tensor in loaded.model.state_dict().values())
     assert sum(path.stat().st_size for path in SHIPPED["tiny"].iterdir()) <= 11_000_000
-    assert not resolve_model("small").trained
+    assert not load_model("small").trained
 
 
 def test_half_precision_halves_the_file(tiny: Sam2Lite, tmp_path: Path) -> None:
@@ -227,7 +225,7 @@ def test_half_precision_halves_the_file(tiny: Sam2Lite, tmp_path: Path) -> None:
         save_checkpoint(tiny, tmp_path / str(half), half=half)
         sizes[half] = (tmp_path / str(half) / "model.safetensors").stat().st_size
     assert sizes[True] < 0.52 * sizes[False]
-    loaded = load_checkpoint(tmp_path / "True").model.state_dict()
+    loaded = HOST.load(tmp_path / "True").model.state_dict()
     for name, tensor in tiny.state_dict().items():
         assert loaded[name].dtype == tensor.dtype
         assert torch.allclose(loaded[name], tensor, rtol=1e-3, atol=1e-6), name
@@ -243,17 +241,17 @@ def test_state_hash_does_not_depend_on_order_but_on_names_shapes_and_values() ->
 
 
 def test_path_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    digest = load_checkpoint(folder).sha256
-    assert resolve_model(folder).sha256 == digest
+    digest = HOST.load(folder).sha256
+    assert load_model(folder).sha256 == digest
     monkeypatch.chdir(folder.parent)
-    assert resolve_model("nano").sha256 == digest
-    assert resolve_model("./nano").sha256 == digest
+    assert load_model("nano").sha256 == digest
+    assert load_model("./nano").sha256 == digest
 
 
 def test_what_is_neither_size_nor_path_is_refused(folder: Path) -> None:
     with pytest.raises(UnknownNameError, match="'teeny'; known: tiny, small, base, the folder of"):
-        resolve_model("teeny")
+        load_model("teeny")
     with pytest.raises(ModelError, match=r"nowhere/config.json: No such file"):
-        resolve_model(folder / "nowhere")
+        load_model(folder / "nowhere")
     with pytest.raises(ModelError, match="a checkpoint is a folder"):
-        resolve_model(folder / "model.safetensors")
+        load_model(folder / "model.safetensors")

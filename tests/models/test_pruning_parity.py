@@ -9,13 +9,14 @@ import torch
 from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
 from sam2lite.data.clips import Clip, ClipConfig, first_click, generate_clip
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.models.checkpoint import LoadedModel
-from sam2lite.models.sam2lite import pruning as reference
-from sam2lite.models.sam2lite.reference_bank import Bank
-from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.reference import pruning as reference
+from sam2lite.models.sam2lite.reference.bank import Bank
+from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
 from sam2lite.runtimes.geometry import network_input
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.sam2lite import pruning
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
@@ -31,7 +32,9 @@ def clip() -> Clip:
 
 
 def kept_by_the_runtime(segmenter: VideoSegmenter) -> Kept:
-    columns = segmenter._objects[1].bank.columns
+    bank = segmenter._objects[1].memory
+    assert isinstance(bank, MemoryBank)
+    columns = bank.columns
     valid = columns["valid"]
     ordinals, tokens = columns["ordinal"][valid], columns["token"][valid]
     return set(zip(ordinals.tolist(), tokens.tolist(), strict=True))
@@ -64,7 +67,7 @@ def run_both(
     click = Prompt(points=[first_click(clip, clip.object_ids[0])])
     correction = Prompt(points=[(width // 3, height // 3)])
     with VideoSegmenter(
-        str(bundle), rung=240, policy=policy, budget=budget, window=window
+        str(bundle), rung=240, policy=policy, tokens=budget, window=window
     ) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])

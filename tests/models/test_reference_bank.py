@@ -6,7 +6,7 @@ import torch
 from sam2lite.contracts.families.sam2lite import TOKENS_PER_FRAME
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.models.sam2lite.memory_select import MemorySelect
-from sam2lite.models.sam2lite.reference_bank import Bank
+from sam2lite.models.sam2lite.reference.bank import Bank
 
 BUDGET = 256
 

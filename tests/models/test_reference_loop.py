@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_bank import Bank
-from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
+from sam2lite.models.sam2lite.reference.bank import Bank
+from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
 from sam2lite.runtimes.prompts import Prompt
 
 Frames = Callable[..., Tensor]

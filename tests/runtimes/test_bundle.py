@@ -85,7 +85,7 @@ def test_a_missing_file_is_named(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "remedy"), [(2, "upgrade sam2lite"), (0, "export the bundle again")]
+    ("version", "remedy"), [(3, "upgrade sam2lite"), (0, "export the bundle again")]
 )
 def test_another_schema_version_says_what_to_do(bundle: Path, version: int, remedy: str) -> None:
     edit(bundle, lambda data: data.update(schema_version=version))
@@ -174,14 +174,40 @@ def test_a_rung_without_its_graphs_is_refused(bundle: Path) -> None:
     assert "lacks the graphs mask_decoder@336" in refusal(bundle)
 
 
+def test_what_the_loop_reads_must_be_the_familys(bundle: Path) -> None:
+    edit(bundle, lambda data: data.update(stages=["image_encoder", "mask_decoder"]))
+    assert "stages are image_encoder, mask_decoder, but the graphs of SAM2-Lite" in refusal(bundle)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("mask_stride", 0, "mask_stride is 0 px, but masks of SAM2-Lite have 4 px"),
+        ("mask_threshold", "high", "could not convert string to float"),
+        ("object_score_threshold", None, "TypeError"),
+    ],
+)
+def test_thresholds_and_stride_must_be_usable(
+    bundle: Path, field: str, value: Any, named: str
+) -> None:
+    edit(bundle, lambda data: data["postprocess"].update({field: value}))
+    assert named in refusal(bundle)
+
+
 def test_a_bundle_without_rungs_is_refused(bundle: Path) -> None:
     edit(bundle, lambda data: data.update(rungs=[]))
-    assert "of any rung" in refusal(bundle)
+    assert "of any input size" in refusal(bundle)
 
 
 def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
     edit(bundle, lambda data: data["graphs"]["memory_select"].update(file="graphs/other.onnx"))
     assert "unlisted file graphs/other.onnx" in refusal(bundle)
+
+
+def test_an_unknown_family_is_refused(bundle: Path) -> None:
+    edit(bundle, lambda data: data["model"].update(family="other"))
+    message = refusal(bundle)
+    assert message.endswith("unknown model family 'other'; known: sam2lite; upgrade sam2lite")
 
 
 def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.geometry import Scratch, network_input, source_mask, stretched
-from sam2lite.runtimes.prompts import Prompt, mask_logits
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 
 
 def noise_frame(height: int, width: int) -> np.ndarray:
@@ -68,7 +69,7 @@ def test_points_and_pixels_meet_in_the_network_input(width: int, height: int) ->
 def test_a_mask_comes_back_where_it_was(width: int, height: int, rung: int) -> None:
     mask = np.zeros((height, width), bool)
     mask[height // 4 : height // 2, width // 3 : width * 3 // 4] = True
-    back = source_mask(mask_logits(mask, rung)[0, 0], width, height)
+    back = source_mask(mask_logits(mask, rung // 4)[0, 0], width, height)
     assert back.dtype == bool
     assert (mask & back).sum() / (mask | back).sum() > 0.96
     for axis in (0, 1):  # the corners are rounded, but nothing is shifted

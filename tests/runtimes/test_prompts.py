@@ -6,7 +6,8 @@ import pytest
 from sam2lite.contracts.families.sam2lite import MASK_DECODER, graph_dims
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS
 from sam2lite.errors import PromptError
-from sam2lite.runtimes.prompts import Prompt, empty_slots, mask_logits
+from sam2lite.runtimes.prompts import Prompt, empty_slots
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 
 WIDTH, HEIGHT = 200, 100
 
@@ -45,7 +46,7 @@ def test_slots_are_what_the_decoder_takes() -> None:
     specs = {spec.name: spec for spec in MASK_DECODER.bind(dims).inputs}
     mask = np.ones((HEIGHT, WIDTH), bool)
     tensors = Prompt(points=[(1, 1)]).slots(WIDTH, HEIGHT)._asdict()
-    tensors["mask_prompt_b1hw"] = mask_logits(mask, 240)
+    tensors["mask_prompt_b1hw"] = mask_logits(mask, 60)
     for name, tensor in tensors.items():
         assert (tensor.shape, tensor.dtype.name) == (specs[name].shape, specs[name].dtype)
 
@@ -133,21 +134,3 @@ def test_what_cannot_be_used_is_refused(prompt: dict[str, Any], message: str) ->
 
 def test_slots_are_as_many_as_the_contract_says() -> None:
     assert len(Prompt(points=[(1, 1)] * PROMPT_SLOTS).points_xy) == PROMPT_SLOTS
-
-
-def test_mask_logits_are_the_covered_share() -> None:
-    mask = np.zeros((240, 480), np.uint8)
-    mask[:, :244] = 255  # cells are 8 x 4 px: 30 whole columns and half of the next
-    logits = mask_logits(mask, 240)
-    assert logits.shape == (1, 1, 60, 60)
-    assert logits.dtype == np.float32
-    assert logits[0, 0, 30].tolist() == [10] * 30 + [0] + [-10] * 29
-
-
-def test_a_small_mask_is_enlarged_smoothly() -> None:
-    mask = np.zeros((30, 30), bool)
-    mask[:, :15] = True
-    row = mask_logits(mask, 240)[0, 0, 30]
-    assert (row[0], row[-1]) == (10, -10)
-    assert (np.diff(row) <= 0).all()
-    assert row[29] == pytest.approx(-row[30])

@@ -16,7 +16,7 @@ from sam2lite.errors import (
     UnknownNameError,
 )
 from sam2lite.runtimes.bundle import Bundle, open_bundle
-from sam2lite.runtimes.prompts import mask_logits
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.session import Session
@@ -98,7 +98,9 @@ def frame(index: int) -> np.ndarray:
 
 
 def bank(segmenter: VideoSegmenter, object_id: int = 1) -> MemoryBank:
-    return segmenter._objects[object_id].bank
+    memory = segmenter._objects[object_id].memory
+    assert isinstance(memory, MemoryBank)
+    return memory
 
 
 def fill(name: str, value: float) -> Alter:
@@ -147,7 +149,7 @@ def test_a_mask_prompt_is_the_mask(segmenter: VideoSegmenter) -> None:
     mask[30:90, 40:120] = 255
     segmenter.prompt(frame(0), mask=mask)
     found = segmenter.track(frame(0)).objects[1]
-    np.testing.assert_array_equal(found.logits, mask_logits(mask, 240)[0, 0])
+    np.testing.assert_array_equal(found.logits, mask_logits(mask, 60)[0, 0])
     assert (found.mask & (mask > 0)).sum() / (found.mask | (mask > 0)).sum() > 0.95
 
 

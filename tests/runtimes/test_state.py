@@ -57,6 +57,23 @@ def test_a_loaded_state_goes_on_as_if_nothing_had_happened(
                 assert (one.iou, one.object_score) == (two.iou, two.object_score)
 
 
+def test_the_file_has_the_arrays_that_it_always_had(state: Path) -> None:
+    columns = ("age", "ordinal", "token", "motion", "uncertainty", "anchor", "valid", "stored")
+    of_object = (*columns, "key", "value", "hint")
+    names = {f"{object_id}/{name}" for object_id in (1, 5) for name in of_object}
+    with np.load(state) as data:
+        assert set(data.files) == names | {"bundle_sha256", "next_index", "object_ids", "grey"}
+
+
+def test_memory_of_another_shape_is_refused(segmenter: VideoSegmenter, state: Path) -> None:
+    with np.load(state) as data:
+        arrays = dict(data)
+    for name in ("1/age", "5/key"):
+        np.savez(state, **dict(arrays, **{name: arrays[name][..., :9]}))
+        with pytest.raises(BundleError, match=rf"is not a readable state file \({name[2:]} is "):
+            segmenter.load_state(str(state))
+
+
 def test_a_state_of_nothing_can_be_loaded(segmenter: VideoSegmenter, tmp_path: Path) -> None:
     path = str(tmp_path / "state.npz")
     segmenter.save_state(path)

@@ -6,7 +6,7 @@ import pytest
 
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.machine import Machine, parse_cpuinfo, read_machine
-from sam2lite.targets.registry import get_target, host_target, list_targets, trt_host
+from sam2lite.targets.registry import get_target, host_target, jetson_host, list_targets
 
 # Two cores with two hyper-threads each, as Linux interleaves them.
 X86_CPUINFO = "\n\n".join(
@@ -84,7 +84,7 @@ def test_machine_without_a_target_is_refused(architecture: str) -> None:
 )
 def test_jetson_is_found_by_its_board(compatible: str, target: str) -> None:
     tree = " ".join("nvidia," + entry for entry in compatible.split())
-    found = trt_host(machine("aarch64", compatible=tree))
+    found = jetson_host(machine("aarch64", compatible=tree))
     assert found == get_target(target)
     assert host_target(machine("aarch64", compatible=tree)).id == "arm64"
 
@@ -102,7 +102,7 @@ def test_jetson_is_found_by_its_board(compatible: str, target: str) -> None:
     ],
 )
 def test_what_is_no_known_jetson_is_none(found: Machine) -> None:
-    assert trt_host(found) is None
+    assert jetson_host(found) is None
 
 
 def test_host_is_never_a_gpu() -> None:

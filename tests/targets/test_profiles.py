@@ -3,9 +3,10 @@ import json
 import pytest
 
 from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.targets import registry
 from sam2lite.targets.precision import check_precision
 from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.registry import get_target, list_targets
+from sam2lite.targets.registry import get_target, list_targets, register_target
 
 CPU_IDS = ["x86-64-vnni", "x86-64", "raspberry-pi-5", "raspberry-pi-4", "arm64"]
 JETSON_IDS = [
@@ -132,3 +133,16 @@ def test_raspberry_pis_have_four_threads_and_others_all_cores() -> None:
     threads = {profile.id: profile.threads for profile in list_targets()}
     assert threads.pop("raspberry-pi-5") == threads.pop("raspberry-pi-4") == 4
     assert set(threads.values()) == {None}
+
+
+def test_a_target_from_outside_is_known_once_it_is_registered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "_TARGETS", list_targets())
+    mine = get_target("arm64")._replace(id="mine", title="A board of ours")
+    register_target(mine)
+    assert get_target("mine") is mine
+    assert list_targets()[-1] is mine
+    for known in ("mine", "host"):
+        with pytest.raises(ArgumentError, match=f"there is a target '{known}' already"):
+            register_target(mine._replace(id=known))

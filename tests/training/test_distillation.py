@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from sam2lite.cli.main import app
 from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.errors import ArgumentError, ModelError, TrainingError, UnknownNameError
-from sam2lite.models.checkpoint import LoadedModel, save_checkpoint, state_sha256
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.training import validation
 from sam2lite.training.bank import Gate
@@ -51,7 +53,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def loaded(model: Sam2Lite) -> LoadedModel:
-    return LoadedModel(model, model.config, "Apache-2.0", True, state_sha256(model.state_dict()))
+    return dataclasses.replace(HOST.untrained(model, model.config), trained=True)
 
 
 @pytest.fixture

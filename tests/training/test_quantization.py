@@ -11,16 +11,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sam2lite.errors import ModelError
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
 from sam2lite.models.sam2lite.blocks import ConvBn, SelfAttention, attend, merge_heads, split_heads
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite
+from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.training import validation
 from sam2lite.training.batches import Batch, BatchShape
 from sam2lite.training.quantization import (
     WARM_UP_CALLS,
     SimulatedInt8,
     quantized_activation,
-    quantized_layers,
     quantized_weight,
 )
 from sam2lite.training.rollout import Simulation, rollout
@@ -68,7 +69,7 @@ def run_batch(model: Sam2Lite, batch: Batch, bf16: bool = False) -> Tensor:
 
 def observed(model: Sam2Lite, batch: Batch) -> SimulatedInt8:
     """A simulation with the ranges of one batch; the network is in evaluation mode again."""
-    simulation = SimulatedInt8(model.train())
+    simulation = SimulatedInt8(quantized_layers(model.train()))
     with simulation, torch.no_grad():
         run_batch(model, batch)
     model.eval()
@@ -139,7 +140,7 @@ def test_folded_weights_are_those_of_the_export(worn: Sam2Lite, image_bchw: Tens
     assert any(layer.residual for layer in layers)
     span = torch.tensor(-3.0), torch.tensor(3.0)
     for layer in layers:
-        simulation = SimulatedInt8(nn.Sequential(layer).eval())
+        simulation = SimulatedInt8(quantized_layers(nn.Sequential(layer).eval()))
         simulation.load_ranges({"0": (-3.0, 3.0)})
         x_bchw = torch.randn(1, layer.conv.weight.shape[1] * layer.conv.groups, 9, 9)
         fused = layer.fused()
@@ -153,9 +154,9 @@ def test_gradients_reach_every_quantized_layer(
     worn: Sam2Lite, clip_batch: Batch, bf16: bool
 ) -> None:
     statistics = {name: b.clone() for name, b in worn.named_buffers()}
-    with SimulatedInt8(worn.train()) as simulation:
+    with SimulatedInt8(quantized_layers(worn.train())) as simulation:
         loss = run_batch(worn, clip_batch, bf16)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     layers = quantized_layers(worn)
     for path in simulation.ranges():
         if path.startswith(("image_encoder", "memory_encoder.b", "mask_decoder.upsampler")):
@@ -190,7 +191,7 @@ def test_detaching_leaves_no_trace(worn: Sam2Lite, clip_batch: Batch, image_bchw
 def test_attention_is_in_float(worn: Sam2Lite) -> None:
     attention = worn.mask_decoder.layers[0].query_self
     assert isinstance(attention, SelfAttention)
-    simulation = SimulatedInt8(attention)
+    simulation = SimulatedInt8(quantized_layers(attention))
     simulation.load_ranges(dict.fromkeys(("q", "k", "v", "out"), (-4.0, 4.0)))
     x_bnc = torch.randn(2, 5, 32)
 
@@ -219,7 +220,7 @@ def test_zeros_alone_give_no_range() -> None:
     layer = nn.Sequential(nn.Linear(2, 2)).train()
     x_bc = torch.ones(3, 2)
     plain = layer(x_bc)
-    with SimulatedInt8(layer) as simulation:
+    with SimulatedInt8(quantized_layers(layer)) as simulation:
         layer(torch.zeros(3, 2))
         assert simulation.ranges() == {}
         layer.eval()
@@ -232,7 +233,7 @@ def test_every_quantized_layer_has_a_range(mini: Sam2Lite, clip_batch: Batch) ->
 
 def test_layers_without_a_range_stay_in_float(mini: Sam2Lite, image_bchw: Tensor) -> None:
     plain = mini.image_encoder(image_bchw)
-    with SimulatedInt8(mini) as simulation:
+    with SimulatedInt8(quantized_layers(mini)) as simulation:
         simulated = mini.image_encoder(image_bchw)
     assert torch.allclose(plain[0], simulated[0], atol=1e-4)  # but with folded weights
     assert simulation.ranges() == {}
@@ -240,7 +241,7 @@ def test_layers_without_a_range_stay_in_float(mini: Sam2Lite, image_bchw: Tensor
 
 def test_ranges_hold_zero_and_grow_faster_than_they_shrink() -> None:
     layer = nn.Sequential(nn.Linear(1, 1)).train()
-    simulation = SimulatedInt8(layer)
+    simulation = SimulatedInt8(quantized_layers(layer))
 
     def after(values: list[float], calls: int = 1) -> tuple[float, float]:
         with simulation:
@@ -261,13 +262,13 @@ def test_ranges_hold_zero_and_grow_faster_than_they_shrink() -> None:
 def test_ranges_round_trip(mini: Sam2Lite, clip_batch: Batch, tmp_path: Path) -> None:
     ranges = observed(mini, clip_batch).ranges()
     save_checkpoint(mini, tmp_path / "net", activation_ranges=ranges)
-    loaded = load_checkpoint(tmp_path / "net")
+    loaded = HOST.load(tmp_path / "net")
     assert loaded.activation_ranges == ranges
-    simulation = SimulatedInt8(loaded.model)
+    simulation = SimulatedInt8(quantized_layers(loaded.model))
     simulation.load_ranges(loaded.activation_ranges)
     assert simulation.ranges() == ranges
     save_checkpoint(mini, tmp_path / "net", force=True)  # of a later network, without ranges
-    assert load_checkpoint(tmp_path / "net").activation_ranges is None
+    assert HOST.load(tmp_path / "net").activation_ranges is None
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_bad_ranges_are_refused(
     path = tmp_path / "net" / "ranges.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(ModelError, match=message):
-        load_checkpoint(tmp_path / "net")
+        HOST.load(tmp_path / "net")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}"])
@@ -298,12 +299,12 @@ def test_a_file_that_holds_no_ranges_is_refused(mini: Sam2Lite, tmp_path: Path, 
     save_checkpoint(mini, tmp_path / "net")
     (tmp_path / "net" / "ranges.json").write_text(text)
     with pytest.raises(ModelError, match=r"ranges\.json"):
-        load_checkpoint(tmp_path / "net")
+        HOST.load(tmp_path / "net")
 
 
 def test_ranges_of_float_layers_are_refused(mini: Sam2Lite) -> None:
     with pytest.raises(ModelError, match="memory_select"):
-        SimulatedInt8(mini).load_ranges({"memory_select": (0.0, 1.0)})
+        SimulatedInt8(quantized_layers(mini)).load_ranges({"memory_select": (0.0, 1.0)})
 
 
 @pytest.fixture
@@ -357,7 +358,7 @@ def test_a_run_of_stage_3_resumes_exactly(mini: Sam2Lite, tmp_path: Path) -> Non
     for name in start:
         if "running" in name or "num_batches" in name:
             assert torch.equal(start[name], expected[f"model/{name}"])
-    ranges = load_checkpoint(whole / "checkpoint").activation_ranges
+    ranges = HOST.load(whole / "checkpoint").activation_ranges
     assert ranges is not None
     assert ranges.keys() == quantized_layers(mini).keys()
 
@@ -371,7 +372,7 @@ def test_a_run_passes_through_all_stages(mini: Sam2Lite, tmp_path: Path) -> None
     train(run, folder, resume=False, report=reports.append)
     phases = [report.moment.phase.name for report in reports]
     assert list(dict.fromkeys(phases)) == [phase.name for phase in PLAN]
-    assert load_checkpoint(folder / "checkpoint").activation_ranges is not None
+    assert HOST.load(folder / "checkpoint").activation_ranges is not None
     assert "quantization" in (folder / "scores.csv").read_text()
 
 
@@ -380,5 +381,5 @@ def test_a_run_without_stage_3_has_no_ranges(mini: Sam2Lite, tmp_path: Path) -> 
     folder = tmp_path / "run"
     folder.mkdir()
     train(options(mini, tmp_path, (1,), steps=1), folder, resume=False)
-    assert load_checkpoint(folder / "checkpoint").activation_ranges is None
+    assert HOST.load(folder / "checkpoint").activation_ranges is None
     assert not any(name.startswith("range/") for name in load_file(folder / STATE_FILE))

@@ -5,8 +5,8 @@ import torch
 
 from sam2lite.contracts.loop import LABEL_PAD
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
-from sam2lite.runtimes.prompts import LOGIT_SPAN
+from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
+from sam2lite.runtimes.rules.sam2lite.mask_prompt import LOGIT_SPAN
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape, make_batch, prompt_bias
 from sam2lite.training.losses import PRESETS, rollout_loss

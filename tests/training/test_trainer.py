@@ -7,7 +7,8 @@ import safetensors.torch
 import torch
 
 from sam2lite.errors import TrainingError
-from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
@@ -82,11 +83,11 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(start: str, tmp_path:
     ]
     assert [report.step for report in reports] == [1, 2, 3, 4, 5, 6]
 
-    loaded = load_checkpoint(whole / "checkpoint")
+    loaded = HOST.load(whole / "checkpoint")
     assert loaded.trained
     moved = [
         name
-        for name, tensor in load_checkpoint(start).model.state_dict().items()
+        for name, tensor in HOST.load(start).model.state_dict().items()
         if not torch.equal(tensor, loaded.model.state_dict()[name])
     ]
     assert len(moved) > 100
@@ -103,7 +104,7 @@ def test_several_processes_agree(start: str, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_run(mini: Sam2Lite, tmp_path: Path) -> None:
     with torch.no_grad():
-        mini.mask_decoder.upsampler.last.bias.fill_(float("nan"))
+        mini.mask_decoder.upsampler.last.bias.fill_(float("nan"))  # type: ignore[union-attr]
     save_checkpoint(mini, tmp_path / "start")
     run = open_run(tmp_path / "run", options(str(tmp_path / "start")), resume=False, force=False)
     with pytest.raises(TrainingError, match=r"loss is nan at step 0 \(images\).*--resume"):

@@ -38,7 +38,7 @@ public final class Graphs {
             let url = bundle.url(forResource: graph.resource, withExtension: "mlmodelc")
         else { throw SAM2LiteError.bundle("\(key) is not in the app; add its .mlpackage") }
         let configuration = MLModelConfiguration()
-        switch manifest.target.coreml.computeUnits[graph.name] {
+        switch manifest.target.coreml.computeUnits(of: graph) {
         case "CPU_AND_NE": configuration.computeUnits = .cpuAndNeuralEngine
         case "CPU_AND_GPU": configuration.computeUnits = .cpuAndGPU
         case "CPU_ONLY": configuration.computeUnits = .cpuOnly

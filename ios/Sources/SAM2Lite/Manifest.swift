@@ -16,8 +16,12 @@ public struct Manifest: Codable {
     }
 
     public struct CoreML: Codable {
-        /// Where a graph may run, by graph, as coremltools calls it: `CPU_AND_NE`.
+        /// Where graphs that rank, and others, may run, as coremltools calls it: `CPU_AND_NE`.
         public let computeUnits: [String: String]
+
+        public func computeUnits(of graph: Graph) -> String? {
+            computeUnits[graph.ranks ? "ranks" : "others"]
+        }
 
         enum CodingKeys: String, CodingKey {
             case computeUnits = "compute_units"
@@ -41,6 +45,8 @@ public struct Manifest: Codable {
 
     public struct Graph: Codable {
         public let name: String
+        /// Whether it ends in a choice among candidates.
+        public let ranks: Bool
         /// The package's folder in the bundle; Xcode compiles it to a `.mlmodelc` of the same name.
         public let file: String
         /// Which function of the package; nil where a package is one graph.

@@ -20,12 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.bench.json_file import reserved_json
 from sam2lite.errors import OutputError, TrainingError, UnknownNameError
-from sam2lite.evaluation.evaluate import Settings
+from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.report import gather
 from sam2lite.evaluation.sources import fresh_clips
-from sam2lite.evaluation.trackers import Memory
 from sam2lite.evaluation.workers import Task, TrackerRecipe, score_clips
-from sam2lite.runtimes.rules.sam2lite.pruning import LEARNED
 
 if TYPE_CHECKING:
     from sam2lite.training.run.trainer import Report, RunOptions
@@ -58,7 +56,7 @@ class Variant:
     losses: str = "sam2lite"
     taught: bool = True
     weights_of: str | None = None
-    policy: str = LEARNED
+    policy: str = "learned"
     budget: int | None = None
 
 
@@ -150,11 +148,11 @@ def ablate(
 
 def _settings(options: RunOptions, clips: int) -> Results:
     """Return what all runs of a study have in common: others cannot be compared with them."""
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
     sources = {"teacher": options.teacher, "start": options.start}
     hashes = {
-        f"{name}_sha256": None if source is None else resolve_model(source).sha256
+        f"{name}_sha256": None if source is None else load_model(source).sha256
         for name, source in sources.items()
     }
     shared = ("teacher", "start", "model", "minutes", "steps", "learning_rate", "device", "data")
@@ -227,26 +225,15 @@ def _train(
 
 
 def _score(run: Path, variant: Variant, clips: int, workers: int) -> Results:
+    from sam2lite.training.run.rebudget import rebudgeted
     from sam2lite.training.run.trainer import CHECKPOINT_FOLDER
 
     with tempfile.TemporaryDirectory() as scratch:
         source = run / CHECKPOINT_FOLDER
         if variant.budget is not None:
-            source = _rebudgeted(source, variant.budget, Path(scratch) / "checkpoint")
-        recipe = TrackerRecipe("model", str(source), Memory(variant.policy, window=None))
-        task = Task(recipe, (RUNG,), Settings(PROMPT))
+            source = rebudgeted(source, variant.budget, Path(scratch) / "checkpoint")
+        recipe = TrackerRecipe("model", str(source), {"policy": variant.policy, "window": None})
+        task = Task(recipe, (RUNG,), EvaluationSettings(PROMPT))
         scored = list(score_clips(fresh_clips(clips, CLIP_SEED), task, workers))
     scores = gather(scored).main.to_json()
     return {name: scores[name] for name in SCORES}
-
-
-def _rebudgeted(checkpoint: Path, budget: int, folder: Path) -> Path:
-    """Write the same weights with another memory budget, on which no parameter depends."""
-    from sam2lite.models.checkpoint import load_checkpoint, save_checkpoint
-    from sam2lite.models.sam2lite.network import build
-
-    loaded = load_checkpoint(checkpoint)
-    model = build(replace(loaded.config, budget=budget))
-    model.load_state_dict(loaded.model.state_dict())
-    save_checkpoint(model, folder, trained=loaded.trained)
-    return folder

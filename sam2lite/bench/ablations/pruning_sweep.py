@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sam2lite.contracts.families.sam2lite import MEMORY_CHANNELS
 from sam2lite.data.clips import ClipConfig, generate_clip, training_config
 from sam2lite.evaluation import EvaluationClip, Scores, evaluate
 from sam2lite.evaluation.object_score import ObjectScore
-from sam2lite.evaluation.trackers import BundleTracker, Frame, Masks, Memory
+from sam2lite.evaluation.trackers import BundleTracker, Frame, Masks
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.percentiles import p50
 from sam2lite.runtimes.prompts import Prompt
@@ -24,7 +23,6 @@ MIN_FRAMES = 36  # of which the middle fifth is `HIDDEN_FRAMES`
 SIDE_PX = 256
 SEED_SPACE = 3  # training's is 0
 _HIDING_OBJECT = 1
-_TOKEN_BYTES = 2 * MEMORY_CHANNELS * np.dtype(np.float32).itemsize  # key and value
 
 
 @dataclass(frozen=True)
@@ -66,9 +64,9 @@ class TimedTracker(BundleTracker):
         latencies_ms: of every frame after the first of its clip.
     """
 
-    def __init__(self, bundle: Bundle, rung: int | None, memory: Memory) -> None:
+    def __init__(self, bundle: Bundle, rung: int | None, **settings: Any) -> None:
         """Open the bundle; arguments and errors are those of `BundleTracker`."""
-        super().__init__(bundle, rung, memory=memory)
+        super().__init__(bundle, rung, **settings)
         self.latencies_ms: list[float] = []
 
     def start(self, frame_bgr: Frame, prompts: Mapping[int, Prompt]) -> Masks:
@@ -135,15 +133,16 @@ def sweep(
         ArgumentError: a budget or the window is out of range.
     """
     rows = []
+    token_bytes = 2 * bundle.manifest.memory["channels"] * np.dtype(np.float32).itemsize
     for policy, budget in product(policies, budgets):
-        memory = Memory(policy, budget, window)
-        tracker, other = (TimedTracker(bundle, rung, memory) for _ in clips)
+        settings = {"policy": policy, "tokens": budget, "window": window}
+        tracker, other = (TimedTracker(bundle, rung, **settings) for _ in clips)
         ordinary, hidden = _score(tracker, clips[0], prompt), _score(other, clips[1], prompt)
         rows.append(
             Row(
                 policy,
                 budget,
-                budget * _TOKEN_BYTES,
+                budget * token_bytes,
                 ordinary.jf,
                 ordinary.jf_stderr,
                 hidden.jf,

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sam2lite.cli.reports.coreml import (
     function_table,
+    holds_packages,
     operator_lines,
     package_table,
     summary_rows,
@@ -21,6 +22,7 @@ from sam2lite.cli.reports.engines import (
     read_engine_report,
 )
 from sam2lite.cli.reports.memory import describe_memory
+from sam2lite.contracts.build_plan import PLAN_FILE
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.runtimes.bundle import read_manifest
 
@@ -37,7 +39,7 @@ def inspect(
     checks the files behind it.
     """
     manifest, sha256 = read_manifest(str(bundle))
-    engines = read_engine_report(str(bundle), manifest) if manifest.backend == "trt" else {}
+    engines = read_engine_report(str(bundle), manifest) if PLAN_FILE in manifest.files else {}
     if as_json:
         data = {"bundle_sha256": sha256, **manifest.to_json()}
         typer.echo(json.dumps({**data, **({"engines": engines} if engines else {})}, indent=1))
@@ -49,7 +51,7 @@ def inspect(
     if "memory" in manifest.verification:
         console.print("\n".join(describe_memory(manifest.verification["memory"])))
     console.print(_graphs(manifest))
-    if manifest.backend == "coreml":
+    if holds_packages(manifest):
         console.print(package_table(manifest), function_table(manifest), sep="\n")
         console.print("\n".join(operator_lines(manifest)))
     if any(engine["state"] != NOT_BUILT for engine in engines.values()):
@@ -72,7 +74,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
             f"{manifest.target.get('os', 'any')}, {manifest.target.get('runtime', 'any')}",
         ),
         ("precision", manifest.precision),
-        *([] if manifest.backend == "coreml" else [("opset", manifest.opset)]),
+        *([] if holds_packages(manifest) else [("opset", manifest.opset)]),
         ("rungs", ", ".join(map(str, manifest.rungs))),
         ("memory", f"{manifest.memory['budget']} tokens of {manifest.memory['channels']}"),
         ("files", f"{len(manifest.files)}, {manifest.megabytes:.1f} MB"),
@@ -87,7 +89,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
                 f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}",
             )
         )
-    if manifest.backend == "coreml":
+    if holds_packages(manifest):
         rows.extend(summary_rows(manifest))
     rounded = manifest.verification.get("fp16_loop")
     if rounded is not None:

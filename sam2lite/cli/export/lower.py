@@ -12,7 +12,7 @@ from sam2lite.cli.reports.preflight import describe, tensorrt_target
 from sam2lite.errors import DependencyError, VerificationError
 
 if TYPE_CHECKING:
-    from sam2lite.exporter.tensorrt.lower import AppliedPass
+    from sam2lite.exporter.onnx.passes.runner import AppliedPass
 
 
 def lower(
@@ -26,6 +26,7 @@ def lower(
         Path,
         typer.Option("--output", "-o", metavar="OUT.onnx", help="File to write; must not exist."),
     ],
+    skip_pass: options.SkipPass = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -51,7 +52,7 @@ def lower(
     model = read_onnx(file)
     version = served.tensorrt.version
     with options.reported_steps("lower", steps_for(version)) as report:
-        lowered = lower_model(model, version, report=report)
+        lowered = lower_model(model, version, skip=skip_pass or (), report=report)
     if not lowered.findings:
         write_onnx(lowered.model, output)
     seconds = time.perf_counter() - started

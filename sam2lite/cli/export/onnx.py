@@ -1,28 +1,23 @@
 """`sam2lite-export onnx`: the graphs alone, for other tools."""
 
-import time
-from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sam2lite.cli.export import options
+from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.reports.exported import fp16_lines, print_result
 from sam2lite.cli.reports.preflight import describe, tensorrt_target
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.errors import VerificationError
 
 if TYPE_CHECKING:
-    from sam2lite.exporter.precision.scheme import Lowering
-    from sam2lite.models.checkpoint import LoadedModel
-
-
-DEFAULT_OPSET = 17
+    from sam2lite.exporter.tensorrt.preflight import Finding
 
 
 def onnx(
-    output: options.Output,
-    model: options.Model = "tiny",
+    output: options.Output = None,
+    model: options.MaybeModel = None,
     opset: Annotated[
         int | None,
         typer.Option(
@@ -30,13 +25,16 @@ def onnx(
         ),
     ] = None,
     rungs: options.Rungs = None,
+    image_sizes: options.ImageSizes = None,
+    precision: options.Precision = None,
     fp16: Annotated[
         bool,
         typer.Option("--fp16", help="Weights and arithmetic in FP16, but for what must not."),
     ] = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
-    calib_seed: quantize.Seed = 0,
+    calib_frames: quantize.MaybeFrames = None,
+    calib_seed: quantize.MaybeSeed = None,
+    skip_pass: options.SkipPass = None,
     check_for: Annotated[
         str | None,
         typer.Option(
@@ -44,6 +42,8 @@ def onnx(
             help="A target with TensorRT; say what its ONNX parser would not take of the graphs.",
         ),
     ] = None,
+    recipe: options.RecipeFile = None,
+    save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -59,86 +59,46 @@ def onnx(
     With --check-for, exit code 3 if the target's parser would not take a graph as it is; the graphs
     are written all the same. The answer comes from tables: no TensorRT is asked.
     """
-    started = time.perf_counter()
-    target = None if check_for is None else tensorrt_target(check_for)
-    if opset is None:
-        opset = DEFAULT_OPSET if target is None else target.opset
-    checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
-    from sam2lite.exporter.bundle.writer import ExportJob, write_onnx_folder
-    from sam2lite.exporter.onnx.trace import check_opset
-
-    check_opset(opset)
-    job = ExportJob.plan(checkpoint, chosen)
-    if dry_run:
-        plan = {
-            "model": model,
-            "opset": opset,
-            "precision": "fp16" if fp16 else "fp32",
-            "output": str(output),
-            "graphs": list(job.keys),
-            **({"check_for": check_for} if check_for else {}),
-        }
-        options.print_plan(plan, as_json)
-        return
-    lowering = _fp16(checkpoint, chosen, calib, calib_frames, calib_seed) if fp16 else None
-    with options.reported_steps("export", len(job.keys)) as report:
-        manifest = write_onnx_folder(
-            checkpoint,
-            opset,
-            output,
-            rungs=chosen,
-            lowering=lowering,
-            force=force,
-            report=report,
-        )
-    if fp16:
-        _print_fp16(manifest)
-    if target is None:
-        options.print_result(output, manifest, started, as_json)
-        return
-    from sam2lite.exporter.tensorrt.preflight import preflight_folder
-
-    findings = preflight_folder(output, manifest, target.tensorrt.version)
-    if not as_json:
-        typer.echo("\n".join(describe(findings, target)))
-    listed = {key: [finding.to_json() for finding in found] for key, found in findings.items()}
-    options.print_result(output, manifest, started, as_json, {"findings": listed})
-    refused = sum(bool(found) for found in findings.values())
-    if refused:
-        raise VerificationError(
-            f"TensorRT {target.tensorrt.version} of {target.id} would not take {refused} of "
-            f"{len(findings)} graphs as they are; change what the findings name. The graphs are in "
-            f"{output}"
-        )
-
-
-def _fp16(
-    checkpoint: "LoadedModel", rungs: tuple[int, ...], source: str | None, frames: int, seed: int
-) -> "Lowering":
-    from sam2lite.exporter.precision.fp16 import Fp16
-
-    return Fp16(*quantize.recorded(checkpoint, rungs, source, frames, seed))
-
-
-def _print_fp16(manifest: Manifest) -> None:
-    """Say on stderr how much stays in FP32 and why, and what the worst output lost."""
-    lowered = {k: g for k, g in manifest.verification["graphs"].items() if "pinned" in g}
-    reasons = Counter(
-        reason.partition(":")[0]
-        for graph in lowered.values()
-        for reason in graph["pinned"].values()
+    asked = request.ask(
+        "onnx",
+        recipe=recipe,
+        save_recipe=save_recipe,
+        dry_run=dry_run,
+        as_json=as_json,
+        output=output,
+        model=model,
+        opset=opset,
+        sizes=options.parse_sizes(rungs, image_sizes),
+        precision=options.choose_precision(precision, fp16=fp16),
+        calib=calib,
+        calib_frames=calib_frames,
+        calib_seed=calib_seed,
+        skip_passes=skip_pass,
+        check_for=check_for,
+        force=force,
     )
-    named = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    typer.echo(
-        f"FP16: {reasons.total()} of {sum(graph['nodes'] for graph in lowered.values())} nodes "
-        f"stay in FP32 ({named}), and so does memory_select",
-        err=True,
+    from sam2lite.exporter.onnx.backend import GraphsRefusedError
+
+    try:
+        bundle = request.run(asked)
+    except GraphsRefusedError as refused:
+        _print(asked, refused.manifest, refused.findings)
+        raise
+    if bundle is not None:
+        _print(asked, bundle.manifest, {key: [] for key in bundle.manifest.graphs})
+
+
+def _print(asked: request.Asked, manifest: Manifest, findings: "dict[str, list[Finding]]") -> None:
+    """Print what stays in FP32, and what the parser of `--check-for` would not take."""
+    if manifest.precision == "fp16":
+        for line in fp16_lines(manifest):
+            typer.echo(line, err=True)
+    more: dict[str, Any] = {}
+    lines: list[str] = []
+    if asked.recipe.check_for is not None:
+        lines = describe(findings, tensorrt_target(asked.recipe.check_for))
+        listed = {key: [entry.to_json() for entry in found] for key, found in findings.items()}
+        more["findings"] = listed
+    print_result(
+        Path(str(asked.recipe.output)), manifest, asked.started, asked.as_json, more, lines=lines
     )
-    ratio, key, name = min(
-        (ratio, key, name)
-        for key, graph in lowered.items()
-        for name, ratio in graph["sqnr_db"].items()
-        if ratio is not None
-    )
-    typer.echo(f"worst output: {name} of {key}, {ratio:.1f} dB of FP32's", err=True)

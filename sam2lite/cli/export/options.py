@@ -1,58 +1,79 @@
-"""Options and results that all export commands share."""
+"""Options of the export commands."""
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sam2lite.cli.progress import progress_bar
-from sam2lite.contracts.manifest import Manifest
+from sam2lite.cli.progress import ShownProgress
 from sam2lite.errors import ArgumentError, DependencyError
+from sam2lite.exporter.progress import Report
 
 if TYPE_CHECKING:
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        metavar="NAME|PATH",
-        help="tiny (trained), small or base (untrained), or a folder with config.json and "
-        "model.safetensors.",
-    ),
-]
+DEFAULT_MODEL = "tiny"
+
+_MODEL = typer.Option(
+    "--model",
+    metavar="NAME|PATH",
+    help="tiny (trained), small or base (untrained), or a folder with config.json and "
+    "model.safetensors.",
+    show_default=DEFAULT_MODEL,
+)
+Model = Annotated[str, _MODEL]
+MaybeModel = Annotated[str | None, _MODEL]
 Rungs = Annotated[
     str | None,
     typer.Option(
         metavar="R,R,...",
-        help="Input sides to export, px; all of the network's if not given: 240,288,...,480.",
+        help="Input sizes to export, px; all of the network's if not given: 240,288,...,480.",
     ),
 ]
-NEXT = {
-    "ort": "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
-    "coreml": "add the packages to an Xcode project, or, by simulation unless on macOS: "
-    "sam2lite track --bundle {} --video FILE --point X,Y -o DIR",
-    "trt": "copy {} to the board and run there: python3 device.pyz build",
-}
-
+ImageSizes = Annotated[
+    str | None, typer.Option("--image-sizes", metavar="R,R,...", help="The same as --rungs.")
+]
 Precision = Annotated[
     str | None,
     typer.Option(
-        metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16 for trt, fp32 for ort"
+        metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16 for trt, fp32 for the others"
     ),
 ]
+Fp16 = Annotated[bool, typer.Option("--fp16", help="Short for --precision fp16.")]
 Int8 = Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")]
+SkipPass = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skip-pass",
+        metavar="NAME",
+        help="A graph pass to leave out, to find out which one is at fault; may be repeated.",
+    ),
+]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write; must not exist.")
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Folder to write; must not exist.",
+        show_default="the recipe's",
+    ),
+]
+RecipeFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe", metavar="FILE", help="A recipe in YAML; options given beside it override it."
+    ),
+]
+SaveRecipe = Annotated[
+    Path | None,
+    typer.Option("--save-recipe", metavar="FILE", help="Write what was asked for as a recipe."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be exported, and write nothing.")
+    bool, typer.Option("--dry-run", help="Print what would be exported, and export nothing.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
@@ -72,30 +93,48 @@ def load_model(name: str) -> "LoadedModel":
     """
     for package in missing_packages():
         raise DependencyError(package, "export", "export")
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models import registry
 
-    checkpoint = resolve_model(name)
+    checkpoint = registry.load_model(name)
     if not checkpoint.trained:
         typer.echo(f"warning: {name} is untrained; its masks mean nothing", err=True)
     return checkpoint
 
 
-def parse_rungs(text: str | None, known: tuple[int, ...]) -> tuple[int, ...]:
-    """Read `--rungs`.
+def reported_steps(title: str, steps: int) -> AbstractContextManager[Report]:
+    """Give a function to call after each step, behind a progress bar with an ETA."""
+    return ShownProgress().phase(title, steps)
+
+
+def parse_sizes(rungs: str | None, image_sizes: str | None = None) -> tuple[int, ...] | None:
+    """Read `--rungs` and `--image-sizes`, which mean the same; None if neither is given.
 
     Raises:
-        ArgumentError: it is not a comma-separated list of numbers.
+        ArgumentError: one is not a comma-separated list of numbers, or they differ.
     """
-    if text is None:
-        return known
+    given = {"--rungs": rungs, "--image-sizes": image_sizes}
+    read = {flag: _numbers(flag, text) for flag, text in given.items() if text is not None}
+    if len(set(read.values())) > 1:
+        raise ArgumentError(
+            f"--rungs {rungs} and --image-sizes {image_sizes} mean the same and differ; give one"
+        )
+    return next(iter(read.values()), None)
+
+
+def _numbers(flag: str, text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise ArgumentError(f"--rungs is {text!r}; give numbers as in 240,480")
+    if not all(part.isdecimal() and part.isascii() and len(part) < 7 for part in parts):
+        raise ArgumentError(f"{flag} is {text!r}; give numbers as in 240,480")
     return tuple(sorted({int(part) for part in parts}))
 
 
-def choose_precision(default: str, name: str | None, **short: bool) -> str:
-    """Return the precision that `--precision` or one of the short forms asks for.
+def parse_rungs(text: str | None, known: tuple[int, ...]) -> tuple[int, ...]:
+    """Read `--rungs`; all that are known if it is not given. Raises as `parse_sizes`."""
+    return parse_sizes(text) or known
+
+
+def choose_precision(name: str | None, **short: bool) -> str | None:
+    """Return the precision that `--precision` or one of the short forms asks for, if any.
 
     Raises:
         ArgumentError: they contradict each other.
@@ -104,78 +143,4 @@ def choose_precision(default: str, name: str | None, **short: bool) -> str:
     asked += [precision for precision, given in short.items() if given]
     if len(set(asked)) > 1:
         raise ArgumentError(f"{' and '.join(asked)} are asked for; choose one precision")
-    return asked[0] if asked else default
-
-
-@contextmanager
-def reported_steps(title: str, steps: int) -> Iterator[Callable[[str], None]]:
-    """Give a function to call after each step, behind a progress bar with an ETA."""
-    with progress_bar() as bar:
-        task = bar.add_task(title, total=steps)
-        yield lambda name: bar.update(task, advance=1, description=f"{title}: {name}")
-
-
-def worst_relative_error(verification: dict[str, Any]) -> float:
-    """Return the largest relative error of any output of any graph."""
-    return max(
-        float(statistics["relative"])
-        for graph in verification["graphs"].values()
-        for statistics in graph["parity"].values()
-    )
-
-
-def print_result(
-    output: Path,
-    manifest: Manifest,
-    started: float,
-    as_json: bool,
-    more: Mapping[str, Any] | None = None,
-    next_step: str | None = None,
-) -> None:
-    """Print path, seconds, megabytes and worst parity error of an export.
-
-    Args:
-        output: the folder.
-        manifest: of what was written.
-        started: when the command began, by `time.perf_counter`.
-        as_json: one JSON object instead of lines.
-        more: goes into the JSON object.
-        next_step: what to do with the folder, `{}` its path; one of `NEXT`, that of the manifest's
-            backend if not given.
-    """
-    seconds = time.perf_counter() - started
-    worst = worst_relative_error(manifest.verification)
-    loop = manifest.verification.get("loop")
-    if as_json:
-        result = {
-            "path": str(output),
-            "seconds": round(seconds, 2),
-            "megabytes": round(manifest.megabytes, 2),
-            "worst_relative_error": worst,
-            "loop": loop,
-            "graphs": sorted(manifest.graphs),
-            **(more or {}),
-        }
-        typer.echo(json.dumps(result, indent=1))
-        return
-    if loop is not None:
-        typer.echo(
-            f"loop parity over {loop['frames']} frames, {loop['objects']} objects: largest logit "
-            f"difference {loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}, "
-            f"{loop['present']} present, {loop['absent']} absent"
-        )
-        typer.echo(f"next: {(next_step or NEXT[manifest.backend]).format(output)}")
-    where = "of a package in FP32 maths" if manifest.backend == "coreml" else "of a graph in float"
-    typer.echo(
-        f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error {where} "
-        f"{worst:.1e}"
-    )
-
-
-def print_plan(plan: dict[str, Any], as_json: bool) -> None:
-    """Print what `--dry-run` found out."""
-    if as_json:
-        typer.echo(json.dumps(plan, indent=1))
-        return
-    for key, value in plan.items():
-        typer.echo(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return asked[0] if asked else None

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sam2lite.cli.export.options import reported_steps
-from sam2lite.runtimes.cache import cache_dir
+from sam2lite.exporter.footage import FRAMES, OBSERVER, SEED, recordings
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
-    from sam2lite.calibration.ranges import Provenance
-    from sam2lite.calibration.recorder import Recording
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
+_FRAMES = typer.Option(
+    "--calib-frames", help="Frames to calibrate on, in all.", show_default=str(FRAMES)
+)
+_SEED = typer.Option("--calib-seed", help="Of the clips and prompts drawn.", show_default=str(SEED))
+_OBSERVER = typer.Option(
+    metavar="NAME",
+    help="minmax, moving-average, percentile, mse or entropy; or training, for the ranges that a "
+    "checkpoint learned.",
+    show_default=OBSERVER,
+)
 Source = Annotated[
     str | None,
     typer.Option(
@@ -23,16 +31,12 @@ Source = Annotated[
         show_default="generated clips",
     ),
 ]
-Frames = Annotated[int, typer.Option("--calib-frames", help="Frames to calibrate on, in all.")]
-Seed = Annotated[int, typer.Option("--calib-seed", help="Of the clips and prompts drawn.")]
-Observer = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="minmax, moving-average, percentile, mse or entropy; or training, for the ranges that "
-        "a checkpoint learned.",
-    ),
-]
+Frames = Annotated[int, _FRAMES]
+MaybeFrames = Annotated[int | None, _FRAMES]
+Seed = Annotated[int, _SEED]
+MaybeSeed = Annotated[int | None, _SEED]
+Observer = Annotated[str, _OBSERVER]
+MaybeObserver = Annotated[str | None, _OBSERVER]
 Ranges = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Ranges of `sam2lite calibrate`, instead of --calib."),
@@ -44,9 +48,15 @@ KeepFloat = Annotated[
         help="Layers to keep in float, as in 'mask_decoder.iou.*'; may be repeated.",
     ),
 ]
-MaxDrop = Annotated[float, typer.Option(help="Points of J&F that INT8 may lose against FP32.")]
+MaxDrop = Annotated[
+    float | None,
+    typer.Option(
+        help="Points of J&F that INT8 may lose against FP32.",
+        show_default="1.0",
+    ),
+]
 AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="Keep a bundle that loses more.")]
-DEFAULT_FRAMES, DEFAULT_OBSERVER = 64, "mse"
+DEFAULT_FRAMES, DEFAULT_OBSERVER = FRAMES, OBSERVER
 
 
 def calibrated(
@@ -58,24 +68,8 @@ def calibrated(
     observer: str,
 ) -> "Calibration":
     """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises."""
-    from sam2lite.calibration.calibrate import Settings, calibrate, steps
+    from sam2lite.calibration.calibrate import CalibrationSettings, calibrate, steps
 
-    settings = Settings(source, frames, seed, observer)
-    with reported_steps("calibrate", steps(settings)) as report:
+    settings = CalibrationSettings(source, frames, seed, observer)
+    with reported_steps("calibrate", steps(checkpoint, settings)) as report:
         return calibrate(checkpoint, rungs, settings, recordings(), report)
-
-
-def recorded(
-    checkpoint: "LoadedModel", rungs: tuple[int, ...], source: str | None, frames: int, seed: int
-) -> "tuple[Recording, Provenance]":
-    """Record behind a progress bar, all values counting; raises as `calibration.calibrate`."""
-    from sam2lite.calibration.calibrate import Settings, recorded, steps
-
-    settings = Settings(source, frames, seed, "minmax")
-    with reported_steps("record", steps(settings)) as report:
-        return recorded(checkpoint, rungs, settings, recordings(), report)
-
-
-def recordings() -> Path:
-    """Return the folder of recordings."""
-    return Path(cache_dir()) / "recordings"

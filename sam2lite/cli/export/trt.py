@@ -1,43 +1,30 @@
 """`sam2lite-export trt`: a verified bundle from which a board builds its TensorRT engines."""
 
-import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from sam2lite.cli.export import options
+from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
-from sam2lite.cli.export.int8 import Int8Options, export_int8
-from sam2lite.cli.export.trt_host import engine_lines, engines_json, make_engines, profile_here
+from sam2lite.cli.reports.engines import built_engines, engine_lines
+from sam2lite.cli.reports.exported import print_result
 from sam2lite.cli.reports.memory import describe_memory
-from sam2lite.contracts.manifest import Manifest
-from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.targets.precision import check_backend, check_precision, nearest_precision
-from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.registry import HOST, get_target
-from sam2lite.targets.releases import with_jetpack, with_tensorrt
-
-if TYPE_CHECKING:
-    from sam2lite.calibration.ranges import Provenance
-    from sam2lite.calibration.recorder import Recording
-    from sam2lite.exporter.precision.fp16 import Pins
-    from sam2lite.exporter.tensorrt.engines import Rewrite
-    from sam2lite.models.checkpoint import LoadedModel
-
-DEFAULT_PRECISION = "fp16"
+from sam2lite.contracts.backends import get_backend
+from sam2lite.runtimes.bundle import Bundle
+from sam2lite.targets.registry import HOST
 
 
 def trt(
-    output: options.Output,
+    output: options.Output = None,
     target: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="ID", help="Board or GPU; see `sam2lite targets`. host: this machine."
+            metavar="ID",
+            help="Board or GPU; see `sam2lite targets`. host: this machine.",
+            show_default="the recipe's",
         ),
-    ],
+    ] = None,
     jetpack: Annotated[
         str | None,
         typer.Option(
@@ -54,10 +41,11 @@ def trt(
             show_default="the release's",
         ),
     ] = None,
-    model: options.Model = "tiny",
+    model: options.MaybeModel = None,
     rungs: options.Rungs = None,
+    image_sizes: options.ImageSizes = None,
     precision: options.Precision = None,
-    fp16: Annotated[bool, typer.Option("--fp16", help="Short for --precision fp16.")] = False,
+    fp16: options.Fp16 = False,
     int8: options.Int8 = False,
     fallback: Annotated[
         bool,
@@ -66,13 +54,16 @@ def trt(
         ),
     ] = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
-    calib_seed: quantize.Seed = 0,
-    observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
+    calib_frames: quantize.MaybeFrames = None,
+    calib_seed: quantize.MaybeSeed = None,
+    observer: quantize.MaybeObserver = None,
     ranges: quantize.Ranges = None,
     keep_float: quantize.KeepFloat = None,
-    max_drop: quantize.MaxDrop = 1.0,
+    max_drop: quantize.MaxDrop = None,
     accept_drop: quantize.AcceptDrop = False,
+    skip_pass: options.SkipPass = None,
+    recipe: options.RecipeFile = None,
+    save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
@@ -89,126 +80,58 @@ def trt(
 
     Every graph is compared with PyTorch, and so is the whole frame loop over a clip, in ONNX
     Runtime. What FP16 loses is computed with every value rounded to FP16. Exit code 3 if a bound
-    is missed, also by an engine, or if the target's parser would not take a graph.
+    is missed, also by an engine, or if the target's parser would not take a graph. An option that
+    the precision does not use is refused.
     """
-    started = time.perf_counter()
-    profile = _profile(target, jetpack, tensorrt)
-    asked = options.choose_precision(DEFAULT_PRECISION, precision, fp16=fp16, int8=int8)
-    chosen_precision = _served(profile, asked, fallback)
-    checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
-    if dry_run:
-        from sam2lite.exporter.bundle.writer import ExportJob
-
-        plan = {
-            "model": model,
-            "target": profile.id,
-            "runtime": profile.runtime,
-            "opset": profile.opset,
-            "precision": chosen_precision,
-            "output": str(output),
-            "graphs": list(ExportJob.plan(checkpoint, chosen).keys),
-        }
-        options.print_plan(plan, as_json)
-        return
-    footage = (calib, calib_frames, calib_seed)
-    rewrite: Rewrite | None = None
-    if chosen_precision == "int8":
-        wanted = Int8Options(*footage, observer, ranges, keep_float or (), max_drop, accept_drop)
-        manifest = export_int8(
-            checkpoint, profile, output, chosen, wanted, device_app=True, force=force
-        )
-    else:
-        recording = quantize.recorded(checkpoint, chosen, *footage)
-        export = partial(
-            _export_float, checkpoint, profile, output, chosen, chosen_precision, recording
-        )
-        manifest = export(force=force)
-        rewrite = partial(_rewrite, export)
-    more: dict[str, Any] = {"engine": manifest.status}
-    if target == HOST:
-        calls, _ = quantize.recorded(checkpoint, chosen, *footage)  # again: it is cached
-        made = make_engines(output, checkpoint, calls, rewrite, len(manifest.graphs))
-        manifest = read_manifest(str(output))[0]
-        more = {"engine": "engine: built", "engines": engines_json(made)}
-    found = {name: manifest.verification[name] for name in ("preflight", "memory")}
-    if not as_json:
-        typer.echo("\n".join(describe_memory(found["memory"])))
-        taken = "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs"
-        typer.echo(taken.format(**found["preflight"]))
-        if target == HOST:
-            typer.echo("\n".join(engine_lines(made)))
-    options.print_result(
-        output,
-        manifest,
-        started,
-        as_json,
-        {**found, **more},
-        next_step=options.NEXT["ort" if target == HOST else "trt"],
+    asked = request.ask(
+        "trt",
+        recipe=recipe,
+        save_recipe=save_recipe,
+        dry_run=dry_run,
+        as_json=as_json,
+        output=output,
+        target=target,
+        jetpack=jetpack,
+        tensorrt=tensorrt,
+        model=model,
+        sizes=options.parse_sizes(rungs, image_sizes),
+        precision=options.choose_precision(precision, fp16=fp16, int8=int8),
+        fallback=fallback,
+        calib=calib,
+        calib_frames=calib_frames,
+        calib_seed=calib_seed,
+        observer=observer,
+        ranges=ranges,
+        keep_float=keep_float,
+        max_drop=max_drop,
+        accept_drop=accept_drop,
+        skip_passes=skip_pass,
+        force=force,
     )
+    bundle = request.run(asked)
+    if bundle is not None:
+        _print(bundle, asked)
 
 
-def _profile(target: str, jetpack: str | None, tensorrt: str | None) -> TargetProfile:
-    """Return the target with the release and the version that are asked for."""
-    if target == HOST:
-        return profile_here(jetpack, tensorrt)
-    profile = get_target(target)
-    check_backend(profile, "trt")
-    if jetpack is not None:
-        return with_jetpack(profile, jetpack, tensorrt)
-    return profile if tensorrt is None else with_tensorrt(profile, tensorrt)
-
-
-def _served(profile: TargetProfile, asked: str, fallback: bool) -> str:
-    """Return the precision that is asked for, or with a word about it what is nearest."""
-    if not fallback:
-        return check_precision(profile, asked).name
-    found = nearest_precision(profile, asked).name
-    if found != asked:
-        note = next(entry.note for entry in profile.precisions if entry.name == asked)
-        typer.echo(f"{asked} falls back to {found} on {profile.id}: {note}", err=True)
-    return found
-
-
-def _rewrite(export: Callable[..., Manifest], pins: "Pins") -> None:
-    export(also_pinned=pins, force=True)
-
-
-def _export_float(
-    checkpoint: "LoadedModel",
-    target: TargetProfile,
-    output: Path,
-    rungs: tuple[int, ...],
-    precision: str,
-    recording: "tuple[Recording, Provenance]",
-    *,
-    also_pinned: "Pins | None" = None,
-    force: bool,
-) -> Manifest:
-    """Export in FP32 or FP16 behind a progress bar; raises as `write_trt_bundle`."""
-    from sam2lite.exporter.bundle.writer import ExportJob
-    from sam2lite.exporter.tensorrt.bundle import write_trt_bundle
-
-    steps = len(ExportJob.plan(checkpoint, rungs).keys) + 2
-    with options.reported_steps("export", steps) as report:
-        manifest = write_trt_bundle(
-            checkpoint,
-            target,
-            output,
-            precision,
-            recording,
-            rungs=rungs,
-            also_pinned=also_pinned,
-            force=force,
-            report=report,
-        )
-    loop = manifest.verification.get("fp16_loop")
-    if loop is not None:
-        typer.echo(
-            f"FP16 over {loop['frames']} frames, every value rounded to it: mean IoU with PyTorch "
-            f"{loop['mean_iou']:.4f}, lowest {loop['min_iou']:.4f}, {loop['decisions_differ']} of "
-            f"{loop['present'] + loop['absent']} decisions differ, "
-            f"{loop['tied_choices']} tied candidates",
-            err=True,
-        )
-    return manifest
+def _print(bundle: Bundle, asked: request.Asked) -> None:
+    """Print the estimate of memory, what the parser takes, and the engines that were built."""
+    manifest = bundle.manifest
+    found = {name: manifest.verification[name] for name in ("preflight", "memory")}
+    taken = "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs"
+    lines = [*describe_memory(found["memory"]), taken.format(**found["preflight"])]
+    more: dict[str, Any] = {"engine": manifest.status}
+    next_step = None
+    if asked.recipe.target == HOST:
+        engines = built_engines(bundle.path, manifest)
+        more = {"engine": "engine: built", "engines": engines}
+        lines += engine_lines(engines)
+        next_step = get_backend("ort").next_step  # its engines are here
+    print_result(
+        Path(bundle.path),
+        manifest,
+        asked.started,
+        asked.as_json,
+        {**found, **more},
+        lines=lines,
+        next_step=next_step,
+    )

@@ -94,9 +94,9 @@ def _count(processes: int | None, device: str) -> int:
 
 
 def _warn_of_noise(options: "RunOptions") -> None:
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
-    if options.teacher is not None and not resolve_model(options.teacher).trained:
+    if options.teacher is not None and not load_model(options.teacher).trained:
         warn(f"the teacher {options.teacher} is untrained: it teaches noise")
 
 

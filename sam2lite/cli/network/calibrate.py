@@ -34,7 +34,7 @@ def calibrate(
     if output.exists() and not force:
         raise OutputError(f"{output} exists; name another file, or replace it with --force")
     checkpoint = options.load_model(model)
-    chosen = options.parse_rungs(rungs, checkpoint.config.rungs)
+    chosen = options.parse_rungs(rungs, checkpoint.sizes)
     found = quantize.calibrated(
         checkpoint, chosen, calib, calib_frames, calib_seed, observer
     ).ranges

@@ -82,7 +82,7 @@ def distill(
 
 
 def _warn_of_noise(teacher: str) -> None:
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
-    if not resolve_model(teacher).trained:
+    if not load_model(teacher).trained:
         typer.echo(f"warning: the teacher {teacher} is untrained: it teaches noise", err=True)

@@ -13,17 +13,13 @@ from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
-from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
-from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.runtimes.rules.sam2lite.pruning import POLICIES, Pruning
 from sam2lite.staging import staged_folder
 from sam2lite.targets.machine import allowed_cpus
 
 if TYPE_CHECKING:
     from sam2lite.evaluation.report import RunScores
     from sam2lite.evaluation.sources import ClipReference
-    from sam2lite.evaluation.trackers import Memory
     from sam2lite.evaluation.workers import Task, TrackerRecipe
 
 WORST_CASES = 6
@@ -68,15 +64,22 @@ def eval(  # noqa: A001 - commands are named like their functions
         typer.Option(help="Of --stills: val, train, val-clips or train-clips.", show_default="val"),
     ] = None,
     policy: Annotated[
-        str, typer.Option(help=f"Of memory pruning: {', '.join(POLICIES)}.")
-    ] = PRUNING_POLICY,
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of memory pruning.", show_default="the network's family's"
+        ),
+    ] = None,
     tokens: Annotated[
         int | None,
         typer.Option(metavar="N", help="Memory budget of an object.", show_default="the network's"),
     ] = None,
     window: Annotated[
-        int, typer.Option(help="Stored frames kept beside the prompted one; 0 for no limit.")
-    ] = WINDOW_MAX,
+        int | None,
+        typer.Option(
+            help="Stored frames kept beside the prompted one; 0 for no limit.",
+            show_default="the network's family's",
+        ),
+    ] = None,
     skip_last: Annotated[
         bool, typer.Option("--skip-last", help="Leave out the last frame, as DAVIS's toolkit does.")
     ] = False,
@@ -103,21 +106,22 @@ def eval(  # noqa: A001 - commands are named like their functions
     baselines need no network, and each has the prompt it can use. docs/evaluation.md defines every
     number.
     """
-    from sam2lite.evaluation.evaluate import Settings
+    from sam2lite.evaluation.charts import require_matplotlib
+    from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
-    from sam2lite.evaluation.real import scores_by_source
-    from sam2lite.evaluation.report import SCHEMA_VERSION, gather
-    from sam2lite.evaluation.trackers import Memory
+    from sam2lite.evaluation.report import SCHEMA_VERSION, gather, scores_by_source
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
-    memory = Memory(policy, tokens, window or None)
+    if output is not None:
+        require_matplotlib("--output, which draws a chart,")
+    memory = _memory(policy, tokens, window)
     recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis, stills, split)
     if not trained:
         warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
-    task = Task(recipe, chosen_rungs, Settings(prompt, skip_last, not no_baselines))
+    task = Task(recipe, chosen_rungs, EvaluationSettings(prompt, skip_last, not no_baselines))
     with nullcontext() if output is None else staged_folder(output, force) as folder:
         with progress_bar() as bar:
             scored = score_clips(references, task, workers or allowed_cpus())
@@ -128,7 +132,7 @@ def eval(  # noqa: A001 - commands are named like their functions
             "source": source,
             "prompt": prompt,
             "seed": (seed or 0) if clips is not None else None,
-            "memory": memory._asdict(),
+            "memory": memory,
             "skip_last": skip_last,
             **scores.to_json(),
         }
@@ -152,8 +156,15 @@ def eval(  # noqa: A001 - commands are named like their functions
         typer.echo(f"written: {output}")
 
 
+def _memory(policy: str | None, tokens: int | None, window: int | None) -> dict[str, Any]:
+    """Return the settings of frame rules that were given; the family has its own for the others."""
+    given = {"policy": policy, "tokens": tokens, "window": window}
+    settings = {name: value for name, value in given.items() if value is not None}
+    return {**settings, "window": None} if window == 0 else settings
+
+
 def _tracker(
-    model: str | None, bundle: Path | None, backend: str | None, memory: "Memory"
+    model: str | None, bundle: Path | None, backend: str | None, memory: dict[str, Any]
 ) -> tuple["TrackerRecipe", Sequence[int], bool]:
     """Return what to evaluate, its rungs in ascending order, and whether it was trained.
 
@@ -162,6 +173,7 @@ def _tracker(
     """
     from sam2lite.evaluation.workers import TrackerRecipe
     from sam2lite.runtimes.bundle import open_bundle
+    from sam2lite.runtimes.rules.interface import rules_for
 
     if model is not None and backend is not None:
         raise ArgumentError(f"--backend {backend} is for bundles; --model runs in PyTorch")
@@ -173,14 +185,14 @@ def _tracker(
     if bundle is not None:
         opened = simulated_elsewhere(open_bundle(str(bundle), backend))
         manifest = opened.manifest
-        Pruning(manifest.memory["budget"], *memory)
+        rules_for(opened.family, manifest, memory)  # refuses what does not fit
         recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
         return recipe, manifest.rungs, manifest.model.trained
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import load_model
 
-    loaded = resolve_model(str(model))
-    Pruning(loaded.config.budget, *memory)
-    return TrackerRecipe("model", str(model), memory), loaded.config.rungs, loaded.trained
+    loaded = load_model(str(model))
+    loaded.reference(**memory)  # refuses what does not fit
+    return TrackerRecipe("model", str(model), memory), loaded.sizes, loaded.trained
 
 
 def _rungs(known: Sequence[int], rung: int | None, every: bool) -> Sequence[int]:
@@ -213,7 +225,7 @@ def _clips(
     if split is not None and stills is None:
         raise ArgumentError(f"--split {split} is of a folder of stills; name it with --stills")
     if stills is not None:
-        from sam2lite.evaluation.real import real_references
+        from sam2lite.evaluation.sources import real_references
 
         split = split or "val"
         found, skipped = real_references(stills, split)
@@ -244,11 +256,10 @@ def _write_folder(
     whole = {**report, "per_object": objects_to_json(scores.main)}
     (folder / "results.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     curves = {"network": scores.main, **scores.by_baseline}
-    plot = plot_j(
+    plot_j(
         {name: found.object_scores for name, found in curves.items()},
         f"mean J over frames, {task.settings.prompt} prompt, {scores.clips} clips",
-    )
-    cv2.imwrite(str(folder / "j_over_frames.png"), plot)
+    ).savefig(folder / "j_over_frames.png")
     (folder / "worst").mkdir()
     by_name = {reference.name: reference for reference in references}
     tracker = task.recipe.make(max(task.rungs))

@@ -1,4 +1,4 @@
-"""`sam2lite models`: the SAM2-Lite family and its parameters."""
+"""`sam2lite models`: the networks that there are, and their parameters."""
 
 import json
 from typing import Annotated, Any
@@ -6,8 +6,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-
-PUBLISHED_MILLIONS = {"tiny": 5.2, "small": 12.8, "base": 38.4}
 
 
 def models(
@@ -18,17 +16,18 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the networks: parameters by module, memory budget, rungs."""
-    from sam2lite.models.checkpoint import resolve_model
+    from sam2lite.models.registry import host_of, load_model, published_names
 
     rows: dict[str, dict[str, Any]] = {}
-    for name in PUBLISHED_MILLIONS if model is None else [model]:
-        checkpoint = resolve_model(name)
+    for name in published_names() if model is None else [model]:
+        loaded = load_model(name)
         rows[name] = {
-            "parameters": checkpoint.model.parameter_counts(),
-            "published_millions": PUBLISHED_MILLIONS.get(checkpoint.config.name),
-            "budget_tokens": checkpoint.config.budget,
-            "rungs": list(checkpoint.config.rungs),
-            "trained": checkpoint.trained,
+            "family": loaded.family.name,
+            "parameters": loaded.parameters,
+            "published_millions": host_of(loaded.family.name).published.get(loaded.name),
+            "budget_tokens": loaded.memory().get("budget"),
+            "rungs": list(loaded.sizes),
+            "trained": loaded.trained,
         }
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
@@ -44,7 +43,7 @@ def models(
                 f"{count:,}",
                 f"{count / 1e6:.3f}",
                 "" if published is None else f"{published}",
-                str(row["budget_tokens"]) if total else "",
+                str(row["budget_tokens"] or "") if total else "",
                 end_section=total,
             )
     Console().print(table)

@@ -42,29 +42,31 @@ def sensitivity(
     SQNR is that of the graph's worst output on recorded calls. The IoU is that of the masks over a
     clip with those of the float loop: of graphs always, of layers with --clip-iou.
     """
+    if plot is not None:
+        from sam2lite.evaluation.charts import require_matplotlib
+
+        require_matplotlib("--plot")
     checkpoint = options.load_model(model)
-    side = checkpoint.config.rungs[-1] if rung is None else rung
-    if side not in checkpoint.config.rungs:
-        raise UnknownNameError("rung", side, checkpoint.config.rungs)
+    side = checkpoint.sizes[-1] if rung is None else rung
+    if side not in checkpoint.sizes:
+        raise UnknownNameError("rung", side, checkpoint.sizes)
     found = quantize.calibrated(checkpoint, (side,), calib, calib_frames, calib_seed, observer)
     from sam2lite.calibration.footage import calibration_clips
-    from sam2lite.contracts.families.sam2lite import FAMILY
     from sam2lite.exporter.precision.sensitivity import Sensitivity, layer_sqnr
     from sam2lite.exporter.precision.sensitivity import clip_iou as measure_iou
-    from sam2lite.models.sam2lite.quantizable import quantized_layers
 
     spans = found.ranges.spans
-    layers = {p: [p] for p in quantized_layers(checkpoint.model) if f"{p}:input" in spans}
+    layers = {p: [p] for p in checkpoint.quantized_layers() if f"{p}:input" in spans}
     graphs = {
         spec.name: [path for path in layers if path.startswith(f"{spec.name}.")]
-        for spec in FAMILY.graphs
+        for spec in checkpoint.family.graphs
     }
     graphs = {name: paths for name, paths in graphs.items() if paths}
     followed = graphs | layers if clip_iou else graphs
     (clip,) = calibration_clips(None, 8, calib_seed + 1)
     with options.reported_steps("sensitivity", len(graphs | layers) + len(followed)) as report:
-        ratios = layer_sqnr(checkpoint.model, spans, graphs | layers, found.recording, side, report)
-        ious = measure_iou(checkpoint.model, spans, followed, clip, side, report)
+        ratios = layer_sqnr(checkpoint, spans, graphs | layers, found.recording, side, report)
+        ious = measure_iou(checkpoint, spans, followed, clip, side, report)
     results = [Sensitivity(name, ratios[name], ious.get(name)) for name in graphs | layers]
     if plot is not None:
         _draw(plot, [result for result in results if result.name in layers], side)
@@ -83,15 +85,12 @@ def _print(results: "list[Sensitivity]") -> None:
 
 
 def _draw(path: Path, layers: "list[Sensitivity]", rung: int) -> None:
-    import cv2
-
     from sam2lite.evaluation.bars import Bar, plot_bars
 
     bars = [Bar(found.name, found.sqnr_db, found.name.partition(".")[0]) for found in layers]
     title = f"One layer in INT8, the rest in float: SQNR of the worst output at {rung} px"
-    _, data = cv2.imencode(".png", plot_bars(bars, title, "dB"))
     try:
-        path.write_bytes(data.tobytes())
+        plot_bars(bars, title, "dB").savefig(path, format="png")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
     typer.echo(f"{path}: {len(layers)} layers", err=True)

@@ -7,6 +7,11 @@ from rich.table import Table
 from sam2lite.contracts.manifest import Manifest
 
 
+def holds_packages(manifest: Manifest) -> bool:
+    """Return whether a bundle was made for Core ML."""
+    return bool(manifest.target.get("coreml"))
+
+
 def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
     """Return megabytes, graphs and the lowest SQNR of every package, by its path in the bundle.
 
@@ -30,6 +35,24 @@ def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
             "worst_sqnr_db": round(min(ratios), 1) if ratios else None,
         }
     return report
+
+
+def package_lines(manifest: Manifest) -> list[str]:
+    """Return a line for every package, and one about the clip that was followed."""
+    lines = []
+    for name, found in package_report(manifest).items():
+        worst = found["worst_sqnr_db"]
+        lines.append(
+            f"{name}: {found['megabytes']:.2f} MB, {len(found['graphs'])} functions, "
+            + ("equal to PyTorch" if worst is None else f"lowest SQNR in FP16 {worst:.1f} dB")
+        )
+    loop = manifest.verification["loop"]
+    lines.append(
+        f"simulated over {loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
+        f"{loop['decisions_differ']} of {loop['present'] + loop['absent']} decisions differ, "
+        f"{loop['tied_choices']} tied candidates"
+    )
+    return lines
 
 
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:

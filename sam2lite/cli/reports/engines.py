@@ -1,6 +1,7 @@
-"""Which engines of a bundle are built, on what, and how far they are off: for `inspect`."""
+"""Which engines of a bundle are built, on what, and how far off: for `inspect` and `export trt`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,36 @@ def read_engine_report(bundle: str, manifest: Manifest) -> dict[str, dict[str, A
             "check": check if check.get("engine_key") == entry.key else None,
         }
     return report
+
+
+def built_engines(bundle: str, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return the engines that were built and compared at export, by the key of their graph.
+
+    Arguments and errors are those of `read_engine_report`.
+    """
+    found = read_engine_report(bundle, manifest)
+    return {
+        key: {name: engine[name] for name in EngineEntry._fields} | (engine["check"] or {})
+        for key, engine in found.items()
+        if engine["state"] == BUILT
+    }
+
+
+def engine_lines(engines: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each of `built_engines`: what it took, and how far it is off."""
+    return [
+        f"{key:<22} {engine['seconds']:>7.1f} s {engine['bytes'] / 1e6:>7.1f} MB  {_off(engine)}"
+        for key, engine in engines.items()
+    ]
+
+
+def _off(check: Mapping[str, Any]) -> str:
+    name, ratio = min(check["sqnr_db"].items(), key=lambda item: _order(item[1]))
+    if isinstance(ratio, str):
+        worst = "all outputs are equal" if ratio == "equal" else f"{name} is wrong"
+    else:
+        worst = f"{name} is at {ratio:.1f} dB"
+    return f"{worst} against {check['reference']}"
 
 
 def describe_status(report: dict[str, dict[str, Any]]) -> str:

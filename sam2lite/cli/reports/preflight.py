@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sam2lite.contracts.backends import get_backend
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.profile import TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target
@@ -31,8 +32,8 @@ def tensorrt_target(name: str, option: str = "--check-for") -> TensorRtTarget:
     """
     profile: TargetProfile = get_target(name)
     if profile.tensorrt is None:
-        runs = "ONNX Runtime" if profile.backend == "ort" else "Core ML"
-        takes = "that takes all our graphs" if profile.backend == "ort" else "that takes no ONNX"
+        runs = get_backend(profile.backend).title
+        takes = "that takes all our graphs" if profile.coreml is None else "that takes no ONNX"
         raise ArgumentError(
             f"{option} is '{name}', which runs {runs}, and {takes}; "
             "name a target of backend trt (`sam2lite targets` lists them)"

@@ -35,9 +35,9 @@ def print_sheet(console: Console, profile: TargetProfile) -> None:
     console.print(_facts(profile, notes))
     tensorrt = profile.tensorrt
     if tensorrt is None:
-        parts: list[RenderableType] = [_command(profile, profile.backend)]
+        parts: list[RenderableType] = [_command(profile)]
     else:
-        parts = [*_parsers(tensorrt), _choice(tensorrt), _command(profile, "trt")]
+        parts = [*_parsers(tensorrt), _choice(tensorrt), _command(profile)]
         if tensorrt.jetpacks:
             parts.insert(0, _jetpacks(tensorrt, notes))
         parts.append(
@@ -50,8 +50,8 @@ def print_sheet(console: Console, profile: TargetProfile) -> None:
     console.print(notes.table())
 
 
-def _command(profile: TargetProfile, backend: str) -> str:
-    return f"Make a bundle: sam2lite-export {backend} --target {profile.id} -o DIR"
+def _command(profile: TargetProfile) -> str:
+    return f"Make a bundle: sam2lite-export {profile.backend} --target {profile.id} -o DIR"
 
 
 def _precisions(profile: TargetProfile, notes: Footnotes) -> Table:
@@ -98,7 +98,10 @@ def _facts(profile: TargetProfile, notes: Footnotes) -> Table:
 
 def _coreml_facts(coreml: CoreMl) -> list[tuple[str, str, str]]:
     """Return field, title and printed value of what only targets with Core ML have."""
-    units = "\n".join(f"{graph}: {name}" for graph, name in coreml.compute_units.items())
+    units = "\n".join(
+        f"{name}: {'graphs that rank' if kind == 'ranks' else 'other graphs'}"
+        for kind, name in coreml.compute_units.items()
+    )
     return [
         ("deployment_target", "Deployment target", coreml.deployment_target),
         ("specification", "Specification", str(coreml.specification)),
@@ -163,8 +166,8 @@ def _describe_threads(profile: TargetProfile) -> str:
 
 
 def _describe_arena(profile: TargetProfile) -> str:
-    if profile.backend != "ort":
-        return "none"
+    if profile.tensorrt is not None or profile.coreml is not None:
+        return "none"  # it is ONNX Runtime's
     return "one a graph" if profile.arena else "one for all graphs"
 
 

@@ -1,13 +1,11 @@
 """PNG files whose pixels are object numbers, which OpenCV reads but cannot write."""
 
-import struct
-import zlib
+import io
 
 import numpy as np
 from numpy.typing import NDArray
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_INDEXED_COLOUR = 3
+from sam2lite.errors import DependencyError
 
 
 def davis_palette() -> NDArray[np.uint8]:
@@ -28,21 +26,15 @@ def davis_palette() -> NDArray[np.uint8]:
 def encode_palette_png(labels_hw: NDArray[np.uint8]) -> bytes:
     """Return a label map [H, W] uint8 as an 8-bit PNG with the DAVIS palette.
 
-    The format is that of the W3C recommendation "Portable Network Graphics (PNG)", third edition.
+    Raises:
+        DependencyError: Pillow is not installed.
     """
-    height, width = labels_hw.shape
-    header = struct.pack(">IIBBBBB", width, height, 8, _INDEXED_COLOUR, 0, 0, 0)
-    unfiltered = np.pad(labels_hw, ((0, 0), (1, 0)))  # each row starts with its filter, 0: none
-    return b"".join(
-        (
-            _SIGNATURE,
-            _chunk(b"IHDR", header),
-            _chunk(b"PLTE", davis_palette().tobytes()),
-            _chunk(b"IDAT", zlib.compress(unfiltered.tobytes())),
-            _chunk(b"IEND", b""),
-        )
-    )
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    try:
+        from PIL import Image
+    except ImportError:
+        raise DependencyError("pillow", "data", "writing label maps with a palette") from None
+    image = Image.fromarray(labels_hw)
+    image.putpalette(davis_palette().tobytes())
+    encoded = io.BytesIO()
+    image.save(encoded, format="PNG")
+    return encoded.getvalue()

@@ -9,7 +9,7 @@ import re
 from typing import Dict, List, Mapping, Optional
 
 from sam2lite.device.sensors.sysfs import read_text
-from sam2lite.runtimes.commands.doctor import OK, WARNING, Check
+from sam2lite.runtimes.commands.machine_checks import OK, WARNING, Check
 
 _NVPMODEL_CONF = "/etc/nvpmodel.conf"
 _NVPMODEL_STATUS = "/var/lib/nvpmodel/status"

@@ -3,8 +3,8 @@
 import os
 
 from sam2lite.device.sensors.sysfs import ROOT, read_text
-from sam2lite.runtimes.commands.doctor import OK, WARNING, Check
 from sam2lite.runtimes.commands.installs import JETPACK
+from sam2lite.runtimes.commands.machine_checks import OK, WARNING, Check
 from sam2lite.runtimes.video.csi_camera import has_gstreamer
 
 _RELEASE = "etc/nv_tegra_release"  # JetPack's; containers may lack it

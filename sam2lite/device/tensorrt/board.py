@@ -7,7 +7,7 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError, BundleError, SessionError
 from sam2lite.targets.cuda import cuda_target
 from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.registry import list_targets, trt_host
+from sam2lite.targets.registry import jetson_host, list_targets
 from sam2lite.targets.releases import tensorrts_of
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def board_target(device: Optional["CudaDevice"]) -> Optional[TargetProfile]:
     Args:
         device: the GPU; None where it is not known.
     """
-    board = trt_host()
+    board = jetson_host()
     if board is not None or device is None:
         return board
     try:

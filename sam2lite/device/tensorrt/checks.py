@@ -13,25 +13,32 @@ from sam2lite.device.tensorrt.board import (
 )
 from sam2lite.errors import BundleError, SessionError
 from sam2lite.runtimes.backends.tensorrt.engines import BUILD_COMMAND, find_engine, read_plan
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
+from sam2lite.runtimes.commands.installs import Installs
+from sam2lite.runtimes.commands.machine_checks import ABSENT, MISSING, OK, WARNING, Check
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 
+ENGINES = "Engines"
 _RUN_BUILD = "run: " + BUILD_COMMAND
 
 
-def check_tensorrt_board(bundle: str, manifest: Manifest) -> List[Check]:
+def check_runtime(
+    bundle: str, manifest: Manifest, has_numpy: bool, installs: Installs
+) -> List[Check]:
     """Check the GPU, TensorRT and the engines of a bundle for TensorRT.
 
     Args:
         bundle: its folder.
         manifest: of the bundle.
+        has_numpy: whether NumPy can be imported. TensorRT may import it, which may crash.
+        installs: not used; TensorRT comes with the system.
     """
+    if not has_numpy:
+        return [check_cuda(), _untried("not tried without NumPy")]
     device = check_cuda()
     if device.status != OK:
-        untried = "not tried without a CUDA device: it may crash"
-        return [device, Check("TensorRT", MISSING, untried, required=True)]
+        return [device, _untried("not tried without a CUDA device: it may crash")]
     try:
         board = open_board()
     except SessionError as error:
@@ -43,6 +50,10 @@ def check_tensorrt_board(bundle: str, manifest: Manifest) -> List[Check]:
     except BundleError as error:
         return [device, tensorrt._replace(status=MISSING, value=str(error))]
     return [device, tensorrt, check_engines(bundle, manifest, plan, board)]
+
+
+def _untried(reason: str) -> Check:
+    return Check("TensorRT", MISSING, reason, required=True)
 
 
 def check_cuda() -> Check:
@@ -76,25 +87,41 @@ def check_engines(bundle: str, manifest: Manifest, plan: BuildPlan, board: Board
             reasons[key] = str(error).partition("; run: ")[0]
     built = "{} of {} built".format(len(plan.graphs) - len(reasons), len(plan.graphs))
     if not reasons:
-        return Check("Engines", OK, built, required=True)
+        return Check(ENGINES, OK, built, required=True)
     usable = [rung for rung in manifest.rungs if not reasons.keys() & _graphs_of(manifest, rung)]
     value = "{}; {}".format(built, next(iter(reasons.values())))
     if not usable:
-        return Check("Engines", MISSING, value, _RUN_BUILD, required=True)
+        return Check(ENGINES, MISSING, value, _RUN_BUILD, required=True)
     rungs = ", ".join(map(str, usable))
-    return Check("Engines", WARNING, value, _RUN_BUILD + "; until then --rung " + rungs)
+    return Check(ENGINES, WARNING, value, _RUN_BUILD + "; until then --rung " + rungs)
 
 
-def check_tensorrt_unused() -> Check:
-    """Look for TensorRT, which bundles for ONNX Runtime do not need."""
+def check_installed(has_numpy: bool, installs: Installs) -> List[Check]:
+    """Look for TensorRT, where a bundle does not need it.
+
+    Args:
+        has_numpy: whether NumPy can be imported; if not, nothing is tried.
+        installs: not used.
+    """
+    if not has_numpy:
+        return []
     try:
         import tensorrt
     except Exception as error:  # absent, or at odds with its libraries
-        return Check("TensorRT", OK, "not used: {}".format(error))
-    return Check("TensorRT", OK, str(tensorrt.__version__))
+        return [Check("TensorRT", ABSENT, str(error))]
+    return [Check("TensorRT", OK, str(tensorrt.__version__))]
 
 
-def check_trt_target(manifest: Manifest) -> Check:
+def is_unbuilt(checks: List[Check]) -> bool:
+    """Return whether engines are still to be built, which takes memory.
+
+    Args:
+        checks: of `check_runtime`.
+    """
+    return not any(check.name == ENGINES and check.status == OK for check in checks)
+
+
+def check_target(manifest: Manifest) -> Check:
     """Say which board the bundle is for, and warn where this is another."""
     made_for = str(manifest.target.get("id"))
     value = "{} at opset {}, for {}".format(

@@ -19,10 +19,10 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     find_engine,
     input_files,
     read_engines,
-    write_atomically,
     write_engines,
 )
-from sam2lite.runtimes.bundle import file_sha256
+from sam2lite.runtimes.file_hash import file_sha256
+from sam2lite.staging import write_atomically
 
 # Builds an engine; arguments and errors are those of `build_engine`.
 Build = Callable[[Any, Request, Optional[Callable[[str], None]]], Built]

@@ -22,29 +22,17 @@ _PACKAGE = Path(sam2lite.__file__).parent
 _ENTRY = _PACKAGE / "device" / "__main__.py"
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip file can hold
-_README_TEXTS = {
-    "ort": """\
-This folder is a bundle of SAM2-Lite and runs with Python 3.6 or newer; nothing is installed.
-Check the board:  python3 device.pyz doctor   Measure it:  python3 device.pyz bench
-Track an object:  python3 device.pyz track --video FILE --point X,Y -o DIR
-""",
-    "trt": """\
-This folder is a bundle of SAM2-Lite and runs with the Python, TensorRT and OpenCV of JetPack alone.
-First:  python3 device.pyz doctor   then, once, for many minutes:  python3 device.pyz build
-Then:   python3 device.pyz bench    or:  python3 device.pyz track --video FILE --point X,Y -o DIR
-""",
-}
 
 
-def add_device_app(folder: Path, backend: str = "ort") -> None:
+def add_device_app(folder: Path, readme: str) -> None:
     """Add `device.pyz` and a README.txt to the folder of a bundle, before its files are listed.
 
     Args:
         folder: of the bundle.
-        backend: that the bundle is made for: `ort` or `trt`.
+        readme: its text; see `BackendExporter.readme`.
     """
     write_device_app(folder / DEVICE_APP)
-    (folder / README).write_text(_README_TEXTS[backend], encoding="utf-8")
+    (folder / README).write_text(readme, encoding="utf-8")
 
 
 def write_device_app(path: Path) -> None:

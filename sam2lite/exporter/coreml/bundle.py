@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, MANIFEST_FILE, GraphEntry, Manifest
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.bundle.writer import ExportJob, file_entries, manifest_of
-from sam2lite.exporter.coreml.compress import PRECISIONS, compress
+from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.manifest import file_entries, manifest_of
+from sam2lite.exporter.coreml.compress import Compressed, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
 from sam2lite.exporter.coreml.metadata import Provenance, describe
 from sam2lite.exporter.coreml.overflow import overflowing_in
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
     from sam2lite.exporter.verify.selection import Arrays
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
 
 TOOLS = ("torch", "coremltools", "numpy")
@@ -43,19 +44,20 @@ SIMULATION = {
 }
 
 
-def steps(checkpoint: LoadedModel, rungs: Sequence[int]) -> int:
-    """Return how often `write_coreml_bundle` reports."""
-    return 2 * len(ExportJob.plan(checkpoint, rungs, "coreml").keys) + 1
+def steps(graphs: int) -> int:
+    """Return how often `write_coreml_bundle` reports, by the number of graphs."""
+    return 2 * graphs + 1
 
 
 def write_coreml_bundle(
     checkpoint: LoadedModel,
     target: TargetProfile,
     output: Path,
-    precision: str,
+    precision: Compressed,
     recording: tuple[Recording, RecordingProvenance],
     *,
     rungs: Sequence[int],
+    calibration: Mapping[str, Any] | None = None,
     force: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
@@ -65,9 +67,10 @@ def write_coreml_bundle(
         checkpoint: the network and where it comes from.
         target: with Core ML.
         output: the directory; it appears whole or not at all.
-        precision: one of `PRECISIONS` that the target serves.
+        precision: one that the target serves.
         recording: of the network at the rungs, and where it comes from.
         rungs: input sides, px.
+        calibration: what the manifest says of it beside where the recording comes from.
         force: replace what is there.
         report: told the name of each step when it is done.
 
@@ -80,16 +83,14 @@ def write_coreml_bundle(
             the precision may be.
     """
     assert target.coreml is not None  # by the backend
-    job = ExportJob.plan(checkpoint, rungs, target.backend)
+    job = ExportJob.of(checkpoint, rungs, target.backend)
     with staged_folder(output, force) as folder:
         maker = _Maker(checkpoint, target.coreml, precision, recording[0], folder)
         entries = maker.make(job, report)
         reports = maker.verify(job, entries, report)
-        manifest = manifest_of(
-            checkpoint, target, target.opset, job.rungs, entries, TOOLS
-        )._replace(
+        manifest = manifest_of(checkpoint, target, job.rungs, entries, TOOLS)._replace(
             files=file_entries(folder),
-            calibration=dataclasses.asdict(recording[1]),
+            calibration={**dataclasses.asdict(recording[1]), **(calibration or {})},
             verification={
                 "graphs": {
                     key: {**found.to_json(), "pinned": maker.pinned[key]}
@@ -113,13 +114,13 @@ class _Maker:
         self,
         checkpoint: LoadedModel,
         target: CoreMl,
-        precision: str,
+        precision: Compressed,
         recording: Recording,
         folder: Path,
     ) -> None:
         self._checkpoint, self._target, self._precision = checkpoint, target, precision
         self._recording, self._folder = recording, folder
-        self._fused = checkpoint.model.fused()
+        self._fused = checkpoint.fused()
         self.pinned: dict[str, dict[str, str]] = {}
 
     def make(self, job: ExportJob, report: Callable[[str], None]) -> dict[str, GraphEntry]:
@@ -150,7 +151,7 @@ class _Maker:
         """Read every package again, and compare it with PyTorch."""
         reports = {}
         for key, entry in entries.items():
-            module = getattr(self._checkpoint.model, entry.spec.name)
+            module = self._checkpoint.module(entry.spec.name)
             found = verify_function(
                 self._folder / entry.file,
                 entry.function,
@@ -159,7 +160,7 @@ class _Maker:
                 self._target,
                 self._calls(*job.keys[key]),
             )
-            bound = PRECISIONS[self._precision].least_sqnr_db
+            bound = self._precision.least_sqnr_db
             if bound is not None:
                 allowance = 0.0 if self._checkpoint.trained else UNTRAINED_ALLOWANCE_DB
                 found.check(bound - allowance, key)
@@ -170,18 +171,18 @@ class _Maker:
     def _converted(self, key: str, rung: int, job: ExportJob) -> Converted:
         """Convert one graph, again with more in FP32 if something overflows, and compress it."""
         spec = job.keys[key][0]
-        module = getattr(self._fused, spec.name)
-        converted = convert(module, spec, self._target)
+        module, form = self._fused.module(spec.name), self._fused.core_ml_form
+        converted = convert(module, spec, self._target, form=form)
         if spec.ranks:
             return converted
         calls = self._calls(spec, rung)
         overflowing = overflowing_in(converted.model, calls)
         if overflowing:
-            converted = convert(module, spec, self._target, overflowing)
+            converted = convert(module, spec, self._target, overflowing, form)
         return dataclasses.replace(
             converted,
             model=compress(converted, self._precision, calls, key),
-            precision=self._precision,
+            precision=self._precision.name,
         )
 
     def _calls(self, spec: GraphSpec, rung: int) -> list[Arrays]:
@@ -196,7 +197,7 @@ class _Maker:
     def _finish(self, entry: GraphEntry) -> None:
         """Share what is equal in a saved package, and say in it what it is."""
         provenance = Provenance(
-            self._checkpoint.config.name,
+            self._checkpoint.name,
             self._checkpoint.sha256,
             self._checkpoint.licence,
             entry.spec.name,
@@ -210,13 +211,13 @@ class _Maker:
         settle_identifiers(package)
 
 
-def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: str) -> LoopParity:
+def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: Compressed) -> LoopParity:
     """Track a clip through the packages, and check what the precision promises."""
     from sam2lite.mil.session import open_simulated
 
-    bundle = open_bundle(str(folder), "coreml", open_simulated)
-    loop = loop_parity(bundle, checkpoint.model)
-    least = PRECISIONS[precision].least_iou
+    bundle = open_bundle(str(folder), simulate=open_simulated)
+    loop = loop_parity(bundle, checkpoint)
+    least = precision.least_iou
     # Masks of random weights mean nothing: their logits are near 0 everywhere.
     if checkpoint.trained and least is not None and not loop.mean_iou >= least:
         raise VerificationError(

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sam2lite.errors import ExportError, UnknownNameError
+from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.palette import palette
 from sam2lite.exporter.coreml.pins import OVERFLOW
 from sam2lite.exporter.coreml.quiet import quiet
@@ -35,14 +35,18 @@ class Compressed(NamedTuple):
     """A precision of weights, or of weights and activations.
 
     Attributes:
+        name: as in `--precision`.
         apply: from a converted graph, and inputs of recorded calls, to a compressed model.
         least_sqnr_db: of every output on recorded calls; None where it is only reported.
         least_iou: mean over a clip, against PyTorch; None where it is only reported.
+        block_size: how many input channels share a scale; None where all of them do.
     """
 
+    name: str
     apply: Compression
     least_sqnr_db: float | None = None
     least_iou: float | None = None
+    block_size: int | None = None
 
 
 def _constants(converted: Converted, parameters: Mapping[str, tuple[str, ...]], how: Any) -> Any:
@@ -106,13 +110,12 @@ def _palette(bits: int) -> Compression:
 
 
 _INT8 = _linear(_LAYERS_AND_TABLES, dtype="int8", granularity="per_channel")
-# With activations of the other graphs in INT8 as well, Tiny loses its objects: mean IoU 0.08 over a
-# clip. The image encoder is most of the work.
-_IN_INT8 = "image_encoder"
 
 
 def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:
-    if converted.graph != _IN_INT8:
+    # With activations of the other graphs in INT8 as well, Tiny loses its objects: mean IoU 0.08
+    # over a clip. The graph that takes the image is most of the work.
+    if not converted.takes_image:
         return _INT8(converted, calls)
     from coremltools.optimize.coreml import OptimizationConfig
     from coremltools.optimize.coreml.experimental import OpActivationLinearQuantizerConfig
@@ -129,35 +132,43 @@ def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:
 
 
 PRECISIONS: Mapping[str, Compressed] = {
-    "fp16": Compressed(_as_it_is, 55.0, 0.99),
-    "int8": Compressed(_INT8, 35.0),
-    "w8a8": Compressed(_with_activations),
-    "int4": Compressed(_linear(_LAYERS, dtype="int4", granularity="per_block", block_size=_BLOCK)),
-    "palette6": Compressed(_palette(6)),
-    "palette4": Compressed(_palette(4)),
+    precision.name: precision
+    for precision in (
+        Compressed("fp16", _as_it_is, 55.0, 0.99),
+        Compressed("int8", _INT8, 35.0),
+        Compressed("w8a8", _with_activations),
+        Compressed(
+            "int4",
+            _linear(_LAYERS, dtype="int4", granularity="per_block", block_size=_BLOCK),
+            block_size=_BLOCK,
+        ),
+        Compressed("palette6", _palette(6)),
+        Compressed("palette4", _palette(4)),
+    )
 }
 
 
-def compress(converted: Converted, precision: str, calls: Sequence[Arrays], where: str) -> Any:
+def compress(
+    converted: Converted, precision: Compressed, calls: Sequence[Arrays], where: str
+) -> Any:
     """Return a converted graph in a precision; its model may be changed.
 
     Args:
         converted: in FP16.
-        precision: one of `PRECISIONS` that the iOS of the model has.
+        precision: one that the iOS of the model has.
         calls: inputs of recorded calls, by name; images are uint8.
         where: graph and rung, for messages.
 
     Raises:
-        UnknownNameError: there is no such precision.
         ExportError: coremltools cannot compress the model.
     """
     from sam2lite.mil.exact_passes import exact_passes
 
-    if precision not in PRECISIONS:
-        raise UnknownNameError("precision", precision, PRECISIONS)
     try:
         with exact_passes(), quiet():
-            return PRECISIONS[precision].apply(converted, calls)
+            return precision.apply(converted, calls)
     except Exception as error:  # coremltools raises whatever its passes stumble over
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"coremltools cannot make {where} {precision}: {first_line}") from error
+        raise ExportError(
+            f"coremltools cannot make {where} {precision.name}: {first_line}"
+        ) from error

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import ExportError
-from sam2lite.exporter.coreml.forms import in_core_ml_forms
+from sam2lite.exporter.coreml.forms import Form, in_core_ml_forms
 from sam2lite.exporter.coreml.pins import pinned_operators
 from sam2lite.exporter.coreml.quiet import quiet
 from sam2lite.exporter.onnx.trace import example_inputs
@@ -26,13 +26,13 @@ class Converted:
     """A graph as coremltools' model.
 
     Attributes:
-        graph: its name.
+        takes_image: whether one of its inputs is an image.
         model: `coremltools.models.MLModel`, not loaded; saved in a temporary folder of its own.
         precision: `fp16`, or `fp32` for the graph that ranks memory.
         pinned: operators that compute in FP32 in an FP16 graph, with the reason.
     """
 
-    graph: str
+    takes_image: bool
     model: Any
     precision: str
     pinned: dict[str, str] = field(default_factory=dict)
@@ -43,6 +43,7 @@ def convert(
     spec: GraphSpec,
     target: CoreMl,
     overflowing: Mapping[str, float] = MappingProxyType({}),
+    form: Form | None = None,
 ) -> Converted:
     """Convert a module in evaluation mode.
 
@@ -50,10 +51,11 @@ def convert(
     0 to 255, and its normalisation is a part of the network.
 
     Args:
-        module: from the network's `fused()`.
+        module: of the network in its form for inference.
         spec: its bound spec for the backend `coreml`.
         target: the iOS that it is for.
         overflowing: tensors that FP16 may be too small for, from `overflowing_in`.
+        form: of the network's family, for what no other has.
 
     Raises:
         DependencyError, SessionError: coremltools is missing, or of an untested version.
@@ -81,7 +83,7 @@ def convert(
     where = f"{spec.name} for {target.deployment_target}"
     try:
         with quiet():
-            program = torch.export.export(in_core_ml_forms(module, inputs).eval(), inputs)
+            program = torch.export.export(in_core_ml_forms(module, inputs, form).eval(), inputs)
             # A slice that takes everything becomes an alias, which coremltools does not know.
             program = program.run_decompositions({torch.ops.aten.alias.default: lambda x: x})
     except Exception as error:  # torch's own errors share no base class
@@ -105,7 +107,7 @@ def convert(
         ) from error
     _check_names(model, spec)
     pinned.pop("", None)
-    return Converted(spec.name, model, "fp32" if full else "fp16", pinned)
+    return Converted(spec.image is not None, model, "fp32" if full else "fp16", pinned)
 
 
 def _image_input(ct: Any, spec: GraphSpec) -> list[Any] | None:

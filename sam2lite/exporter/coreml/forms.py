@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from sam2lite.models.sam2lite.image_encoder import ImageEncoder, Stage
-from sam2lite.models.sam2lite.positions import resized_table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+# What a family makes of a module of its own, given the inputs of one size; see `Networks`.
+Form = Callable[[nn.Module, Sequence[Tensor]], nn.Module]
 
 
 class OneHotEmbedding(nn.Module):
@@ -33,66 +30,19 @@ class OneHotEmbedding(nn.Module):
         return chosen @ self.weight
 
 
-class CentredImage(nn.Module):
-    """An image encoder that FP16 rounds pixels once for, instead of three times.
-
-    `x * scale + shift` costs Tiny 1.3 to 5 dB: the shift is rounded as well, and where
-    both nearly cancel, the product's rounding remains. Here, whole numbers are taken from pixels,
-    which is exact, and one depthwise convolution does the rest.
-    """
-
-    centre: Tensor
-
-    def __init__(self, encoder: ImageEncoder) -> None:
-        super().__init__()
-        scale, shift = encoder.pixel_scale, encoder.pixel_shift
-        centre = torch.round(-shift / scale)
-        self.register_buffer("centre", centre)
-        channels = scale.shape[1]
-        self.normalise = nn.Conv2d(channels, channels, 1, groups=channels)
-        assert self.normalise.bias is not None
-        with torch.no_grad():
-            self.normalise.weight.copy_(scale.reshape(channels, 1, 1, 1))
-            self.normalise.bias.copy_((shift + centre * scale).flatten())
-        self.encoder = encoder
-        encoder.pixel_scale, encoder.pixel_shift = torch.ones_like(scale), torch.zeros_like(shift)
-
-    def forward(self, image_bchw: Tensor) -> Any:
-        """Encode one image, as the encoder does."""
-        return self.encoder(self.normalise(image_bchw - self.centre))
-
-
-def in_core_ml_forms(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
-    """Return a copy of a module that computes the same at one rung.
-
-    Position tables have the size that the rung needs, because MIL has no bicubic resize,
-    embeddings are products, and pixels are centred before they are scaled.
+def in_core_ml_forms(
+    module: nn.Module, inputs: Sequence[Tensor], form: Form | None = None
+) -> nn.Module:
+    """Return a copy of a module that computes the same at one input size; embeddings are products.
 
     Args:
         module: of the network; stays as it is.
-        inputs: of the rung.
+        inputs: of the size.
+        form: of the family, for what no other has.
     """
     changed = copy.deepcopy(module)
     for part in list(changed.modules()):
         for name, child in part.named_children():
             if isinstance(child, nn.Embedding):
                 setattr(part, name, OneHotEmbedding(child))
-    _bake_tables(changed, inputs)
-    return CentredImage(changed) if isinstance(changed, ImageEncoder) else changed
-
-
-def _bake_tables(module: nn.Module, inputs: Sequence[Tensor]) -> None:
-    def bake(stage: nn.Module, given: tuple[Any, ...]) -> None:
-        table = resized_table(stage.position_1chw, int(given[0].shape[-1]))  # type: ignore[arg-type]
-        stage.position_1chw = nn.Parameter(table.clone(), requires_grad=False)
-
-    hooks = [
-        part.register_forward_pre_hook(bake)
-        for part in module.modules()
-        if isinstance(part, Stage) and part.position_1chw is not None
-    ]
-    if hooks:
-        with torch.no_grad():
-            module(*inputs)
-    for hook in hooks:
-        hook.remove()
+    return changed if form is None else form(changed, inputs)

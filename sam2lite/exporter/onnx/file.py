@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam2lite.errors import ExportError, OutputError
-from sam2lite.exporter.tensorrt.preflight_limits import graphs_of
+from sam2lite.exporter.onnx.walk import graphs_of
 
 if TYPE_CHECKING:
     import onnx

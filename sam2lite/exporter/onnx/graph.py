@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.exporter.onnx.metadata import GraphMetadata, write_metadata
 from sam2lite.exporter.onnx.passes.checked import PassReport
+from sam2lite.exporter.onnx.passes.contract import in_types, with_types_of
+from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.onnx.passes.pipeline import run_passes
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of, opset_of, trace
-from sam2lite.exporter.verify.parity import ErrorStatistics, graph_parity, require_parity
+from sam2lite.exporter.verify.parity import (
+    ErrorStatistics,
+    module_parity,
+    onnx_runner,
+    require_parity,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -23,6 +31,7 @@ class ExportedGraph:
 
     Attributes:
         model: the graph, with its weights inside.
+        spec: its bound spec, in the types that a target's passes left it.
         passes: what each pass left behind, in order.
         parity: error of every output, by name.
         opset: version of the default operator set that the model declares.
@@ -30,6 +39,7 @@ class ExportedGraph:
     """
 
     model: onnx.ModelProto
+    spec: GraphSpec
     passes: list[PassReport]
     parity: dict[str, ErrorStatistics]
     opset: int
@@ -43,6 +53,8 @@ def export_graph(
     *,
     reference: nn.Module,
     metadata: GraphMetadata,
+    target_passes: Sequence[GraphPass] = (),
+    skip: Collection[str] = (),
 ) -> ExportedGraph:
     """Export a module, checking the values after every pass and against PyTorch at the end.
 
@@ -52,15 +64,20 @@ def export_graph(
         opset: version of the default operator set.
         reference: the same module as it was trained; what parity is measured against.
         metadata: where it comes from.
+        target_passes: that the target needs beside the ordinary ones.
+        skip: names of passes that do not run.
 
     Raises:
         ExportError: the module cannot be traced, or a pass failed.
+        UnknownNameError: there is no pass of a name in `skip`.
         VerificationError: a pass changed the values, or the graph misses `GRAPH_TOLERANCE`.
     """
     traced = trace(module, spec, opset)
     feeds = feeds_of(spec, example_inputs(spec))
-    model, passes = run_passes(traced, spec, feeds)
-    parity = graph_parity(reference, model, spec)
+    model, passes = run_passes(traced, spec, feeds, target_passes, skip)
+    taken = with_types_of(model, spec)
+    run = onnx_runner(model)
+    parity = module_parity(reference, lambda given: run(in_types(given, taken)), spec)
     require_parity(parity, f"{spec.key(metadata.rung)} at opset {opset}")
-    write_metadata(model, spec, opset, metadata)
-    return ExportedGraph(model, passes, parity, opset_of(model), len(model.graph.node))
+    write_metadata(model, taken, opset, metadata)
+    return ExportedGraph(model, taken, passes, parity, opset_of(model), len(model.graph.node))

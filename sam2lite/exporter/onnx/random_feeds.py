@@ -8,7 +8,7 @@ import numpy as np
 
 from sam2lite.errors import ExportError
 from sam2lite.exporter.onnx.passes.contract import describe_values
-from sam2lite.exporter.tensorrt.passes.border import inputs_of
+from sam2lite.exporter.onnx.walk import inputs_of
 from sam2lite.exporter.verify.selection import Arrays
 
 if TYPE_CHECKING:

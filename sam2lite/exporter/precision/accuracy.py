@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.evaluation.sources import fresh_clips
-from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.exporter.verify.opening import open_here
 
 if TYPE_CHECKING:
     from sam2lite.evaluation.clip import EvaluationClip
@@ -69,10 +69,8 @@ class AccuracyTest:
         ]
 
     def score(self, bundle: Path) -> Accuracy:
-        """Follow the objects of every clip, in ONNX Runtime."""
+        """Follow the objects of every clip."""
         from sam2lite.evaluation import BundleTracker, evaluate
 
-        scores = evaluate(
-            lambda: BundleTracker(open_bundle(str(bundle), "ort"), self.rung), self._clips, PROMPT
-        )
+        scores = evaluate(lambda: BundleTracker(open_here(bundle), self.rung), self._clips, PROMPT)
         return Accuracy(scores.jf, scores.first_frame_j)

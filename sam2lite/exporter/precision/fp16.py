@@ -11,7 +11,7 @@ from sam2lite.exporter.onnx.value_types import value_types
 from sam2lite.exporter.precision.fp16_convert import QDQ, to_fp16, with_rounding
 from sam2lite.exporter.precision.fp16_ranges import MARGIN, RangeReport, measure_ranges
 from sam2lite.exporter.precision.fp16_rules import kept_by_rule
-from sam2lite.exporter.precision.scheme import Lowered
+from sam2lite.exporter.precision.scheme import Rendered
 from sam2lite.exporter.verify.parity import compare_calls, onnx_runner
 from sam2lite.exporter.verify.recorded_calls import recorded_calls
 from sam2lite.exporter.verify.selection import Arrays
@@ -41,7 +41,7 @@ FORMS: dict[str, Form] = {
 
 
 class Fp16:
-    """A lowering to FP16 that computes in it.
+    """A scheme for FP16 that computes in it.
 
     Inputs and outputs stay as the contract says. A graph that ranks stays in FP32.
     """
@@ -69,11 +69,11 @@ class Fp16:
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """See `Lowering`."""
+        """See `PrecisionScheme`."""
         return {**dataclasses.asdict(self._provenance), "fp16_margin": MARGIN}
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`.
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`.
 
         The report has the pinned nodes with the reason, the range report and every output's SQNR.
 
@@ -83,24 +83,24 @@ class Fp16:
             VerificationError: an output is further from the graph in FP32 than is allowed.
         """
         if spec.ranks:
-            return Lowered(model, "fp32")
+            return Rendered(model, "fp32")
         key = spec.key(rung)
         calls = recorded_calls(self._recording, spec, rung, MOST_CALLS)
         ranges = measure_ranges(model, calls)
         pinned = {**self._also_pinned.get(key, {}), **pinned_nodes(model, spec, ranges)}
-        lowered = to_fp16(model, pinned)
+        rendered = to_fp16(model, pinned)
         report = {
-            "sqnr_db": self._checked_sqnr(model, lowered, calls, key),
+            "sqnr_db": self._checked_sqnr(model, rendered, calls, key),
             "pinned": pinned,
             "ranges": ranges.to_json(),
         }
-        return Lowered(self._form(model, lowered), "fp16", report)
+        return Rendered(self._form(model, rendered), "fp16", report)
 
     def _checked_sqnr(
-        self, model: onnx.ModelProto, lowered: onnx.ModelProto, calls: Sequence[Arrays], key: str
+        self, model: onnx.ModelProto, rendered: onnx.ModelProto, calls: Sequence[Arrays], key: str
     ) -> dict[str, float | None]:
         """Return the SQNR of every output over all calls, dB; None where nothing differs."""
-        run, rounded = onnx_runner(model), onnx_runner(with_rounding(lowered))
+        run, rounded = onnx_runner(model), onnx_runner(with_rounding(rendered))
         expected, actual = [run(feeds) for feeds in calls], [rounded(feeds) for feeds in calls]
         ratios: dict[str, float | None] = {}
         for name, error in compare_calls(actual, expected).items():

@@ -8,7 +8,7 @@ import numpy as np
 
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
-from sam2lite.exporter.precision.scheme import Lowered
+from sam2lite.exporter.precision.scheme import Rendered
 from sam2lite.exporter.verify.parity import compare, run_onnx
 
 if TYPE_CHECKING:
@@ -55,18 +55,18 @@ def store_in_fp16(model: onnx.ModelProto) -> int:
 
 
 class Fp16Storage:
-    """The lowering of `--fp16` for backends that do not compute in FP16."""
+    """The scheme of `--fp16` for backends that do not compute in FP16."""
 
     calibration = None
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`.
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`.
 
         Raises:
             VerificationError: an output is further from FP32 than `LEAST_SQNR_DB`.
         """
         if spec.ranks:
-            return Lowered(model, "fp32")
+            return Rendered(model, "fp32")
         before = type(model)()
         before.CopyFrom(model)
         tensors = store_in_fp16(model)
@@ -81,4 +81,4 @@ class Fp16Storage:
                     f"{ratios[name]:.1f} dB of FP32's; {LEAST_SQNR_DB:g} dB are asked for: use "
                     "--precision fp32"
                 )
-        return Lowered(model, "fp16", {"sqnr_db": ratios, "fp16_tensors": tensors})
+        return Rendered(model, "fp16", {"sqnr_db": ratios, "fp16_tensors": tensors})

@@ -6,17 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sam2lite.errors import CalibrationError
 from sam2lite.exporter.onnx.compact import compact
-from sam2lite.exporter.onnx.trace import feeds_of
+from sam2lite.exporter.onnx.trace import OPSETS, feeds_of
 from sam2lite.exporter.precision.fp16_storage import store_in_fp16
-from sam2lite.exporter.precision.scheme import Lowered
+from sam2lite.exporter.precision.scheme import Rendered
+from sam2lite.exporter.precision.schemes import LayerChoice, Making
 from sam2lite.exporter.verify.parity import compare, run_onnx
 from sam2lite.targets.profile import QdqStyle
 
 if TYPE_CHECKING:
     import onnx
 
-    from sam2lite.calibration.plan import PrecisionPlan
+    from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.calibration.ranges import ActivationRanges
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_CODE = 127
+MAX_DROP = 1.0  # points of J&F, and of the first frame's J
 MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
 
 
 class Int8:
-    """A lowering to INT8.
+    """A scheme for INT8.
 
     Attributes:
         plan: which layers compute in INT8.
@@ -37,7 +40,7 @@ class Int8:
     def __init__(
         self,
         ranges: ActivationRanges,
-        plan: PrecisionPlan,
+        plan: PrecisionAssignment,
         style: QdqStyle,
         recording: Recording | None = None,
     ) -> None:
@@ -48,34 +51,42 @@ class Int8:
             plan: which layers compute in INT8.
             style: of the target.
             recording: of the network; with it, every graph's SQNR is measured.
+
+        Raises:
+            CalibrationError: the style asks for blocks, which Q/DQ of our opsets does not have.
         """
+        if style.block_size is not None:
+            raise CalibrationError(
+                f"INT8 was asked for in blocks of {style.block_size} weights; QuantizeLinear has "
+                f"blocks from opset 21 on, and graphs are written up to opset {OPSETS[-1]}"
+            )
         self.plan = plan
         self._ranges, self._style, self._recording = ranges, style, recording
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """See `Lowering`."""
+        """See `PrecisionScheme`."""
         return {
             **dataclasses.asdict(self._ranges.provenance),
             "int8_layers": sorted(self.plan.int8),
             "float_layers": dict(sorted(self.plan.kept.items())),
-            "style": dict(self._style._asdict()),
+            "style": self._style.to_json(),
         }
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`."""
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`."""
         from sam2lite.calibration.qdq import layers_of, render
 
         graph = spec.name
         paths = _below(graph, dict.fromkeys(self.plan.int8))
         layers = layers_of(model, paths)
         if not layers:
-            return Lowered(model, "fp32")
+            return Rendered(model, "fp32")
         rendered = render(model, layers, _below(graph, self._ranges.spans), self._style)
         if self._style.codes_stored:  # else a compiler stores weights as it likes
             store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
             compact(rendered)
-        return Lowered(rendered, "int8", self._report(model, rendered, spec, rung))
+        return Rendered(rendered, "int8", self._report(model, rendered, spec, rung))
 
     def scales(self, model: onnx.ModelProto, spec: GraphSpec) -> dict[str, float]:
         """Return the symmetric scale of every activation that the plan quantizes, by its name."""
@@ -106,6 +117,53 @@ class Int8:
                 if statistics["sqnr_db"] is not None:
                     ratios.setdefault(name, []).append(statistics["sqnr_db"])
         return {"sqnr_db": {name: round(min(found), 2) for name, found in ratios.items()}}
+
+
+def all_layers(making: Making) -> PrecisionAssignment:
+    """Return the assignment that puts every layer in INT8 that may be, and was seen at work.
+
+    Raises:
+        UnknownNameError: a pattern of `keep_float` matches no layer.
+    """
+    from sam2lite.calibration.assignment import first_assignment
+
+    assert making.ranges is not None  # by what the scheme observes
+    layers = list(making.loaded.quantized_layers())
+    return first_assignment(layers, making.ranges.spans, making.keep_float)
+
+
+def ranked_layers(making: Making, size: int) -> list[str]:
+    """Return the layers by what each loses in INT8 alone, the most sensitive first."""
+    from sam2lite.exporter.precision.sensitivity import layer_sqnr
+
+    assert making.ranges is not None
+    assert making.recording is not None
+    spans = dict(making.ranges.spans)
+    loaded = making.loaded
+    layers = {path: [path] for path in loaded.quantized_layers() if f"{path}:input" in spans}
+    found = layer_sqnr(loaded, spans, layers, making.recording, size)
+    return sorted(found, key=found.__getitem__)
+
+
+def quantized(making: Making, *, measured: bool = True) -> Int8:
+    """Return the scheme of the layers that were assigned, in the target's style.
+
+    Args:
+        making: with an assignment.
+        measured: report every graph's SQNR.
+    """
+    assert making.ranges is not None
+    assert making.assignment is not None
+    recording = making.recording if measured else None
+    return Int8(making.ranges, making.assignment, making.target.qdq, recording)
+
+
+def unmeasured(making: Making) -> Int8:
+    """Return the same, for scoring it alone."""
+    return quantized(making, measured=False)
+
+
+INT8_LAYERS = LayerChoice(all_layers, ranked_layers)
 
 
 def _below(graph: str, items: Mapping[str, T]) -> dict[str, T]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Lowered:
+class Rendered:
     """A graph in its precision.
 
     Attributes:
@@ -26,15 +26,21 @@ class Lowered:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-class Lowering(Protocol):
+class PrecisionScheme(Protocol):
     """What is done to every graph of a bundle after it was found equal to PyTorch in float."""
 
     @property
     def calibration(self) -> dict[str, Any] | None:
         """What the manifest says about it; None where there is nothing to say."""
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """Return a graph in its precision; `model` may be changed."""
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, size: int) -> Rendered:
+        """Return a graph in its precision; `model` may be changed.
+
+        Args:
+            model: the graph in float.
+            spec: its bound spec.
+            size: of the input that it was made at, px.
+        """
 
 
 class Float32:
@@ -42,6 +48,6 @@ class Float32:
 
     calibration = None
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`."""
-        return Lowered(model, "fp32")
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, size: int) -> Rendered:
+        """See `PrecisionScheme`."""
+        return Rendered(model, "fp32")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sam2lite.exporter.precision.accuracy import AccuracyDrop
 
 if TYPE_CHECKING:
-    from sam2lite.calibration.plan import PrecisionPlan
+    from sam2lite.calibration.assignment import PrecisionAssignment
 
 # With more than this share of the layers in float a bundle is no INT8 bundle any more.
 MOST_FLOAT = 0.25
@@ -25,14 +25,14 @@ class Outcome:
         trials: how many bundles were scored.
     """
 
-    plan: PrecisionPlan
+    plan: PrecisionAssignment
     drop: AccuracyDrop
     trials: int
 
 
 def search(
-    plan: PrecisionPlan,
-    measure: Callable[[PrecisionPlan], AccuracyDrop],
+    plan: PrecisionAssignment,
+    measure: Callable[[PrecisionAssignment], AccuracyDrop],
     ranked: Callable[[], Sequence[str]],
     max_drop: float,
 ) -> Outcome:

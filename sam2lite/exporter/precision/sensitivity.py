@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.exporter.verify.parity import compare
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from numpy.typing import NDArray
 
     from sam2lite.calibration.footage import CalibrationClip
     from sam2lite.calibration.observers import Range
     from sam2lite.calibration.recorder import Recording
-    from sam2lite.models.sam2lite.network import Sam2Lite
+    from sam2lite.models.loaded import LoadedModel
 
 MOST_CALLS = 6  # of a graph, spread over those recorded at the rung
 
@@ -42,7 +41,7 @@ class Sensitivity:
 
 
 def layer_sqnr(
-    model: Sam2Lite,
+    loaded: LoadedModel,
     ranges: Mapping[str, Range],
     groups: Mapping[str, Collection[str]],
     recording: Recording,
@@ -52,7 +51,7 @@ def layer_sqnr(
     """Return the SQNR of a graph's worst output with some of its layers in INT8, dB.
 
     Args:
-        model: the network, not fused.
+        loaded: the network, not fused.
         ranges: by `<path>:input`.
         groups: layers of one graph that are in INT8 together, by any name.
         recording: of the network.
@@ -62,14 +61,14 @@ def layer_sqnr(
     import torch
 
     found = {}
-    fused = model.fused()
-    for spec in FAMILY.graphs:
+    fused = loaded.fused()
+    for spec in loaded.family.graphs:
         own = {
             name: paths
             for name, paths in groups.items()
             if all(path.startswith(f"{spec.name}.") for path in paths)
         }
-        module = getattr(fused, spec.name)
+        module = fused.module(spec.name)
         calls = recording.sample(spec.name, rung, MOST_CALLS) if own else []
         with torch.no_grad():
             expected = [module(*inputs) for inputs in calls]
@@ -86,7 +85,7 @@ def layer_sqnr(
 
 
 def clip_iou(
-    model: Sam2Lite,
+    loaded: LoadedModel,
     ranges: Mapping[str, Range],
     groups: Mapping[str, Collection[str]],
     clip: CalibrationClip,
@@ -94,7 +93,7 @@ def clip_iou(
     report: Callable[[str], None] = lambda name: None,
 ) -> dict[str, float]:
     """Return the mean IoU of a clip's masks with some layers in INT8 and with none; see above."""
-    fused = model.fused()
+    fused = loaded.fused()
     expected = _masks(fused, clip, rung)
     found = {}
     for name, paths in groups.items():
@@ -107,26 +106,26 @@ def clip_iou(
 
 @contextmanager
 def _in_int8(
-    model: Sam2Lite, ranges: Mapping[str, Range], paths: Collection[str]
+    fused: LoadedModel, ranges: Mapping[str, Range], paths: Collection[str]
 ) -> Iterator[None]:
     from sam2lite.training.quantization import SimulatedInt8
 
-    simulation = SimulatedInt8(model)
+    simulation = SimulatedInt8(fused.quantized_layers())
     simulation.load_ranges({path: ranges[f"{path}:input"] for path in paths})
     with simulation:
         yield
 
 
-def _masks(model: Sam2Lite, clip: CalibrationClip, rung: int) -> list[Tensor]:
+def _masks(fused: LoadedModel, clip: CalibrationClip, rung: int) -> list[NDArray[np.bool_]]:
     from sam2lite.calibration.following import follow
 
     return [
-        (output.logits_hw > 0.0) & output.present
-        for outputs in follow(model, clip, [rung])
-        for output in outputs.values()
+        (result.logits > 0.0) & result.visible
+        for results in follow(fused, clip, [rung])
+        for result in results.values()
     ]
 
 
-def _iou(a: Tensor, b: Tensor) -> float:
+def _iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     union = int((a | b).sum())
     return int((a & b).sum()) / union if union else 1.0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 # Of every output, by the precision of its graph, dB. Products in TF32 have the mantissa of FP16 and
 # some 66 dB, so that FP32 shows that it is FP32.
@@ -103,7 +103,7 @@ class EngineTest:
             recording: of the network at the rungs of the bundle. A graph of which nothing was
                 recorded is run on example inputs.
         """
-        self._model, self._recording = checkpoint.model, recording
+        self._checkpoint, self._recording = checkpoint, recording
 
     def check(
         self, spec: GraphSpec, rung: int, precision: str, run: Run, file: Path
@@ -123,7 +123,7 @@ class EngineTest:
         """
         least_db = LEAST_DB[precision]
         if spec.ranks:
-            module = getattr(self._model, spec.name)
+            module = self._checkpoint.module(spec.name)
             found = [module_parity(module, run, spec, seed) for seed in range(SEEDS)]
             worst = {name: min((f[name] for f in found), key=_ratio) for name in found[0]}
             ties = max(error.ties for each in found for error in each.values())

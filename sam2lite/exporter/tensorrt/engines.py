@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import ENGINES_FOLDER
+from sam2lite.contracts.family import get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.tensorrt.graph_build import Job, build_graph, is_built
 from sam2lite.errors import SessionError, VerificationError
 from sam2lite.exporter.bundle.writer import export_float
+from sam2lite.exporter.onnx.passes.pipeline import steps_with
 from sam2lite.exporter.tensorrt.bisect import Subject, bisect_engine
 from sam2lite.exporter.tensorrt.engine_check import EngineCheck, EngineTest, engine_runner
+from sam2lite.exporter.tensorrt.passes.table import passes_of
 from sam2lite.exporter.tensorrt.polygraphy_build import build_with_polygraphy
 from sam2lite.runtimes.backends.tensorrt.engines import (
     VERIFICATION_FILE,
@@ -25,16 +28,17 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     engine_path,
     read_engines,
     read_plan,
-    write_atomically,
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.staging import write_atomically
+from sam2lite.targets.tensorrt_ops import read_version
 
 if TYPE_CHECKING:
     from sam2lite.device.tensorrt.board import Board
     from sam2lite.device.tensorrt.graph_build import Build
     from sam2lite.exporter.precision.bisect_fp16 import Bisection
-    from sam2lite.models.checkpoint import LoadedModel
+    from sam2lite.models.loaded import LoadedModel
 
 VERIFICATION_VERSION = 1
 
@@ -117,7 +121,7 @@ class EngineMaker:
     def _job(self) -> Job:
         bundle = str(self._bundle)
         plan = read_plan(bundle)
-        manifest, _ = read_manifest(bundle)
+        manifest = _with_values(read_manifest(bundle)[0])
         return Job(bundle, manifest, plan, self._board, plan.workspace_mb, verbose=False)
 
     def _build_all(self) -> dict[str, MadeEngine]:
@@ -165,8 +169,13 @@ class EngineMaker:
         manifest = job.manifest
         entry, rung = manifest.graphs[key], _rung(manifest, key)
         if job.plan.strongly_typed:
-            fused = self._checkpoint.model.fused()
-            model = export_float(self._checkpoint, fused, entry.spec, rung, manifest.opset).model
+            fused = self._checkpoint.fused()
+            passes = passes_of(read_version(job.plan.tensorrt))
+            ran = {applied["name"] for applied in manifest.verification["graphs"][key]["passes"]}
+            skip = {step.name for step in steps_with(passes)} - ran
+            model = export_float(
+                self._checkpoint, fused, entry.spec, rung, manifest.opset, passes, skip
+            ).model
         else:
             model = onnx.load(self._bundle / entry.file)
         pinned = frozenset(manifest.verification["graphs"][key]["pinned"])
@@ -229,6 +238,16 @@ def _rung(manifest: Manifest, key: str) -> int:
     """Return the input side of a graph; of one that all sizes share, the largest, px."""
     side = key.partition("@")[2]
     return int(side) if side else max(manifest.rungs)
+
+
+def _with_values(manifest: Manifest) -> Manifest:
+    """Return a manifest whose specs know which example values their tensors take."""
+    family = get_family(manifest.model.family)
+    graphs = {
+        key: entry._replace(spec=entry.spec._replace(tensors=family.graph(entry.spec.name).tensors))
+        for key, entry in manifest.graphs.items()
+    }
+    return manifest._replace(graphs=graphs)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sam2lite.runtimes.backends.tensorrt import session as trt
 from sam2lite.runtimes.backends.tensorrt.runtime import import_tensorrt
 from sam2lite.targets.cuda import cuda_target
 from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.registry import trt_host
+from sam2lite.targets.registry import jetson_host
 from sam2lite.targets.releases import with_installed
 from sam2lite.targets.tensorrt_ops import read_version
 
@@ -47,7 +47,7 @@ def trt_target_here() -> TargetProfile:
         ArgumentError: there is no profile for the GPU, or nothing is known about this TensorRT.
     """
     board = board_here()
-    profile = trt_host() or cuda_target(board.device.compute_capability)
+    profile = jetson_host() or cuda_target(board.device.compute_capability)
     found = with_installed(profile, board.version)
     assert found.tensorrt is not None  # by the profile
     if read_version(found.tensorrt.version) < POLYGRAPHY_TENSORRT:

@@ -8,12 +8,11 @@ memory; on a PC they do not, and the figures are an upper bound for either.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.contracts.families.sam2lite import MASK_DECODER
 from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.tensorrt.graph_memory import GraphMemory, graph_memory, input_bytes
 from sam2lite.exporter.tensorrt.library_memory import LibraryMemory, library_memory
@@ -174,6 +173,7 @@ def estimate_memory(
     profile: TargetProfile,
     workspace_mb: int = DEFAULT_WORKSPACE_MB,
     objects: int = 1,
+    kept: Collection[str] = (),
 ) -> MemoryReport:
     """Estimate what a bundle for TensorRT takes, and how that stands to its target's memory.
 
@@ -184,6 +184,7 @@ def estimate_memory(
         profile: a target with TensorRT, under the JetPack that the bundle is for.
         workspace_mb: that the builder may use.
         objects: tracked at once.
+        kept: names of inputs that the loop keeps for every object; see `TensorInfo.kept`.
 
     Raises:
         ArgumentError: the target has no TensorRT.
@@ -197,7 +198,7 @@ def estimate_memory(
     graphs = {key: graph_memory(model, precisions[key]) for key, model in models}
     shared = libraries.run_mb + _mb(
         [_run_bytes(graph) for key, graph in graphs.items() if "@" not in key]
-        + [objects * max(_object_bytes(key, model) for key, model in models)]
+        + [objects * max(_object_bytes(model, kept) for _, model in models)]
     )
     build_mb = libraries.build_mb + workspace_mb
     by_rung: dict[int, list[GraphMemory]] = {}
@@ -233,15 +234,9 @@ def _build_bytes(graph: GraphMemory) -> float:
     return 2 * graph.stored + 2 * graph.weights + graph.activations + graph.border
 
 
-def _object_bytes(key: str, model: onnx.ModelProto) -> int:
-    """Return an object's bank and last mask: inputs of the decoder that are kept between frames."""
-    if not key.startswith(MASK_DECODER.name):
-        return 0
-    return sum(
-        size
-        for name, size in input_bytes(model).items()
-        if name.startswith(("memory_", "mask_prompt_"))
-    )
+def _object_bytes(model: onnx.ModelProto, kept: Collection[str]) -> int:
+    """Return what of a graph's inputs is kept between frames: an object's bank, its last mask."""
+    return sum(size for name, size in input_bytes(model).items() if name in kept)
 
 
 def _verdict(memory_mb: int, libraries: LibraryMemory, rungs: Sequence[RungMemory]) -> SizeVerdict:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import PLAN_FILE, BuildPlan, GraphPlan
+from sam2lite.contracts.family import get_family
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.tensorrt.calibration_cache import cache_text
 from sam2lite.exporter.tensorrt.memory_estimate import estimate_memory
@@ -73,11 +74,22 @@ def write_plan(folder: Path, target: TargetProfile, manifest: Manifest) -> dict[
         {key: entry.precision for key, entry in manifest.graphs.items()},
         target,
         workspace_mb,
+        kept=_kept(manifest),
     )
     memory.require_fit()
     return {
         "preflight": {"tensorrt": tensorrt.version, "graphs": len(findings), "findings": 0},
         "memory": memory.to_json(),
+    }
+
+
+def _kept(manifest: Manifest) -> set[str]:
+    """Return the names of the tensors that the frame loop keeps for every object."""
+    return {
+        name
+        for graph in get_family(manifest.model.family).graphs
+        for name, tensor in graph.tensors.items()
+        if tensor.kept
     }
 
 

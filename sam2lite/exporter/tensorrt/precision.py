@@ -12,24 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.build_plan import FP16, INT8
 from sam2lite.exporter.precision.fp16 import Fp16
-from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.scheme import Lowered, Lowering
+from sam2lite.exporter.precision.int8 import Int8, all_layers, quantized, unmeasured
+from sam2lite.exporter.precision.scheme import PrecisionScheme, Rendered
+from sam2lite.exporter.precision.schemes import Making
 from sam2lite.targets.profile import TensorRt
 from sam2lite.targets.tensorrt_ops import QDQ_SINCE, STRONGLY_TYPED_SINCE, read_version
 
 if TYPE_CHECKING:
     import onnx
 
-    from sam2lite.calibration.ranges import Provenance
-    from sam2lite.calibration.recorder import Recording
+    from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.contracts.tensors import GraphSpec
+    from sam2lite.models.loaded import LoadedModel
 
 # Builder flags by the precision of a graph, where types do not stand in it.
 FLAGS: dict[str, tuple[str, ...]] = {"fp32": (), "fp16": (FP16,), "int8": (INT8, FP16)}
-
-# TensorRT has been seen without any INT8 kernel for a convolution of an image's three channels,
-# which fails the build. It is a hundredth of the work, and exact in float.
-FIRST_LAYER = "image_encoder.stem.0"
 
 # FP16 moves some values across a rounding border of INT8; clips say what that costs, not this.
 LEAST_SQNR_BESIDE_INT8_DB = 15.0
@@ -45,24 +42,66 @@ def form_of(tensorrt: TensorRt) -> str:
     return "typed" if strongly_typed(tensorrt) else "plan"
 
 
-def beside_fp16(
-    int8: Int8, tensorrt: TensorRt, recording: Recording, provenance: Provenance
-) -> Lowering:
-    """Return the lowering to INT8 with FP16 where layers stay in float."""
+def fp16(making: Making) -> Fp16:
+    """Return the scheme of FP16, in the form that the target's TensorRT takes."""
+    form = form_of(_sheet(making))
+    return Fp16(*making.footage, form, also_pinned=making.also_pinned)
+
+
+def rounded_fp16(making: Making) -> Fp16:
+    """Return the scheme of what all forms of FP16 compute, every value rounded."""
+    return Fp16(*making.footage, "rounded", also_pinned=making.also_pinned)
+
+
+def beside_fp16(making: Making) -> PrecisionScheme:
+    """Return the scheme of INT8 with FP16 where layers stay in float."""
+    tensorrt, int8 = _sheet(making), quantized(making)
     if read_version(tensorrt.version) < QDQ_SINCE:
-        return ImplicitInt8(int8, Fp16(recording, provenance, "plan"))
-    fp16 = Fp16(recording, provenance, form_of(tensorrt), LEAST_SQNR_BESIDE_INT8_DB)
-    return Int8BesideFp16(int8, fp16)
+        return ImplicitInt8(int8, Fp16(*making.footage, "plan"))
+    return Int8BesideFp16(int8, Fp16(*making.footage, form_of(tensorrt), LEAST_SQNR_BESIDE_INT8_DB))
 
 
-def rounded_beside(int8: Int8, recording: Recording, provenance: Provenance) -> Lowering:
-    """Return the lowering to what all of these compute: INT8 by Q/DQ, the rest rounded to FP16."""
-    return Int8BesideFp16(int8, Fp16(recording, provenance, "rounded", LEAST_SQNR_BESIDE_INT8_DB))
+def rounded_beside(making: Making) -> PrecisionScheme:
+    """Return the scheme of what all of these compute: INT8 by Q/DQ, the rest rounded to FP16."""
+    rounded = Fp16(*making.footage, "rounded", LEAST_SQNR_BESIDE_INT8_DB)
+    return Int8BesideFp16(unmeasured(making), rounded)
+
+
+def layers(making: Making) -> PrecisionAssignment:
+    """Return the assignment that puts every layer in INT8 but those that take an image.
+
+    TensorRT has been seen without any INT8 kernel for a convolution of an image's three channels,
+    which fails the build. It is a hundredth of the work, and exact in float.
+
+    Raises:
+        UnknownNameError: a pattern of `keep_float` matches no layer.
+    """
+    first = on_image(making.loaded)
+    return all_layers(making).without(first, "TensorRT may have no INT8 kernel for three channels")
+
+
+def on_image(loaded: LoadedModel) -> list[str]:
+    """Return the paths of the convolutions that an image's channels go into."""
+    from torch import nn
+
+    graph = loaded.family.image_encoder
+    channels = next(tensor.shape[1] for tensor in graph.inputs if tensor.name == graph.image)
+    module = loaded.module(graph.name)
+    return [
+        f"{graph.name}.{path}"
+        for path, layer in module.named_modules()
+        if isinstance(layer, nn.Conv2d) and layer.in_channels == channels
+    ]
+
+
+def _sheet(making: Making) -> TensorRt:
+    assert making.target.tensorrt is not None  # by the backend
+    return making.target.tensorrt
 
 
 @dataclass(frozen=True)
 class Int8BesideFp16:
-    """A lowering to INT8 in which what stays in float computes in FP16.
+    """A scheme for INT8 in which what stays in float computes in FP16.
 
     Attributes:
         int8: layers to INT8.
@@ -74,21 +113,21 @@ class Int8BesideFp16:
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """See `Lowering`."""
+        """See `PrecisionScheme`."""
         return {**self.fp16.calibration, **self.int8.calibration}
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`; raises as `Int8` and `Fp16` do.
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`; raises as `Int8` and `Fp16` do.
 
         The report has both SQNRs: of INT8 against float, of FP16 against the same graph in FP32.
         """
-        quantized = self.int8.lower(model, spec, rung)
-        lowered = self.fp16.lower(quantized.model, spec, rung)
-        report = {**lowered.report, **quantized.report}
-        if "sqnr_db" in lowered.report:
-            report["fp16_sqnr_db"] = lowered.report["sqnr_db"]
-        either = quantized if quantized.precision == "int8" else lowered
-        return Lowered(lowered.model, either.precision, report)
+        quantized = self.int8.render(model, spec, rung)
+        rendered = self.fp16.render(quantized.model, spec, rung)
+        report = {**rendered.report, **quantized.report}
+        if "sqnr_db" in rendered.report:
+            report["fp16_sqnr_db"] = rendered.report["sqnr_db"]
+        either = quantized if quantized.precision == "int8" else rendered
+        return Rendered(rendered.model, either.precision, report)
 
 
 class ImplicitInt8(Int8BesideFp16):
@@ -97,20 +136,20 @@ class ImplicitInt8(Int8BesideFp16):
     The report has `tensor_scales`. What INT8 costs is measured on the same layers with Q/DQ.
     """
 
-    def lower(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Lowered:
-        """See `Lowering`; raises as `Int8` and `Fp16` do."""
-        lowered = self.fp16.lower(model, spec, rung)
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
+        """See `PrecisionScheme`; raises as `Int8` and `Fp16` do."""
+        rendered = self.fp16.render(model, spec, rung)
         copy = type(model)()
         copy.CopyFrom(model)
-        quantized = self.int8.lower(copy, spec, rung)
+        quantized = self.int8.render(copy, spec, rung)
         if quantized.precision != "int8":
-            return lowered
+            return rendered
         kept = dict.fromkeys(self.int8.kept_nodes(model, spec), "kept in float")
         report = {
-            **lowered.report,
+            **rendered.report,
             **quantized.report,
-            "pinned": {**kept, **lowered.report["pinned"]},
-            "fp16_sqnr_db": lowered.report["sqnr_db"],
+            "pinned": {**kept, **rendered.report["pinned"]},
+            "fp16_sqnr_db": rendered.report["sqnr_db"],
             "tensor_scales": self.int8.scales(model, spec),
         }
-        return Lowered(lowered.model, "int8", report)
+        return Rendered(rendered.model, "int8", report)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.exporter.onnx.trace import opset_of
-from sam2lite.exporter.tensorrt.preflight_limits import CHECKS, GraphFacts, attribute_of, graphs_of
+from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
+from sam2lite.exporter.tensorrt.preflight_limits import CHECKS, GraphFacts
 from sam2lite.targets.tensorrt_ops import (
     BORDER_TYPES,
     BYTES_SINCE,

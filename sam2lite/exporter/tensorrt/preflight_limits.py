@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
 
 if TYPE_CHECKING:
     import onnx
@@ -51,26 +53,6 @@ class GraphFacts:
             maker.op_type in ("Constant", "DequantizeLinear", "QuantizeLinear")
             and all(self.is_constant(part) for part in maker.input)
         )
-
-
-def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """Yield a graph and the bodies of its loops and branches, however deep."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from graphs_of(attribute.g)
-
-
-def attribute_of(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    """Return the value of an attribute, or `default` where the node does not have it."""
-    import onnx
-
-    for attribute in node.attribute:
-        if attribute.name == name:
-            value = onnx.helper.get_attribute_value(attribute)
-            return value.decode() if isinstance(value, bytes) else value
-    return default
 
 
 def _input(node: onnx.NodeProto, index: int) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sam2lite.data.clips import Clip
-    from sam2lite.models.sam2lite.network import Sam2Lite
+    from sam2lite.models.loaded import LoadedModel
     from sam2lite.runtimes.bundle import Bundle
     from sam2lite.runtimes.results import ObjectResult
 
@@ -71,36 +71,32 @@ class LoopParity:
     tied_choices: int = 0
     first_divergence: int | None = None
 
-    def add(
-        self, frame: int, actual: ObjectResult, logits_hw: Tensor, score: Tensor, present: bool
-    ) -> None:
+    def add(self, frame: int, actual: ObjectResult, expected: ObjectResult) -> None:
         """Compare one object on one frame.
 
         Args:
             frame: its index.
             actual: of the bundle's loop.
-            logits_hw: of the reference, [H4, H4].
-            score: of the reference, 0-d.
-            present: whether the reference judged the object present.
+            expected: of the reference.
         """
-        expected = logits_hw.numpy()
-        difference = float(np.abs(actual.logits - expected).max())
-        sure = np.abs(expected) > NEAR_ZERO
-        a, b = (actual.logits > 0.0) & sure, (expected > 0.0) & sure
+        logits_hw, present = expected.logits, expected.visible
+        difference = float(np.abs(actual.logits - logits_hw).max())
+        sure = np.abs(logits_hw) > NEAR_ZERO
+        a, b = (actual.logits > 0.0) & sure, (logits_hw > 0.0) & sure
         union = int((a | b).sum())
         iou = int((a & b).sum()) / union if union else 1.0
         self.max_logit_difference = max(self.max_logit_difference, difference)
         self.max_score_difference = max(
-            self.max_score_difference, abs(actual.object_score - float(score))
+            self.max_score_difference, abs(actual.object_score - expected.object_score)
         )
         self.min_iou = min(self.min_iou, iou)
         before = self.present + self.absent
         self.mean_iou += (iou - self.mean_iou) / (before + 1)
         self.near_zero_pixels += int((~sure).sum())
-        self.compared_pixels += expected.size
+        self.compared_pixels += logits_hw.size
         self.present += present
         self.absent += not present
-        self.non_empty += present and bool((expected > 0.0).any())
+        self.non_empty += present and bool((logits_hw > 0.0).any())
         differ = present != actual.visible
         self.decisions_differ += differ
         out_of_bounds = difference > LOGIT_TOLERANCE or iou < 1.0 or differ
@@ -135,24 +131,19 @@ def parity_clip(seed: int) -> Clip:
     return generate_clip(seed, config)
 
 
-def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
+def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParity:
     """Follow two objects through a procedural clip in both loops.
 
     The first object is clicked and hides for a while, the second has a box; the first is corrected
-    once, and the rung changes once if the bundle has more than one.
+    once, and the rung changes once if the bundle has more than one and memory survives that.
 
     Args:
         bundle: an open one.
-        model: the network it was made from, not fused.
+        loaded: the network it was made from, not fused.
         seed: of the clip.
     """
-    import torch
-
     from sam2lite.data.clips import first_click
-    from sam2lite.models.sam2lite.reference_loop import ReferenceLoop
-    from sam2lite.runtimes.geometry import network_input
-    from sam2lite.runtimes.prompts import Prompt
-    from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
+    from sam2lite.evaluation.reference_tracker import ReferenceTracker
     from sam2lite.runtimes.segmenter import VideoSegmenter
 
     clip = parity_clip(seed)
@@ -170,8 +161,8 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
     }
 
     rungs = bundle.manifest.rungs
+    switches = len(rungs) > 1 and bundle.family.keeps_memory_across_sizes
     report = LoopParity(frames=FRAMES, objects=len(prompts), rungs=[rungs[-1]])
-    motion = MotionSignal()
     actual: dict[int, ObjectResult] = {}
 
     def choose(object_id: int, iou_m: Tensor, logits_mhw: Tensor) -> int:
@@ -179,34 +170,28 @@ def loop_parity(bundle: Bundle, model: Sam2Lite, seed: int = 0) -> LoopParity:
         report.tied_choices += tied
         return chosen
 
-    reference = ReferenceLoop(model, lambda _, logits: motion.inside(logits.numpy()), choose=choose)
+    reference = ReferenceTracker(loaded, rungs[-1], choose)
     with VideoSegmenter(bundle) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])
-            if index == RUNG_SWITCHED_AT and len(rungs) > 1:
+            if index == RUNG_SWITCHED_AT and switches:
                 segmenter.set_rung(rungs[0])
+                reference.set_rung(rungs[0])
                 report.rungs.append(rungs[0])
             if index == 0:
                 for object_id, prompt in prompts.items():
                     segmenter.prompt(frame, object_id, **prompt)
             actual.update(segmenter.track(frame).objects)
-
-            image = network_input(frame, segmenter.rung)
-            motion.update(image)
-            reference.start_frame(torch.from_numpy(image))
+            # Afterwards, because ties are decided as the segmenter has decided them.
             if index == 0:
                 for object_id, prompt in prompts.items():
-                    reference.prompt(object_id, Prompt(**prompt).slots(width, height))
-            expected = reference.track_all()
+                    reference.prompt(frame, object_id, **prompt)
+            expected = dict(reference.track(frame).objects)
             if index == CORRECTED_AT:
                 actual[first] = segmenter.correct(first, **correction)
-                slots = Prompt(**correction).slots(width, height)
-                expected[first] = reference.correct(first, slots)
+                expected[first] = reference.correct(first, **correction)
             for object_id in prompts:
-                output = expected[object_id]
-                report.add(
-                    index, actual[object_id], output.logits_hw, output.object_score, output.present
-                )
+                report.add(index, actual[object_id], expected[object_id])
     return report
 
 

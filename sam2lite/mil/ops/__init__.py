@@ -6,6 +6,6 @@ it is absent. A handler returns a tensor, or a tuple of them; types and shapes a
 the declared ones outside.
 
 What an operator means is taken from its documentation in coremltools 9.0
-(`coremltools.converters.mil.mil.ops.defs`); `tests/simulation/test_ops.py` compares every handler
+(`coremltools.converters.mil.mil.ops.defs`); `tests/mil/test_ops.py` compares every handler
 with coremltools' own value inference where it has one, and with torch where not.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 
 def scaled_dot_product_attention(

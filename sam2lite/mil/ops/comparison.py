@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 
 def _binary(kernel: Callable[[Tensor, Tensor], Tensor], *, x: Tensor, y: Tensor) -> Tensor:

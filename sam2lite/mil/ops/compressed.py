@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sam2lite.mil.ops.handler import Handler
 from sam2lite.mil.ops.quantization import along
+from sam2lite.mil.steps import Handler
 
 
 def _unpacked(packed: Tensor, bits: int, count: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 
 def slice_by_index(

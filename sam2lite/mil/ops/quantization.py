@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sam2lite.mil.dtypes import integer_range
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 
 def along(values: Tensor, axis: Tensor | None, rank: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 
 def _reduce(

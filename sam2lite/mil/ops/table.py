@@ -18,7 +18,7 @@ from sam2lite.mil.ops import (
     shape,
     upsampling,
 )
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 # Decompressed once, when a package is loaded.
 CONSTANT_HANDLERS: dict[str, Handler] = compressed.HANDLERS

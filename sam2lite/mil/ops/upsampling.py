@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 from torch.nn import functional as F
 
-from sam2lite.mil.ops.handler import Handler
+from sam2lite.mil.steps import Handler
 
 
 def _size(x: Tensor, height: Tensor, width: Tensor) -> tuple[int, int]:

@@ -10,13 +10,9 @@ import torch
 from torch import Tensor
 
 from sam2lite.errors import ArgumentError, ModelError
-from sam2lite.models.checkpoint import (
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    LoadedModel,
-    resolve_model,
-    state_sha256,
-)
+from sam2lite.models.checkpoint import CONFIG_FILE, WEIGHTS_FILE, state_sha256
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.training.bank import Gate
@@ -54,10 +50,16 @@ def load_teacher(name_or_path: str, student: Sam2LiteConfig) -> LoadedModel:
         )
     if _is_sam2(path / CONFIG_FILE):
         raise ModelError(f"the teacher {path} is a SAM 2 checkpoint. {_NO_SAM2}")
-    teacher = resolve_model(name_or_path)
-    if teacher.config.base_size != student.base_size:
+    teacher = load_model(name_or_path)
+    config = teacher.config
+    if not isinstance(config, Sam2LiteConfig):
+        raise ModelError(
+            f"the teacher {name_or_path} is of the family {teacher.family.title}; a student learns "
+            "from one of its own"
+        )
+    if config.base_size != student.base_size:
         raise ArgumentError(
-            f"the teacher {name_or_path} has a base size of {teacher.config.base_size} px, the "
+            f"the teacher {name_or_path} has a base size of {config.base_size} px, the "
             f"student one of {student.base_size} px; choose two of one base size"
         )
     return teacher
@@ -90,7 +92,7 @@ class Teacher:
             cache: of outputs; None to run the network on every batch.
         """
         fused = loaded.model.fused()
-        self._model: Sam2Lite = fused.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._model: Sam2Lite = fused.to(device, memory_format=torch.channels_last)
         self._sha256 = loaded.sha256
         self._weights, self._device, self._cache = weights, device, cache
 

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sam2lite.data.datasets import open_dataset
-from sam2lite.data.stills import is_stills, open_stills
 from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
-from sam2lite.models.checkpoint import resolve_model, save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
+from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape
 from sam2lite.training.distillation.cache import OutputCache
@@ -41,7 +41,9 @@ from sam2lite.training.run.fine_tuning import CURRICULUM, SCHEDULES
 from sam2lite.training.run.logs import CsvLog
 from sam2lite.training.run.plan import Moment, Schedule, learning_rate, schedule_of
 from sam2lite.training.run.state import Progress, load_state, save_state
+from sam2lite.training.sources import check_data
 from sam2lite.training.validation import Score, validate, validation_batches
+from sam2lite.weights import SHIPPED
 
 CHECKPOINT_FOLDER = "checkpoint"
 SAVE_EVERY_S = 60.0
@@ -124,7 +126,7 @@ def check_options(options: RunOptions) -> None:
     if options.cached_batches < 1:
         raise ArgumentError(f"--cached-batches is {options.cached_batches}; choose 1 or more")
     if options.data is not None:
-        _check_data(options.data)
+        check_data(options.data)
     if options.teacher is not None:
         load_teacher(options.teacher, _first_model(options).config)
 
@@ -135,13 +137,6 @@ def _schedule(options: RunOptions) -> Schedule:
     if options.schedule == CURRICULUM:
         return schedule_of(options.stages)
     return schedule_of(options.stages, SCHEDULES[options.schedule])
-
-
-def _check_data(path: str) -> None:
-    if is_stills(path):
-        open_stills(path)
-    else:
-        open_dataset(path)
 
 
 @dataclass(frozen=True)
@@ -206,7 +201,7 @@ class _Run:
         self.model = _first_model(options).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = make_optimiser(self.model)
         self.average = MovingAverage(self.model)
-        self.int8 = SimulatedInt8(self.model)
+        self.int8 = SimulatedInt8(quantized_layers(self.model))
         self.schedule = _schedule(options)
         self.weights = loss_weights(options.losses)
         self.teacher = self._load_teacher()
@@ -348,7 +343,7 @@ class _Run:
         started_s = time.perf_counter()
         phase = self.schedule.at(self._progress(self.step)).phase
         model = self._averaged()
-        int8 = SimulatedInt8(model)
+        int8 = SimulatedInt8(quantized_layers(model))
         int8.load_ranges(self.int8.ranges())
         with int8 if phase.quantized else nullcontext():
             self.score = validate(model, self.held_out)
@@ -396,4 +391,5 @@ class _Run:
 def _first_model(options: RunOptions) -> Sam2Lite:
     if options.start is None:
         return build(size_config(options.model), options.seed)
-    return resolve_model(options.start).model
+    model: Sam2Lite = HOST.load(SHIPPED.get(options.start, options.start)).model
+    return model

@@ -14,6 +14,7 @@ from sam2lite.cli.reports.preflight import describe, tensorrt_target
 from sam2lite.errors import ArgumentError, OutputError, UnknownNameError, VerificationError
 from sam2lite.exporter.tensorrt.preflight import Finding
 from sam2lite.runtimes.bundle import open_bundle
+from tests.interrupts import interruptible
 
 runner = CliRunner()
 
@@ -35,10 +36,10 @@ def test_untrained_networks_are_called_so(tmp_path: Path) -> None:
     assert "small is untrained" in runner.invoke(app, arguments).stderr
 
 
-def test_onnx_as_json(tmp_path: Path) -> None:
+def test_onnx_as_json(model: str, tmp_path: Path) -> None:
     out = tmp_path / "o"
     arguments = ["onnx", "--opset", "18", "--rungs", "240", "-o", str(out), "--json"]
-    result = runner.invoke(app, arguments)
+    result = runner.invoke(app, [*arguments, "--model", model])
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     assert data["worst_relative_error"] <= 1e-5
@@ -81,10 +82,10 @@ def test_bad_arguments(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_graphs_are_written_and_what_jetpack_4_refuses_is_said(tmp_path: Path) -> None:
+def test_graphs_are_written_and_what_jetpack_4_refuses_is_said(model: str, tmp_path: Path) -> None:
     out = tmp_path / "o"
     arguments = ["onnx", "--rungs", "240", "--check-for", "jetson-nano", "-o", str(out)]
-    result = runner.invoke(app, arguments)
+    result = runner.invoke(app, [*arguments, "--model", model])
     assert isinstance(result.exception, VerificationError)
     assert "TensorRT 8.2.1 of jetson-nano would not take 1 of 4 graphs" in str(result.exception)
     lines = result.stdout.splitlines()
@@ -106,9 +107,9 @@ def test_a_finding_of_many_nodes_is_one_line() -> None:
     ]
 
 
-def test_findings_as_json(tmp_path: Path) -> None:
+def test_findings_as_json(model: str, tmp_path: Path) -> None:
     arguments = ["onnx", "--rungs", "240", "--check-for", "jetson-xavier-nx", "--opset", "17"]
-    result = runner.invoke(app, [*arguments, "-o", str(tmp_path / "o"), "--json"])
+    result = runner.invoke(app, [*arguments, "--model", model, "-o", str(tmp_path / "o"), "--json"])
     assert isinstance(result.exception, VerificationError)
     findings = json.loads(result.stdout)["findings"]
     counts = {key: len(found) for key, found in findings.items()}
@@ -121,9 +122,9 @@ def test_findings_as_json(tmp_path: Path) -> None:
     assert findings["memory_encoder@240"][0]["first_version"] == "8.6"
 
 
-def test_graphs_that_a_target_takes(tmp_path: Path) -> None:
+def test_graphs_that_a_target_takes(model: str, tmp_path: Path) -> None:
     arguments = ["onnx", "--rungs", "240", "--check-for", "jetson-orin-nano"]
-    result = runner.invoke(app, [*arguments, "-o", str(tmp_path / "o")])
+    result = runner.invoke(app, [*arguments, "--model", model, "-o", str(tmp_path / "o")])
     assert result.exit_code == 0, result.output
     assert "its parser takes all 4 graphs" in result.stdout
 
@@ -155,7 +156,7 @@ def test_a_jetson_is_refused_in_one_sentence(
 
 def test_a_mistake_is_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "sam2lite-export"
-    command = [program, "ort", "--target", "abacus", "-o", str(tmp_path / "b")]
+    command = [str(program), "ort", "--target", "abacus", "-o", str(tmp_path / "b")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: unknown target 'abacus'")
@@ -164,16 +165,15 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "sam2lite-export"
-    process = subprocess.Popen(
-        [program, "ort", "-o", str(tmp_path / "b")], stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".b.partial-*/graphs/*.onnx")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    command: list[str | Path] = [program, "ort", "-o", tmp_path / "b"]
+    with interruptible(command, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".b.partial-*/graphs/*.onnx")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted: nothing was left half-written" in errors
     assert "Traceback" not in errors

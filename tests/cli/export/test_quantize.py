@@ -12,7 +12,7 @@ from sam2lite.calibration.ranges import load_ranges
 from sam2lite.cli.export.main import app as export_app
 from sam2lite.cli.main import app
 from sam2lite.errors import ArgumentError, CalibrationError, OutputError, UnknownNameError
-from sam2lite.models.checkpoint import save_checkpoint
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle, read_manifest
 from tests.conftest import MINI

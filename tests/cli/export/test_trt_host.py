@@ -11,7 +11,6 @@ from sam2lite.cli.export.main import app
 from sam2lite.cli.main import app as main_app
 from sam2lite.contracts.build_plan import NOT_BUILT
 from sam2lite.errors import ArgumentError, DependencyError, SessionError, VerificationError
-from sam2lite.exporter.tensorrt import bundle as trt_bundle
 from sam2lite.exporter.tensorrt import engines as trt_engines
 from sam2lite.exporter.tensorrt import host as trt_host
 from sam2lite.exporter.verify import loop_parity
@@ -54,7 +53,6 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorrt]:
         return LoopParity(frames=1, objects=1, present=1, non_empty=1)
 
     monkeypatch.setattr(loop_parity, "loop_parity", compared)
-    monkeypatch.setattr(trt_bundle, "loop_parity", compared)
     yield tensorrt
     runtime.close()
 
@@ -66,7 +64,7 @@ def faulty(fake: FakeTensorrt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     scratch.mkdir()
     build = FaultyBuild(fake, scratch)
     defaults = trt_engines.EngineMaker.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "build", build)
+    monkeypatch.setitem(defaults, "build", build)  # type: ignore[arg-type]
     return build
 
 

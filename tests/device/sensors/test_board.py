@@ -9,7 +9,7 @@ from sam2lite.device.sensors.board import (
     parse_power_modes,
     parse_power_status,
 )
-from sam2lite.runtimes.commands.doctor import OK, WARNING
+from sam2lite.runtimes.commands.machine_checks import OK, WARNING
 
 # Jetson Orin Nano: the fastest mode is neither the first nor the highest number.
 NVPMODEL_CONF = """\

@@ -8,7 +8,7 @@ import pytest
 
 from sam2lite.device import doctor
 from sam2lite.device.sensors.jetson import check_gstreamer, is_jetson
-from sam2lite.runtimes.commands.doctor import MISSING, OK, WARNING, Check
+from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check
 from tests.doubles.trt_bundle import write_trt_bundle
 
 

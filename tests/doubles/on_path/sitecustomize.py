@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
-def probe():
+def probe() -> object:
     from collections import namedtuple
 
     from sam2lite.errors import SessionError
@@ -26,7 +26,7 @@ def probe():
 class _Cuda(types.ModuleType):
     """Has `probe`; what else modules import of it is never called, for nothing runs on this GPU."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
         return object()
@@ -34,5 +34,5 @@ class _Cuda(types.ModuleType):
 
 if "CUDA_DOUBLE" in os.environ:
     module = _Cuda("sam2lite.runtimes.backends.tensorrt.cuda")
-    module.probe = probe
+    module.__dict__["probe"] = probe
     sys.modules[module.__name__] = module

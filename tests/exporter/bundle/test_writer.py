@@ -6,10 +6,12 @@ import onnx
 import pytest
 
 from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import OutputError, UnknownNameError, VerificationError
-from sam2lite.exporter.bundle import writer as bundle_writer
-from sam2lite.exporter.bundle.writer import ExportJob, write_bundle, write_onnx_folder
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.backend import PLAIN
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.targets.registry import get_target
 
@@ -26,7 +28,7 @@ def test_bundle_opens_and_says_what_it_is(tiny_bundle: Path, tiny_model: LoadedM
         assert all(error["relative"] <= 1e-5 for error in parity(manifest, key).values())
 
 
-def parity(manifest: bundle_writer.Manifest, key: str) -> dict[str, dict[str, float]]:
+def parity(manifest: Manifest, key: str) -> dict[str, dict[str, float]]:
     errors: dict[str, dict[str, float]] = manifest.verification["graphs"][key]["parity"]
     return errors
 
@@ -38,9 +40,9 @@ def test_weights_of_all_rungs_are_stored_once(tiny_bundle: Path, tiny_model: Loa
 
 
 def test_onnx_folder_has_the_opset_that_was_asked_for(
-    tiny_model: LoadedModel, tmp_path: Path
+    mini_model: LoadedModel, tmp_path: Path
 ) -> None:
-    write_onnx_folder(tiny_model, 13, tmp_path / "graphs13", rungs=[240])
+    write_bundle(mini_model, PLAIN._replace(opset=13), tmp_path / "graphs13", rungs=[240])
     for path in (tmp_path / "graphs13" / "graphs").glob("*.onnx"):
         model = onnx.load(path)
         assert [entry.version for entry in model.opset_import if entry.domain == ""] == [13]
@@ -49,16 +51,16 @@ def test_onnx_folder_has_the_opset_that_was_asked_for(
     assert manifest["backend"] == "onnx"
 
 
-def test_unknown_rung_is_refused(tiny_model: LoadedModel) -> None:
+def test_unknown_rung_is_refused(mini_model: LoadedModel) -> None:
     with pytest.raises(UnknownNameError, match="known: 240, 288"):
-        ExportJob.plan(tiny_model, [250])
+        ExportJob.of(mini_model, [250], "ort")
 
 
-def test_existing_folder_is_refused_and_kept(tiny_model: LoadedModel, tmp_path: Path) -> None:
+def test_existing_folder_is_refused_and_kept(mini_model: LoadedModel, tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="--force"):
-        write_bundle(tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240])
+        write_bundle(mini_model, get_target("x86-64"), tmp_path / "b", rungs=[240])
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["mine.txt"]
 
 
@@ -71,7 +73,7 @@ def test_existing_folder_is_refused_and_kept(tiny_model: LoadedModel, tmp_path: 
     ],
 )
 def test_nothing_is_left_when_an_export_ends_early(
-    tiny_model: LoadedModel,
+    mini_model: LoadedModel,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
@@ -86,7 +88,7 @@ def test_nothing_is_left_when_an_export_ends_early(
 
     with pytest.raises(expected):
         write_bundle(
-            tiny_model, get_target("x86-64"), tmp_path / "b", rungs=[240], report=interrupt
+            mini_model, get_target("x86-64"), tmp_path / "b", rungs=[240], report=interrupt
         )
     assert len(done) == 2
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ from sam2lite.exporter.coreml.verify import verify_function
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
 from sam2lite.mil.archive import read_specification, weights_folder
 from sam2lite.mil.inventory import read_inventory
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.targets.registry import get_target
 

@@ -10,17 +10,19 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ExportError, UnknownNameError
+from sam2lite.exporter.coreml.backend import EXPORTER
 from sam2lite.exporter.coreml.compress import PRECISIONS, compress
 from sam2lite.exporter.coreml.convert import convert
 from sam2lite.exporter.coreml.palette import palette
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
+from sam2lite.exporter.recipe import Recipe
 from sam2lite.exporter.verify.parity import module_parity
 from sam2lite.mil.inventory import read_inventory
 from sam2lite.mil.package import load_package
 from sam2lite.targets.registry import get_target
 
 SPEC = GraphSpec(
-    "image_encoder",  # of which W8A8 quantizes activations
+    "example",
     (TensorSpec("x_bchw", "float32", (1, 32, 6, 6)),),
     (TensorSpec("y_bnc", "float32", (1, 36, 64)),),
 )
@@ -60,12 +62,14 @@ def worst_db(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     for name in PRECISIONS:
         target = get_target("ios18").coreml
         assert target is not None
-        model = compress(convert(module, SPEC, target), name, calls, "example")
+        # W8A8 quantizes activations of the graph that takes an image.
+        converted = dataclasses.replace(convert(module, SPEC, target), takes_image=True)
+        model = compress(converted, PRECISIONS[name], calls, "example")
         package = Path(model.package_path)
         ops = set(read_inventory(package)["main"].ops)
         assert ops & set().union(*OPERATORS.values()) == OPERATORS[name], name
         run = load_package(package).function().run
-        parity = module_parity(module, lambda feeds, run=run: run(feeds), SPEC)
+        parity = module_parity(module, lambda feeds, run=run: run(feeds), SPEC)  # type: ignore[misc]
         found[name] = parity["y_bnc"].sqnr_db
     return found
 
@@ -103,7 +107,7 @@ def test_a_constant_that_others_use_is_no_hindrance(name: str) -> None:
     target = get_target("ios18").coreml
     assert target is not None
     module = SharedZeros().eval().requires_grad_(False)
-    model = compress(convert(module, spec, target), name, [], "example")
+    model = compress(convert(module, spec, target), PRECISIONS[name], [], "example")
     ops = read_inventory(Path(model.package_path))["main"].ops
     assert sum(count for op, count in ops.items() if op.startswith("constexpr_")) == 1
 
@@ -137,7 +141,7 @@ def test_tables_are_compressed_unless_they_are_coordinates(
     function = load_package(Path(converted.model.package_path)).function()
     (added,) = (step.outputs[0].name for step in function.program.steps if step.op == "add")
     pinned = {added: reason} if reason else {}
-    model = compress(dataclasses.replace(converted, pinned=pinned), name, [], "example")
+    model = compress(dataclasses.replace(converted, pinned=pinned), PRECISIONS[name], [], "example")
     ops = read_inventory(Path(model.package_path))["main"].ops
     assert sum(count for op, count in ops.items() if op.startswith("constexpr_")) == compressed
 
@@ -154,7 +158,7 @@ def test_a_palette_has_the_least_error_of_its_size() -> None:
 
 
 def test_a_weight_of_few_values_is_its_own_palette() -> None:
-    weight = np.float16([[0.0, 1.0, 0.0], [-2.0, 1.0, 1.0]])
+    weight = np.array([[0.0, 1.0, 0.0], [-2.0, 1.0, 1.0]], np.float16)
     table, indices = palette(weight, 64)
     np.testing.assert_array_equal(table[indices].reshape(weight.shape), weight)
 
@@ -164,6 +168,6 @@ def test_unknown_precision_lists_the_known_ones() -> None:
     assert target is not None
     converted = convert(Small().eval().requires_grad_(False), SPEC, target)
     with pytest.raises(UnknownNameError, match="fp16, int8, w8a8"):
-        compress(converted, "int2", [], "example")
+        EXPORTER.choose(Recipe(backend="coreml", precision="int2"), get_target("ios16"))
     with pytest.raises(ExportError, match=r"cannot make example int4: .*iOS18"):
-        compress(converted, "int4", [], "example")
+        compress(converted, PRECISIONS["int4"], [], "example")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.families.sam2lite import IMAGE_ENCODER, MASK_DECODER, MEMORY_SELECT
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
+from sam2lite.contracts.values import IMAGE, TensorInfo
 from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.convert import convert
 from sam2lite.exporter.coreml.forms import OneHotEmbedding
@@ -16,12 +17,21 @@ from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.verify.parity import module_parity
 from sam2lite.mil.inventory import read_inventory
 from sam2lite.mil.package import load_package
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.config import Sam2LiteConfig
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.image_encoder import ImageEncoder
+from sam2lite.targets.profile import CoreMl
 from sam2lite.targets.registry import get_target
 
-IOS17 = get_target("ios17").coreml
-assert IOS17 is not None
+
+def core_ml(name: str) -> CoreMl:
+    found = get_target(name).coreml
+    assert found is not None
+    return found
+
+
+IOS17 = core_ml("ios17")
 SPEC = GraphSpec(
     "example", (TensorSpec("x_bc", "float32", (1, 8)),), (TensorSpec("y_bc", "float32", (1, 8)),)
 )
@@ -82,7 +92,7 @@ def test_labels_are_looked_up_without_integers(mini_model: LoadedModel) -> None:
 
 def test_pixels_are_rounded_once(mini_model: LoadedModel) -> None:
     spec = IMAGE_ENCODER.bind(mini_model.config.dims(240))
-    converted = convert(mini_model.model.fused().image_encoder, spec, IOS17)
+    converted = convert(mini_model.model.fused().image_encoder, spec, IOS17, form=HOST.core_ml_form)
     function = load_package(Path(converted.model.package_path)).function()
     first = [step.op for step in function.program.steps[:4]]
     assert first == ["cast", "sub", "conv", "conv"]
@@ -91,20 +101,23 @@ def test_pixels_are_rounded_once(mini_model: LoadedModel) -> None:
 class Normalised(ImageEncoder):
     """The normalisation alone."""
 
-    def forward(self, image_bchw: Tensor) -> tuple[Tensor]:
+    def forward(self, image_bchw: Tensor) -> tuple[Tensor]:  # type: ignore[override]
         return (image_bchw * self.pixel_scale + self.pixel_shift,)
 
 
 def test_centred_pixels_are_nearer_for_every_value(mini_model: LoadedModel) -> None:
-    plain = Normalised(mini_model.config)
+    config = mini_model.config
+    assert isinstance(config, Sam2LiteConfig)
+    plain = Normalised(config)
     image_bchw = torch.arange(256.0).reshape(1, 1, 16, 16).expand(1, 3, 16, 16)
     exact = plain(image_bchw)[0].numpy()
     spec = GraphSpec(
         "example",
         (TensorSpec("image_bchw", "uint8", (1, 3, 16, 16)),),
         (TensorSpec("x_bchw", "float32", (1, 3, 16, 16)),),
+        tensors={"image_bchw": TensorInfo("Pixels.", IMAGE)},
     )
-    converted = convert(plain, spec, IOS17)
+    converted = convert(plain, spec, IOS17, form=HOST.core_ml_form)
     run = load_package(Path(converted.model.package_path)).function().run
     feeds = {"image_bchw": image_bchw.numpy().astype(np.uint8)}
     centred = np.abs(run(feeds)["x_bchw"] - exact)

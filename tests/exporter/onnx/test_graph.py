@@ -5,18 +5,20 @@ import torch
 
 import sam2lite
 from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.onnx.graph import export_graph
+from sam2lite.exporter.onnx.graph import ExportedGraph, export_graph
 from sam2lite.exporter.onnx.metadata import GraphMetadata
 from sam2lite.exporter.onnx.passes.pipeline import REGISTRY
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE
 from sam2lite.models.sam2lite.config import TINY
-from sam2lite.models.sam2lite.network import build
+from sam2lite.models.sam2lite.network import Sam2Lite, build
+from tests.exporter.conftest import Specs
 
 METADATA = GraphMetadata("nano", "00ff", "Apache-2.0", 240)
 
 
-def exported(network, fused, spec, opset=17):
+def exported(network: Sam2Lite, fused: Sam2Lite, spec: GraphSpec, opset: int = 17) -> ExportedGraph:
     return export_graph(
         getattr(fused, spec.name),
         spec,
@@ -26,7 +28,7 @@ def exported(network, fused, spec, opset=17):
     )
 
 
-def test_export_reports_what_it_did(network, fused, bound):
+def test_export_reports_what_it_did(network: Sam2Lite, fused: Sam2Lite, bound: Specs) -> None:
     spec = bound("mask_decoder", 240)
     graph = exported(network, fused, spec, opset=13)
     assert graph.opset == 13
@@ -37,7 +39,9 @@ def test_export_reports_what_it_did(network, fused, bound):
 
 
 @pytest.mark.parametrize(("name", "rung"), [("memory_encoder", 240), ("memory_select", None)])
-def test_a_graph_says_where_it_comes_from(network, fused, bound, name, rung):
+def test_a_graph_says_where_it_comes_from(
+    network: Sam2Lite, fused: Sam2Lite, bound: Specs, name: str, rung: int | None
+) -> None:
     model = exported(network, fused, bound(name, 240)).model
     found = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert all(key.startswith("sam2lite.") for key in found)
@@ -54,7 +58,7 @@ def test_a_graph_says_where_it_comes_from(network, fused, bound, name, rung):
     assert found["sam2lite.outputs"][0]["shape"] == list(bound(name, 240).outputs[0].shape)
 
 
-def test_a_graph_of_other_weights_is_refused(network, bound):
+def test_a_graph_of_other_weights_is_refused(network: Sam2Lite, bound: Specs) -> None:
     other = build(network.config, seed=7).fused()
     with pytest.raises(VerificationError, match="image_encoder@240 at opset 17: features_"):
         exported(network, other, bound("image_encoder", 240))
@@ -63,12 +67,14 @@ def test_a_graph_of_other_weights_is_refused(network, bound):
 @pytest.mark.slow
 @pytest.mark.parametrize("opset", [13, 17, 18])
 @pytest.mark.parametrize("rung", TINY.rungs)
-def test_tiny_is_within_the_tolerance_at_every_rung(rung, opset):
+def test_tiny_is_within_the_tolerance_at_every_rung(rung: int, opset: int) -> None:
     network = build(TINY)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
+                assert module.running_mean is not None
+                assert module.running_var is not None
                 module.running_mean.uniform_(-0.3, 0.3, generator=generator)
                 module.running_var.uniform_(0.5, 2.0, generator=generator)
     fused = network.fused()

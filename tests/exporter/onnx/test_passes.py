@@ -1,3 +1,6 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -16,6 +19,8 @@ from sam2lite.exporter.onnx.passes.simplify import simplify
 from sam2lite.exporter.onnx.passes.static import FORBIDDEN, static
 from sam2lite.exporter.onnx.trace import example_inputs, trace
 from sam2lite.exporter.verify.parity import run_onnx
+from sam2lite.models.sam2lite.network import Sam2Lite
+from tests.exporter.conftest import Specs
 
 NAMES = [spec.name for spec in FAMILY.graphs]
 SPEC = GraphSpec(
@@ -23,7 +28,12 @@ SPEC = GraphSpec(
 )
 
 
-def toy(nodes, initializers=(), output_shape=(1, 4), opset=17):
+def toy(
+    nodes: Sequence[onnx.NodeProto],
+    initializers: Sequence[onnx.TensorProto] = (),
+    output_shape: Sequence[int | str] = (1, 4),
+    opset: int = 17,
+) -> onnx.ModelProto:
     """A model from x_bn to y_bn."""
     graph = helper.make_graph(
         nodes,
@@ -35,11 +45,11 @@ def toy(nodes, initializers=(), output_shape=(1, 4), opset=17):
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", opset)])
 
 
-def tensor(name, values, dtype=np.float32):
+def tensor(name: str, values: Any, dtype: Any = np.float32) -> onnx.TensorProto:
     return numpy_helper.from_array(np.asarray(values, dtype), name)
 
 
-def scaled():
+def scaled() -> onnx.ModelProto:
     """x * 2 with everything that the passes are for: a Constant, a foldable Add, a number."""
     return toy(
         [
@@ -52,28 +62,28 @@ def scaled():
     )
 
 
-def feeds(spec):
+def feeds(spec: GraphSpec) -> dict[str, np.ndarray]:
     return dict(zip(spec.input_names, (x.numpy() for x in example_inputs(spec)), strict=True))
 
 
-def test_registry_holds_every_pass_once():
+def test_registry_holds_every_pass_once() -> None:
     assert len(REGISTRY) == len(PASSES)
     assert list(REGISTRY.values()) == list(PASSES)
 
 
 @pytest.mark.parametrize("apply", PASSES)
-def test_every_pass_shows_what_it_does(apply):
+def test_every_pass_shows_what_it_does(apply: Callable[[onnx.ModelProto], onnx.ModelProto]) -> None:
     for heading in ("**Given:**", "**Result:**", "Parity:"):
-        assert heading in apply.__doc__
+        assert heading in str(apply.__doc__)
 
 
-def test_constants_become_initializers():
+def test_constants_become_initializers() -> None:
     model = constants(scaled())
     assert [node.op_type for node in model.graph.node] == ["Add", "Mul", "Add"]
     assert "one" in [item.name for item in model.graph.initializer]
 
 
-def token_graph():
+def token_graph() -> onnx.ModelProto:
     """Tokens through a linear layer, ReLU, a sum with a table, and a transposition out."""
     x = helper.make_tensor_value_info("x_bnc", TensorProto.FLOAT, [1, 5, 4])
     y = helper.make_tensor_value_info("y_bcn", TensorProto.FLOAT, [1, 3, 5])
@@ -99,7 +109,7 @@ def token_graph():
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
 
 
-def test_rows_writes_linear_layers_as_gemm_on_two_axes():
+def test_rows_writes_linear_layers_as_gemm_on_two_axes() -> None:
     before, after = token_graph(), rows(token_graph())
     assert [node.op_type for node in after.graph.node] == [
         *("Reshape", "Gemm", "Relu", "Add", "Transpose"),
@@ -111,27 +121,27 @@ def test_rows_writes_linear_layers_as_gemm_on_two_axes():
     np.testing.assert_allclose(actual["y_bcn"], expected["y_bcn"], atol=1e-6)
 
 
-def test_rows_leaves_a_product_that_others_want_too():
+def test_rows_leaves_a_product_that_others_want_too() -> None:
     model = token_graph()
     model.graph.node[5].input[0] = "turned"
     model.graph.node.insert(1, helper.make_node("Neg", ["product"], ["other"], name="/Other"))
     assert "Gemm" not in [node.op_type for node in rows(model).graph.node]
 
 
-def test_simplify_folds_and_merges():
+def test_simplify_folds_and_merges() -> None:
     model = simplify(constants(scaled()))
     assert [node.name for node in model.graph.node] == ["/scale/Mul", "/scale/Add"]
     assert len(model.graph.initializer) == 2
     assert not model.metadata_props
 
 
-def test_simplify_reports_a_broken_graph():
+def test_simplify_reports_a_broken_graph() -> None:
     broken = toy([helper.make_node("Relu", ["nothing"], ["y_bn"])])
     with pytest.raises(ExportError, match="onnxsim failed"):
         simplify(broken)
 
 
-def test_numbered_initializers_are_named_after_their_reader():
+def test_numbered_initializers_are_named_after_their_reader() -> None:
     model = names(scaled())
     assert [item.name for item in model.graph.initializer] == ["/Add:1", "/scale/Add:1"]
     assert [list(node.input) for node in model.graph.node if node.name == "/scale/Add"] == [
@@ -139,7 +149,7 @@ def test_numbered_initializers_are_named_after_their_reader():
     ]
 
 
-def test_shapes_of_every_value_are_written_down():
+def test_shapes_of_every_value_are_written_down() -> None:
     model = shapes(scaled())
     assert {value.name for value in model.graph.value_info} >= {"two", "z"}
 
@@ -158,25 +168,25 @@ def test_shapes_of_every_value_are_written_down():
     ],
     ids=["unknown input", "wrong shape", "wrong order"],
 )
-def test_shapes_refuses_an_invalid_graph(model):
+def test_shapes_refuses_an_invalid_graph(model: onnx.ModelProto) -> None:
     with pytest.raises(ExportError, match="not valid ONNX"):
         shapes(model)
 
 
 @pytest.mark.parametrize("op_type", FORBIDDEN)
-def test_static_refuses_a_forbidden_operator(op_type):
+def test_static_refuses_a_forbidden_operator(op_type: str) -> None:
     model = toy([helper.make_node(op_type, ["x_bn"], ["y_bn"], name="/bad")])
     with pytest.raises(ExportError, match=f"node /bad is a {op_type}: "):
         static(model)
 
 
-def test_static_refuses_another_domain():
+def test_static_refuses_another_domain() -> None:
     model = toy([helper.make_node("Gelu", ["x_bn"], ["y_bn"], name="/g", domain="com.microsoft")])
     with pytest.raises(ExportError, match=r"/g is a Gelu of the domain com\.microsoft"):
         static(model)
 
 
-def test_static_refuses_a_value_without_a_fixed_shape():
+def test_static_refuses_a_value_without_a_fixed_shape() -> None:
     model = toy([helper.make_node("Relu", ["x_bn"], ["y_bn"], name="/r")], output_shape=("n", 4))
     with pytest.raises(ExportError, match="/r is a Relu and its output y_bn has no fixed shape"):
         static(model)
@@ -184,7 +194,9 @@ def test_static_refuses_a_value_without_a_fixed_shape():
 
 @pytest.mark.parametrize("opset", [13, 17])
 @pytest.mark.parametrize("name", NAMES)
-def test_passes_keep_values_and_the_tracers_names(fused, bound, name, opset):
+def test_passes_keep_values_and_the_tracers_names(
+    fused: Sam2Lite, bound: Specs, name: str, opset: int
+) -> None:
     spec = bound(name, 240)
     traced = trace(getattr(fused, name), spec, opset)
     before = traced.SerializeToString()
@@ -198,7 +210,7 @@ def test_passes_keep_values_and_the_tracers_names(fused, bound, name, opset):
     assert not [item.name for item in model.graph.initializer if "onnx::" in item.name]
 
 
-def test_passes_are_repeatable(fused, bound):
+def test_passes_are_repeatable(fused: Sam2Lite, bound: Specs) -> None:
     spec = bound("image_encoder", 240)
     once, again = (
         run_passes(trace(fused.image_encoder, spec, 17), spec, feeds(spec))[0] for _ in range(2)
@@ -206,8 +218,8 @@ def test_passes_are_repeatable(fused, bound):
     assert once.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
 
 
-def test_a_pass_that_changes_values_is_caught(monkeypatch):
-    def careless(model):
+def test_a_pass_that_changes_values_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(model: onnx.ModelProto) -> onnx.ModelProto:
         model.graph.initializer[-1].CopyFrom(
             tensor(model.graph.initializer[-1].name, [0.0, 1.0, 2.0, 4.0])
         )
@@ -218,8 +230,8 @@ def test_a_pass_that_changes_values_is_caught(monkeypatch):
         run_passes(scaled(), SPEC, feeds(SPEC))
 
 
-def test_a_pass_that_renames_an_output_is_caught(monkeypatch):
-    def careless(model):
+def test_a_pass_that_renames_an_output_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(model: onnx.ModelProto) -> onnx.ModelProto:
         model.graph.node[-1].output[0] = model.graph.output[0].name = "renamed"
         return model
 
@@ -232,13 +244,13 @@ def test_a_pass_that_renames_an_output_is_caught(monkeypatch):
     ("change", "message"),
     [({"dtype": "float16"}, r"y_bn float16\[1, 4\]"), ({"shape": (1, 5)}, r"y_bn float32\[1, 5\]")],
 )
-def test_a_trace_that_breaks_its_spec_is_caught(change, message):
+def test_a_trace_that_breaks_its_spec_is_caught(change: dict[str, Any], message: str) -> None:
     spec = SPEC._replace(outputs=(SPEC.outputs[0]._replace(**change),))
     with pytest.raises(ExportError, match=f"after the trace .* instead of {message}"):
         run_passes(scaled(), spec, feeds(SPEC))
 
 
-def test_checker_accepts_the_result(fused, bound):
+def test_checker_accepts_the_result(fused: Sam2Lite, bound: Specs) -> None:
     spec = bound("memory_encoder", 288)
     model, _ = run_passes(trace(fused.memory_encoder, spec, 13), spec, feeds(spec))
     onnx.checker.check_model(model, full_check=True)

@@ -6,13 +6,17 @@ from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ArgumentError, ExportError
 from sam2lite.exporter.onnx.trace import example_inputs, opset_of, trace
+from sam2lite.models.sam2lite.network import Sam2Lite
+from tests.exporter.conftest import Specs
 
 NAMES = [spec.name for spec in FAMILY.graphs]
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18])
 @pytest.mark.parametrize("name", NAMES)
-def test_opset_is_the_one_asked_for_and_tensors_have_their_names(fused, bound, name, opset):
+def test_opset_is_the_one_asked_for_and_tensors_have_their_names(
+    fused: Sam2Lite, bound: Specs, name: str, opset: int
+) -> None:
     spec = bound(name, 240)
     model = trace(getattr(fused, name), spec, opset)
     assert opset_of(model) == opset
@@ -21,10 +25,12 @@ def test_opset_is_the_one_asked_for_and_tensors_have_their_names(fused, bound, n
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_node_names_are_module_paths_that_do_not_depend_on_the_opset(fused, bound, name):
+def test_node_names_are_module_paths_that_do_not_depend_on_the_opset(
+    fused: Sam2Lite, bound: Specs, name: str
+) -> None:
     """Calibration finds tensors by these names. Only what LayerNorm is made of may differ."""
 
-    def names(opset):
+    def names(opset: int) -> set[str]:
         model = trace(getattr(fused, name), bound(name, 240), opset)
         return {
             node.name
@@ -40,14 +46,14 @@ def test_node_names_are_module_paths_that_do_not_depend_on_the_opset(fused, boun
 
 
 @pytest.mark.parametrize("opset", [12, 99])
-def test_unsupported_opset_is_refused(fused, bound, opset):
+def test_unsupported_opset_is_refused(fused: Sam2Lite, bound: Specs, opset: int) -> None:
     with pytest.raises(ArgumentError, match=f"opset {opset} is not supported"):
         trace(fused.memory_select, bound("memory_select", 240), opset)
 
 
-def test_untraceable_module_is_an_export_error():
+def test_untraceable_module_is_an_export_error() -> None:
     class Median(torch.nn.Module):
-        def forward(self, x_bn):
+        def forward(self, x_bn: torch.Tensor) -> torch.Tensor:
             return torch.histc(x_bn)
 
     spec = GraphSpec("median", (TensorSpec("x_bn", "float32", (1, 4)),), ())
@@ -55,14 +61,14 @@ def test_untraceable_module_is_an_export_error():
         trace(Median(), spec, 17)
 
 
-def test_example_inputs_follow_the_seed(bound):
+def test_example_inputs_follow_the_seed(bound: Specs) -> None:
     spec = bound("mask_decoder", 240)
     first, again, other = (example_inputs(spec, seed) for seed in (0, 0, 1))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
 
 
-def test_example_inputs_fit_the_spec_and_lie_where_inputs_lie(bound):
+def test_example_inputs_fit_the_spec_and_lie_where_inputs_lie(bound: Specs) -> None:
     for name in NAMES:
         spec = bound(name, 240)
         for tensor, x in zip(spec.inputs, example_inputs(spec), strict=True):

@@ -1,11 +1,14 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from sam2lite.contracts.families.sam2lite import FAMILY, MEMORY_SELECT
+from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import OutputError
 from sam2lite.exporter.onnx.passes.pipeline import REGISTRY
 from sam2lite.exporter.onnx.trace import example_inputs, trace
@@ -19,28 +22,29 @@ from sam2lite.exporter.onnx.weights import (
 )
 from sam2lite.exporter.verify.parity import graph_parity, require_parity, run_onnx
 from sam2lite.models.sam2lite.config import TINY
-from sam2lite.models.sam2lite.network import build
+from sam2lite.models.sam2lite.network import Sam2Lite, build
+from tests.exporter.conftest import Specs
 
 
-def lowered(module, spec):
+def lowered(module: torch.nn.Module, spec: GraphSpec) -> onnx.ModelProto:
     model = trace(module, spec, 17)
     for apply in REGISTRY.values():
         model = apply(model)
     return model
 
 
-def holder(**arrays):
+def holder(**arrays: np.ndarray) -> onnx.ModelProto:
     """A model with the arrays as initializers."""
     tensors = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
     graph = helper.make_graph([], "holder", [], [], tensors)
     return helper.make_model(graph)
 
 
-def location(tensor):
+def location(tensor: onnx.TensorProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in tensor.external_data}
 
 
-def test_equal_tensors_are_stored_once(tmp_path):
+def test_equal_tensors_are_stored_once(tmp_path: Path) -> None:
     weight = np.arange(300, dtype=np.float32)
     with WeightStore(tmp_path) as store:
         for model in (holder(a=weight), holder(b=weight, c=weight + 1)):
@@ -51,7 +55,7 @@ def test_equal_tensors_are_stored_once(tmp_path):
     assert report.file_bytes == (tmp_path / WEIGHTS_FILE).stat().st_size
 
 
-def test_large_tensors_start_at_pages_and_small_ones_stay(tmp_path):
+def test_large_tensors_start_at_pages_and_small_ones_stay(tmp_path: Path) -> None:
     model = holder(
         odd=np.zeros(THRESHOLD_BYTES + 1, np.int8),
         next_to_it=np.ones(THRESHOLD_BYTES, np.int8),
@@ -67,7 +71,7 @@ def test_large_tensors_start_at_pages_and_small_ones_stay(tmp_path):
     assert small.data_location == TensorProto.DEFAULT and len(small.raw_data) == THRESHOLD_BYTES - 1
 
 
-def test_tensors_that_are_not_raw_bytes_are_stored_too(tmp_path):
+def test_tensors_that_are_not_raw_bytes_are_stored_too(tmp_path: Path) -> None:
     values = [float(x) for x in range(256)]
     model = holder()
     model.graph.initializer.append(helper.make_tensor("typed", TensorProto.FLOAT, [256], values))
@@ -78,18 +82,20 @@ def test_tensors_that_are_not_raw_bytes_are_stored_too(tmp_path):
     assert not model.graph.initializer[0].float_data
 
 
-def test_existing_file_is_not_overwritten(tmp_path):
+def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     WeightStore(tmp_path).__exit__(None, None, None)
     with pytest.raises(OutputError, match=r"weights\.bin"):
         WeightStore(tmp_path)
 
 
-def test_missing_folder_is_reported(tmp_path):
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No such file"):
         WeightStore(tmp_path / "missing")
 
 
-def test_graphs_load_back_and_run_from_the_folder(network, fused, bound, tmp_path):
+def test_graphs_load_back_and_run_from_the_folder(
+    network: Sam2Lite, fused: Sam2Lite, bound: Specs, tmp_path: Path
+) -> None:
     specs = {rung: bound("image_encoder", rung) for rung in (240, 288)}
     originals = {rung: lowered(fused.image_encoder, spec) for rung, spec in specs.items()}
     with WeightStore(tmp_path) as store:
@@ -114,7 +120,7 @@ def test_graphs_load_back_and_run_from_the_folder(network, fused, bound, tmp_pat
         require_parity(graph_parity(network.image_encoder, path, specs[rung]), path.name)
 
 
-def test_the_same_models_give_the_same_file(fused, bound, tmp_path):
+def test_the_same_models_give_the_same_file(fused: Sam2Lite, bound: Specs, tmp_path: Path) -> None:
     for name in ("once", "again"):
         (tmp_path / name).mkdir()
         with WeightStore(tmp_path / name) as store:
@@ -124,7 +130,7 @@ def test_the_same_models_give_the_same_file(fused, bound, tmp_path):
 
 
 @pytest.mark.slow
-def test_six_rungs_of_tiny_take_little_more_than_one(tmp_path):
+def test_six_rungs_of_tiny_take_little_more_than_one(tmp_path: Path) -> None:
     """Beside the weights, a rung adds its position tables and its area matrices, and no more."""
     fused = build(TINY).fused()
     weights = sum(x.numel() * x.element_size() for x in fused.state_dict().values())

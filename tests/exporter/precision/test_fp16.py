@@ -7,13 +7,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from sam2lite.calibration.calibrate import Settings, recorded
+from sam2lite.calibration.calibrate import CalibrationSettings, recorded
 from sam2lite.calibration.ranges import Provenance
 from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.families.sam2lite import FAMILY, IMAGE_ENCODER, MASK_DECODER, MEMORY_ENCODER
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import CalibrationError, ExportError, VerificationError
-from sam2lite.exporter.bundle.writer import write_onnx_folder
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.backend import PLAIN
 from sam2lite.exporter.onnx.passes.pipeline import run_passes
 from sam2lite.exporter.onnx.trace import example_inputs, trace
 from sam2lite.exporter.onnx.value_types import value_types
@@ -22,7 +23,8 @@ from sam2lite.exporter.precision.fp16_convert import to_fp16, with_rounding
 from sam2lite.exporter.precision.fp16_ranges import RangeReport, measure_ranges
 from sam2lite.exporter.precision.fp16_rules import kept_by_rule
 from sam2lite.exporter.verify.parity import run_onnx
-from sam2lite.models.checkpoint import LoadedModel, state_sha256
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from tests.conftest import MINI
 
@@ -36,14 +38,14 @@ SPEC = GraphSpec(
 @pytest.fixture(scope="module")
 def loaded() -> LoadedModel:
     model = build(MINI, seed=3)
-    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+    return HOST.untrained(model, MINI)
 
 
 @pytest.fixture(scope="module")
 def footage(
     loaded: LoadedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Recording, Provenance]:
-    settings = Settings(frames=4, observer="minmax")
+    settings = CalibrationSettings(frames=4, observer="minmax")
     return recorded(loaded, [RUNG], settings, tmp_path_factory.mktemp("recordings"))
 
 
@@ -73,7 +75,7 @@ def overflowing() -> onnx.ModelProto:
 
 
 def graph(network: Sam2Lite, spec: GraphSpec, opset: int = 17) -> tuple[onnx.ModelProto, GraphSpec]:
-    """Return a graph as lowerings get it, after all passes."""
+    """Return a graph as schemes get it, after all passes."""
     bound = spec.bind(network.config.dims(RUNG))
     traced = trace(getattr(network.fused(), spec.name), bound, opset)
     inputs = zip(bound.input_names, example_inputs(bound), strict=True)
@@ -112,19 +114,19 @@ def test_what_overflows_is_pinned_and_right() -> None:
     }
     without = run_onnx(with_rounding(to_fp16(model, ())), X)["y"]
     assert np.isinf(without).any()
-    lowered = to_fp16(model, pinned)
-    onnx.checker.check_model(lowered, full_check=True)
-    actual = run_onnx(with_rounding(lowered), X)["y"]
+    rendered = to_fp16(model, pinned)
+    onnx.checker.check_model(rendered, full_check=True)
+    actual = run_onnx(with_rounding(rendered), X)["y"]
     np.testing.assert_allclose(actual, expected, rtol=2e-3)
     assert not np.array_equal(actual, expected)
 
 
 def test_casts_stand_only_where_precision_changes() -> None:
     model = overflowing()
-    lowered = to_fp16(model, ["Mul.b", "Div.c"])
-    operators = [n.op_type for n in lowered.graph.node]
+    rendered = to_fp16(model, ["Mul.b", "Div.c"])
+    operators = [n.op_type for n in rendered.graph.node]
     assert operators == ["Cast", "Mul", "Cast", "Mul", "Div", "Cast", "Add", "Cast"]
-    constants = {t.name: t.data_type for t in lowered.graph.initializer}
+    constants = {t.name: t.data_type for t in rendered.graph.initializer}
     assert constants == {
         "large": TensorProto.FLOAT,  # of the pinned product, not rounded
         "large.fp16": TensorProto.FLOAT16,
@@ -185,7 +187,7 @@ def test_layer_norm_is_known_at_every_opset(opset: int, mini: Sam2Lite) -> None:
 def test_graphs_of_a_folder(
     loaded: LoadedModel, footage: tuple[Recording, Provenance], tmp_path: Path
 ) -> None:
-    manifest = write_onnx_folder(loaded, 17, tmp_path / "o", rungs=[RUNG], lowering=Fp16(*footage))
+    manifest = write_bundle(loaded, PLAIN, tmp_path / "o", rungs=[RUNG], scheme=Fp16(*footage))
     assert manifest.precision == "fp16"
     assert manifest.graphs["memory_select"].precision == "fp32"
     assert manifest.calibration is not None
@@ -218,7 +220,7 @@ def test_graphs_of_a_folder(
 def test_too_much_error_is_refused(mini: Sam2Lite, footage: tuple[Recording, Provenance]) -> None:
     model, spec = graph(mini, MEMORY_ENCODER)
     with pytest.raises(VerificationError, match="export without --fp16"):
-        Fp16(*footage, least_sqnr_db=200.0).lower(model, spec, RUNG)
+        Fp16(*footage, least_sqnr_db=200.0).render(model, spec, RUNG)
 
 
 def test_a_rung_that_was_not_recorded_is_refused(
@@ -226,7 +228,7 @@ def test_a_rung_that_was_not_recorded_is_refused(
 ) -> None:
     spec = IMAGE_ENCODER.bind(mini.config.dims(288))
     with pytest.raises(CalibrationError, match=r"no call of image_encoder@288 .*at 288 px"):
-        Fp16(*footage).lower(trace(mini.fused().image_encoder, spec, 17), spec, 288)
+        Fp16(*footage).render(trace(mini.fused().image_encoder, spec, 17), spec, 288)
 
 
 def test_unknown_types_are_refused() -> None:

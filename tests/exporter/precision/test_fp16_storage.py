@@ -57,20 +57,20 @@ def test_a_graph_of_the_network(mini: Sam2Lite) -> None:
     spec = MASK_DECODER.bind(mini.config.dims(240))
     model = trace(mini.fused().mask_decoder, spec, 17)
     size = model.ByteSize()
-    lowered = Fp16Storage().lower(model, spec, 240)
-    assert lowered.precision == "fp16"
-    assert lowered.model.ByteSize() < 0.8 * size
-    assert min(lowered.report["sqnr_db"].values()) > 50.0
+    rendered = Fp16Storage().render(model, spec, 240)
+    assert rendered.precision == "fp16"
+    assert rendered.model.ByteSize() < 0.8 * size
+    assert min(rendered.report["sqnr_db"].values()) > 50.0
 
 
 def test_selection_stays_in_fp32(mini: Sam2Lite) -> None:
     spec = MEMORY_SELECT.bind(mini.config.dims(240))
     model = trace(mini.fused().memory_select, spec, 17)
-    assert Fp16Storage().lower(model, spec, 240).precision == "fp32"
+    assert Fp16Storage().render(model, spec, 240).precision == "fp32"
 
 
 def test_too_much_error_is_refused(mini: Sam2Lite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fp16_storage, "LEAST_SQNR_DB", 200.0)
     spec = MASK_DECODER.bind(mini.config.dims(240))
     with pytest.raises(VerificationError, match="use --precision fp32"):
-        Fp16Storage().lower(trace(mini.fused().mask_decoder, spec, 17), spec, 240)
+        Fp16Storage().render(trace(mini.fused().mask_decoder, spec, 17), spec, 240)

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 import pytest
 
-from sam2lite.calibration.plan import PrecisionPlan, first_plan
+from sam2lite.calibration.assignment import PrecisionAssignment, first_assignment
 from sam2lite.errors import UnknownNameError
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
 from sam2lite.exporter.precision.search import Outcome, search
 
 LAYERS = [f"graph.{index}" for index in range(40)]
-PLAN = PrecisionPlan(frozenset(LAYERS), {})
+PLAN = PrecisionAssignment(frozenset(LAYERS), {})
 
 
 def found(costs: Sequence[float], max_drop: float) -> tuple[Outcome, list[int]]:
     """Search with layers that cost so many points each, the first ones if fewer are given."""
     tried: list[int] = []
 
-    def measure(plan: PrecisionPlan) -> AccuracyDrop:
+    def measure(plan: PrecisionAssignment) -> AccuracyDrop:
         tried.append(len(plan.kept))
         lost = sum(cost for path, cost in zip(LAYERS, costs, strict=False) if path in plan.int8)
         return AccuracyDrop(Accuracy(60.0, 70.0), Accuracy(60.0 - lost, 70.0), 8, 480)
@@ -56,9 +56,9 @@ def test_the_first_frame_counts_as_well() -> None:
     assert drop.to_json()["drop"] == 2.0
 
 
-def plan(patterns: Sequence[str]) -> PrecisionPlan:
+def plan(patterns: Sequence[str]) -> PrecisionAssignment:
     ranges = {f"{path}:input": (0.0, 1.0) for path in LAYERS[1:]}
-    return first_plan(LAYERS, ranges, patterns)
+    return first_assignment(LAYERS, ranges, patterns)
 
 
 def test_layers_without_ranges_stay_in_float() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from sam2lite.calibration.calibrate import Settings, recorded
+from sam2lite.calibration.calibrate import CalibrationSettings, recorded
 from sam2lite.calibration.recorder import Recording
 from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
 from sam2lite.contracts.manifest import GraphEntry
@@ -18,7 +18,8 @@ from sam2lite.device.tensorrt.board import Board
 from sam2lite.device.tensorrt.builder import Built, Request
 from sam2lite.device.tensorrt.graph_build import Job
 from sam2lite.errors import SessionError, VerificationError
-from sam2lite.exporter.bundle.writer import ExportJob, export_float
+from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.writer import export_float
 from sam2lite.exporter.onnx.trace import feeds_of
 from sam2lite.exporter.precision.fp16 import pinned_nodes
 from sam2lite.exporter.precision.fp16_ranges import measure_ranges
@@ -26,7 +27,7 @@ from sam2lite.exporter.tensorrt.bisect import Subject, bisect_engine, fp16_nodes
 from sam2lite.exporter.tensorrt.engine_check import EngineCheck, EngineTest
 from sam2lite.exporter.tensorrt.engines import EngineMaker
 from sam2lite.exporter.verify.parity import onnx_runner
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.backends.tensorrt import session as trt
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 from sam2lite.runtimes.backends.tensorrt.engines import (
@@ -68,7 +69,7 @@ def board(tensorrt: FakeTensorrt) -> Board:
 @pytest.fixture(scope="module")
 def recording(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Recording:
     folder = tmp_path_factory.mktemp("recordings")
-    return recorded(mini_model, RUNGS[:1], Settings(frames=8), folder)[0]
+    return recorded(mini_model, RUNGS[:1], CalibrationSettings(frames=8), folder)[0]
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ def test_types_in_the_graph_are_bisected_too(
     tmp_path: Path,
 ) -> None:
     """A strongly typed engine is pinned by casts in its graph, made anew for every build."""
-    spec, rung = ExportJob.plan(mini_model, RUNGS[:1], "trt").keys[DECODER]
+    spec, rung = ExportJob.of(mini_model, RUNGS[:1], "trt").keys[DECODER]
     model = export_float(mini_model, mini_model.model.fused(), spec, rung, 19).model
     calls = [feeds_of(spec, tensors) for tensors in recording.sample(spec.name, rung, 4)]
     pinned = frozenset(pinned_nodes(model, spec, measure_ranges(model, calls)))
@@ -242,7 +243,9 @@ def test_a_graph_without_recorded_calls_is_run_on_examples(
     mini_model: LoadedModel, recording: Recording, nano_bundle: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    nothing = EngineTest(mini_model, Recording(tmp_path / "empty", recording.data_sha256))
+    nothing = EngineTest(
+        mini_model, Recording(tmp_path / "empty", recording.data_sha256, mini_model.family)
+    )
     spec = read_manifest(str(nano_bundle))[0].graphs[ENCODER].spec
     file = nano_bundle / "graphs" / f"{ENCODER}.onnx"
     check = nothing.check(spec, 240, "fp16", onnx_runner(file), file)

@@ -218,7 +218,8 @@ def estimate(
 ) -> MemoryReport:
     models = rung_models(rungs, mib)
     precisions = {key: "fp32" for key, _ in models}
-    return estimate_memory(models, precisions, board(*memory_mb), objects=objects)
+    kept = ("memory_key_bnc", "mask_prompt_b1hw")
+    return estimate_memory(models, precisions, board(*memory_mb), objects=objects, kept=kept)
 
 
 def test_engines_share_no_weights() -> None:

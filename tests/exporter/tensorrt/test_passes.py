@@ -1,4 +1,4 @@
-"""Every pass of exporter/passes/tensorrt, and `lower`, which runs those that a version needs."""
+"""Every pass of exporter/tensorrt/passes, and `lower`, which runs those that a version needs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +15,8 @@ from sam2lite.exporter.onnx.passes.pipeline import run_passes
 from sam2lite.exporter.onnx.random_feeds import random_feeds
 from sam2lite.exporter.onnx.trace import example_inputs, opset_of, trace
 from sam2lite.exporter.precision.fp16_convert import to_fp16, with_rounding
-from sam2lite.exporter.tensorrt import lower as lower_module
 from sam2lite.exporter.tensorrt.lower import OTHER_OPERATOR, lower, steps_for
+from sam2lite.exporter.tensorrt.passes import table
 from sam2lite.exporter.tensorrt.passes.float_image import float_image
 from sam2lite.exporter.tensorrt.passes.layer_norm import layer_norm
 from sam2lite.exporter.tensorrt.passes.opset_down import opset_down
@@ -120,7 +120,10 @@ CASES = [
     ("mod", model("Mod", {"a": INTS, "b": DIVISORS}, output=np.int64, fmod=1)),
     ("mod", model("Mod", {"a": X, "b": np.abs(X[::-1]) + 0.1}, fmod=1)),
     *[("one_hot", model("OneHot", INDEX, HOT, axis=axis)) for axis in (-1, 0, 1)],
-    ("one_hot", model("OneHot", {"i": np.int32([[1, 4, -1]])}, {**HOT, "d": np.int32(5)})),
+    (
+        "one_hot",
+        model("OneHot", {"i": np.array([[1, 4, -1]], np.int32)}, {**HOT, "d": np.int32(5)}),
+    ),
     ("hard_swish", model("HardSwish", {"x": 3 * X})),
     ("reciprocal", model("Reciprocal", {"x": X})),
     ("is_inf", model("IsInf", {"x": SPECIAL}, output=np.bool_)),
@@ -140,9 +143,15 @@ CASES = [
         for mode in ("half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel")
         for outside in (0, 1)
     ],
-    ("cubic_resize", resized({"z": np.int64([2, 3, 20, 5])}, mode="cubic", opset=13)),
-    ("antialias_resize", resized({"z": np.int64([2, 3, 3, 5])}, mode="linear", antialias=1)),
-    ("antialias_resize", resized({"z": np.int64([2, 3, 3, 5])}, mode="cubic", antialias=1)),
+    ("cubic_resize", resized({"z": np.array([2, 3, 20, 5], np.int64)}, mode="cubic", opset=13)),
+    (
+        "antialias_resize",
+        resized({"z": np.array([2, 3, 3, 5], np.int64)}, mode="linear", antialias=1),
+    ),
+    (
+        "antialias_resize",
+        resized({"z": np.array([2, 3, 3, 5], np.int64)}, mode="cubic", antialias=1),
+    ),
     ("einsum", summed("bqhc,bkhc->bkhq", (2, 5, 3, 4), (2, 7, 3, 4))),
     ("einsum", summed("abc,dc->adb", (2, 3, 4), (5, 4))),
     ("einsum", summed("ab,cd->", (2, 3), (4, 5))),
@@ -217,14 +226,24 @@ def test_a_pass_applies_below_its_version_alone(name: str, before: onnx.ModelPro
             model("LayerNormalization", {"x": X}, {"s": weight(8)}, opset=17, outputs=2),
         ),
         ("trilu", model("Trilu", {"x": X, "k": np.array(1)})),
-        ("mod", model("Mod", {"a": np.uint8([1]), "b": np.uint8([1])}, output=np.uint8)),
+        (
+            "mod",
+            model(
+                "Mod", {"a": np.array([1], np.uint8), "b": np.array([1], np.uint8)}, output=np.uint8
+            ),
+        ),
         (
             "one_hot",
-            model("OneHot", {**INDEX, "v": np.float32([0, 1])}, {"d": np.int64(5)}, order="idv"),
+            model(
+                "OneHot",
+                {**INDEX, "v": np.array([0, 1], np.float32)},
+                {"d": np.int64(5)},
+                order="idv",
+            ),
         ),
         ("is_inf", model("IsInf", {"x": X}, output=np.bool_, detect_negative=0, detect_positive=0)),
         ("cubic_resize", resized(scaled((2, 2)), mode="linear")),
-        ("cubic_resize", resized({"s": np.float32([2, 2, 1, 1])}, mode="cubic")),
+        ("cubic_resize", resized({"s": np.array([2, 2, 1, 1], np.float32)}, mode="cubic")),
         ("antialias_resize", resized(scaled((2, 2)), mode="linear")),
         ("einsum", summed("ii->i", (3, 3))),
         ("einsum", summed("...ii,ij->...j", (2, 3, 3), (3, 4))),
@@ -255,8 +274,8 @@ def plain_norm(axes: int = 256) -> onnx.ModelProto:
     ]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [64, axes])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [64, axes])
-    epsilon = numpy_helper.from_array(np.float32(1e-5), "e")
-    nodes = [helper.make_node(op, i, [o], o, **attributes) for op, i, o, attributes in steps]
+    epsilon = numpy_helper.from_array(np.array(1e-5, np.float32), "e")
+    nodes = [helper.make_node(op, i, [o], o, **attributes) for op, i, o, attributes in steps]  # type: ignore[arg-type]
     graph = helper.make_graph(nodes, "plain", [x], [y], [epsilon])
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
 
@@ -307,7 +326,7 @@ def test_integers_are_divided_exactly() -> None:
 
 
 def test_a_cubic_resize_of_a_constant_is_folded() -> None:
-    graph = resized({"z": np.int64([2, 3, 20, 5])}, mode="cubic")
+    graph = resized({"z": np.array([2, 3, 20, 5], np.int64)}, mode="cubic")
     x = {"x": X}
     expected = run_onnx(graph, x)["y"]
     graph.graph.initializer.append(numpy_helper.from_array(X, "x"))
@@ -503,7 +522,7 @@ def test_what_an_older_opset_does_not_have(
 
 
 def test_types_that_an_older_opset_does_not_have() -> None:
-    graph = model("Relu", {"x": np.int32([1])}, opset=14, output=np.int32)
+    graph = model("Relu", {"x": np.array([1], np.int32)}, opset=14, output=np.int32)
     with pytest.raises(ExportError, match="opset 13 does not have the graph's types"):
         opset_down(graph, 13)
 
@@ -544,7 +563,8 @@ def test_random_inputs_are_of_the_type_and_the_same_every_time() -> None:
     }
     feeds = random_feeds(model("Sum", inputs))
     assert {name: (x.dtype, x.shape) for name, x in feeds.items()} == {
-        name: (x.dtype, x.shape) for name, x in inputs.items()
+        name: (x.dtype, x.shape)  # type: ignore[attr-defined]
+        for name, x in inputs.items()
     }
     assert feeds["u"].max() > 127
     assert set(feeds["i"]) == {0, 1}
@@ -600,7 +620,7 @@ def test_a_pass_that_changes_values_is_caught(monkeypatch: pytest.MonkeyPatch) -
         graph.graph.node[0].op_type = "Neg"
         return graph
 
-    monkeypatch.setattr(lower_module, "REWRITES", (Rewrite(careless, "Relu", None),))
+    monkeypatch.setattr(table, "REWRITES", (Rewrite(careless, "Relu", None),))
     with pytest.raises(VerificationError, match="the pass 'careless' changed y of graph by"):
         lower(model("Relu", {"x": X}), "10.3")
 
@@ -610,7 +630,7 @@ def test_a_pass_that_changes_the_border_is_caught(monkeypatch: pytest.MonkeyPatc
         graph.graph.node[0].output[0] = graph.graph.output[0].name = "renamed"
         return graph
 
-    monkeypatch.setattr(lower_module, "REWRITES", (Rewrite(careless, "Relu", None),))
+    monkeypatch.setattr(table, "REWRITES", (Rewrite(careless, "Relu", None),))
     with pytest.raises(ExportError, match=r"'careless' made \{'renamed': 'float32'\}"):
         lower(model("Relu", {"x": X}), "10.3")
 

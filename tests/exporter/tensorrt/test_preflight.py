@@ -8,10 +8,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from sam2lite.errors import ArgumentError
-from sam2lite.exporter.bundle.writer import write_onnx_folder
+from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.onnx.backend import PLAIN
 from sam2lite.exporter.tensorrt.preflight import Finding, preflight, preflight_folder
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
-from sam2lite.models.checkpoint import LoadedModel
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.targets.tensorrt_ops import LIMITS, OPERATORS, REMEDIES
 
 ENCODER, DECODER = "image_encoder@240", "mask_decoder@240"
@@ -276,13 +277,14 @@ def test_tables_fit_together() -> None:
 
 @pytest.fixture(scope="module")
 def folders(
-    tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
+    mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[int, tuple[Path, Any]]:
     """Our four graphs at 240 px, by opset."""
     made = {}
     for opset in (13, 16, 17):
         path = tmp_path_factory.mktemp("graphs") / str(opset)
-        made[opset] = path, write_onnx_folder(tiny_model, opset, path, rungs=[240])
+        target = PLAIN._replace(opset=opset)
+        made[opset] = path, write_bundle(mini_model, target, path, rungs=[240])
     return made
 
 

@@ -1,6 +1,7 @@
 import copy
 import json
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -22,43 +23,45 @@ from sam2lite.exporter.verify.parity import (
     run_onnx,
 )
 from sam2lite.exporter.verify.selection import Ranking, match_rows, run_unpruned
+from sam2lite.models.sam2lite.network import Sam2Lite
+from tests.exporter.conftest import Specs
 
 AGE_INPUT = 2 * contract.MEMORY_CHANNELS  # of the importance MLP, after key and value
 NAMES = [spec.name for spec in FAMILY.graphs]
 
 
-def test_compare_measures_the_largest_error_and_the_noise():
+def test_compare_measures_the_largest_error_and_the_noise() -> None:
     error = compare(np.array([1.0, -3.0]), np.array([1.0, -4.0]))
-    assert error == ErrorStatistics(1.0, 0.25, pytest.approx(10 * math.log10(17.0)))
+    assert error == ErrorStatistics(1.0, 0.25, pytest.approx(10 * math.log10(17.0)))  # type: ignore[arg-type]
 
 
-def test_equal_tensors_have_no_error():
+def test_equal_tensors_have_no_error() -> None:
     error = compare(np.array([1, 2]), np.array([1, 2]))
     assert error == ErrorStatistics(0.0, 0.0, math.inf)
     assert json.loads(json.dumps(error.to_json(), allow_nan=False))["sqnr_db"] is None
 
 
-def test_integers_do_not_wrap_around():
-    assert compare(np.uint8([0]), np.uint8([255])).max_abs == 255.0
+def test_integers_do_not_wrap_around() -> None:
+    assert compare(np.array([0], np.uint8), np.array([255], np.uint8)).max_abs == 255.0
 
 
 @pytest.mark.parametrize(
     ("actual", "expected"),
     [(math.nan, 1.0), (1.0, math.nan), (math.inf, 1.0), (math.inf, math.inf), (1e-30, 0.0)],
 )
-def test_what_has_no_finite_relative_error_is_infinite(actual, expected):
+def test_what_has_no_finite_relative_error_is_infinite(actual: float, expected: float) -> None:
     error = compare(np.array([actual]), np.array([expected]))
     assert error.relative == math.inf
     with pytest.raises(VerificationError):
         require_parity({"x": error}, "here")
 
 
-def test_shapes_must_agree():
+def test_shapes_must_agree() -> None:
     with pytest.raises(VerificationError, match=r"shapes \[2\] and \[1, 2\]"):
         compare(np.zeros(2), np.zeros((1, 2)))
 
 
-def test_parity_bound_names_the_worst_output():
+def test_parity_bound_names_the_worst_output() -> None:
     good = ErrorStatistics(1.0, GRAPH_TOLERANCE, 100.0)
     bad = ErrorStatistics(1.0, 2e-5, 94.0)
     require_parity({"fine": good}, "graph@240 at opset 13")
@@ -72,7 +75,9 @@ def test_parity_bound_names_the_worst_output():
 @pytest.mark.parametrize("opset", [13, 17, 18])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rung", [240, 288])
-def test_graphs_agree_with_the_unfused_network(network, fused, bound, name, opset, rung):
+def test_graphs_agree_with_the_unfused_network(
+    network: Sam2Lite, fused: Sam2Lite, bound: Specs, name: str, opset: int, rung: int
+) -> None:
     spec = bound(name, rung)
     model = trace(getattr(fused, name), spec, opset)
     parity = graph_parity(getattr(network, name), model, spec, seed=opset)
@@ -81,7 +86,7 @@ def test_graphs_agree_with_the_unfused_network(network, fused, bound, name, opse
     assert {error.ties for error in parity.values()} == {0}
 
 
-def test_a_changed_weight_is_caught(network, fused, bound):
+def test_a_changed_weight_is_caught(network: Sam2Lite, fused: Sam2Lite, bound: Specs) -> None:
     spec = bound("image_encoder", 240)
     model = trace(fused.image_encoder, spec, 17)
     bias = next(x for x in model.graph.initializer if x.name == "lateral_s8.bias")
@@ -94,7 +99,9 @@ def test_a_changed_weight_is_caught(network, fused, bound):
 
 
 @pytest.mark.parametrize("name", ["memory_encoder", "memory_select"])
-def test_keeping_the_worst_instead_of_the_best_is_caught(network, fused, bound, name):
+def test_keeping_the_worst_instead_of_the_best_is_caught(
+    network: Sam2Lite, fused: Sam2Lite, bound: Specs, name: str
+) -> None:
     spec = bound(name, 240)
     model = trace(getattr(fused, name), spec, 17)
     topk = next(node for node in model.graph.node if node.op_type == "TopK")
@@ -106,7 +113,9 @@ def test_keeping_the_worst_instead_of_the_best_is_caught(network, fused, bound, 
 
 
 @pytest.mark.parametrize("name", ["memory_encoder", "memory_select"])
-def test_order_of_the_rows_does_not_matter(network, fused, bound, name):
+def test_order_of_the_rows_does_not_matter(
+    network: Sam2Lite, fused: Sam2Lite, bound: Specs, name: str
+) -> None:
     """Ranked from the 1st best or in any other order, they are the same tokens."""
     spec = bound(name, 240)
     model = trace(getattr(fused, name), spec, 17)
@@ -124,10 +133,10 @@ def test_order_of_the_rows_does_not_matter(network, fused, bound, name):
     assert {error.ties for error in parity.values()} == {0}
 
 
-def test_near_ties_are_counted_and_still_compared(network, bound):
+def test_near_ties_are_counted_and_still_compared(network: Sam2Lite, bound: Specs) -> None:
     """All scores are nearly equal, and the reference ranks the other way round."""
 
-    def ranked_by_age(weight):
+    def ranked_by_age(weight: float) -> torch.nn.Module:
         module = copy.deepcopy(network.memory_select)
         layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
         with torch.no_grad():
@@ -161,24 +170,25 @@ SCORES = np.array([0.9, 0.8, 0.5, 0.4999, 0.1])
         ([0, 1, 1], 0, 1),  # twice
     ],
 )
-def test_rows_are_matched_as_a_set(kept, ties, wrong):
+def test_rows_are_matched_as_a_set(kept: list[int], ties: int, wrong: int) -> None:
     candidates = np.random.RandomState(0).standard_normal((5, 8))
     match = match_rows(candidates[kept] + 1e-6, candidates, Ranking(SCORES, 3))
     assert match.candidate_k.tolist() == kept
     assert (match.ties, match.wrong) == (ties, wrong)
 
 
-def test_a_nan_score_is_no_tie():
+def test_a_nan_score_is_no_tie() -> None:
     candidates = np.eye(3)
     match = match_rows(candidates[[0, 2]], candidates, Ranking(np.array([1.0, math.nan, 0.5]), 2))
     assert match.wrong == 2
 
 
-def test_unpruned_run_holds_every_candidate(network, bound):
+def test_unpruned_run_holds_every_candidate(network: Sam2Lite, bound: Specs) -> None:
     inputs = example_inputs(bound("memory_encoder", 240))
     outputs, ranking = run_unpruned(network.memory_encoder, inputs)
     with torch.no_grad():
         pruned = network.memory_encoder(*inputs)
+    assert ranking is not None
     assert ranking.kept == 31 and ranking.scores_n.shape == (225,)
     assert (np.diff(ranking.scores_n) <= 0).all()
     for every, best in zip(outputs, pruned, strict=True):
@@ -186,27 +196,27 @@ def test_unpruned_run_holds_every_candidate(network, bound):
         torch.testing.assert_close(every[:, 225:], best[:, 31:])
 
 
-def test_two_selections_in_one_module_are_refused():
+def test_two_selections_in_one_module_are_refused() -> None:
     class Twice(torch.nn.Module):
-        def forward(self, x_bn):
+        def forward(self, x_bn: torch.Tensor) -> torch.Tensor:
             return torch.topk(torch.topk(x_bn, 3, dim=1).values, 2, dim=1).values
 
     with pytest.raises(VerificationError, match="Twice calls TopK 2 times"):
         run_unpruned(Twice(), [torch.rand(1, 4)])
 
 
-def test_graph_that_onnxruntime_refuses_is_an_export_error():
+def test_graph_that_onnxruntime_refuses_is_an_export_error() -> None:
     spec = GraphSpec("relu", (TensorSpec("x_bn", "float32", (1, 4)),), ())
     model = trace(torch.nn.ReLU(), spec._replace(outputs=spec.inputs), 17)
     with pytest.raises(ExportError, match=r"onnxruntime .* cannot run the graph"):
         run_onnx(model, {"x_bn": np.zeros((1, 5), np.float32)})
 
 
-def test_calls_are_compared_together(network, bound):
+def test_calls_are_compared_together(network: Sam2Lite, bound: Specs) -> None:
     spec = bound("memory_encoder", 240)
     calls = [feeds_of(spec, example_inputs(spec, seed)) for seed in range(3)]
 
-    def off_in_the_last_call(feeds):
+    def off_in_the_last_call(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         with torch.no_grad():
             outputs = network.memory_encoder(*map(torch.from_numpy, feeds.values()))
         scale = 1.01 if feeds is calls[-1] else 1.0

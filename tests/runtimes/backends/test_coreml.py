@@ -32,11 +32,12 @@ class Model:
     def __init__(self, path: str, **options: Any) -> None:
         if self.refused:
             raise RuntimeError("Failed to build the model execution plan")
-        self.path, self.options, self.fed = path, options, {}
+        self.path, self.options = path, options
+        self.fed: dict[str, Any] = {}
 
     def predict(self, feeds: dict[str, Any]) -> dict[str, np.ndarray]:
         self.fed = feeds
-        return {spec.name: np.zeros(spec.shape, np.float16) for spec in SPEC.outputs}
+        return {spec.name: np.zeros(spec.shape, np.float16) for spec in SPEC.outputs}  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def mac(monkeypatch: pytest.MonkeyPatch) -> None:
         __version__="9.0", models=SimpleNamespace(MLModel=Model), ComputeUnit=units
     )
     monkeypatch.setitem(sys.modules, "coremltools", double)
-    pillow = ModuleType("PIL")
+    pillow: Any = ModuleType("PIL")
     pillow.__version__ = "12.0"
     pillow.Image = SimpleNamespace(fromarray=lambda image_hwc: ("picture", image_hwc))
     monkeypatch.setitem(sys.modules, "PIL", pillow)
@@ -66,7 +67,7 @@ def test_there_is_no_core_ml_on_linux() -> None:
 def test_a_package_is_opened_as_asked_and_fed_pictures() -> None:
     assert coreml.is_available() == (True, "coremltools 9.0, pillow 12.0")
     with coreml.CoremlSession(SPEC, "a.mlpackage", "r32", "CPU_AND_NE") as session:
-        model = session._model
+        model = session._model  # type: ignore[attr-defined]
         assert model.path == "a.mlpackage"
         assert model.options == {"compute_units": "CPU_AND_NE", "function_name": "r32"}
         given = session.run(IMAGE)
@@ -78,6 +79,30 @@ def test_a_package_is_opened_as_asked_and_fed_pictures() -> None:
             assert (given[spec.name].dtype, given[spec.name].shape) == (spec.dtype, spec.shape)
         with pytest.raises(SessionError, match="must be uint8"):
             session.run({"image_bchw": IMAGE["image_bchw"].astype(np.float32)})
+
+
+@pytest.mark.usefixtures("mac")
+@pytest.mark.parametrize("ranks", [False, True])
+@pytest.mark.parametrize(
+    "units",
+    [
+        {"ranks": "CPU_ONLY", "others": "CPU_AND_NE"},
+        {"image_encoder": "CPU_AND_NE", "memory_select": "CPU_ONLY"},  # as of schema 1
+    ],
+)
+def test_compute_units_are_by_what_a_graph_is(units: dict[str, str], ranks: bool) -> None:
+    spec = SPEC._replace(name="memory_select", ranks=True) if ranks else SPEC
+    entry = SimpleNamespace(spec=spec, function=None)
+    bundle: Any = SimpleNamespace(
+        manifest=SimpleNamespace(
+            graphs={"key": entry}, target={"coreml": {"compute_units": units}}
+        ),
+        graph_path=lambda key: f"{key}.mlpackage",
+    )
+    with coreml.open_session(bundle, "key") as session:
+        wanted = "CPU_ONLY" if ranks else "CPU_AND_NE"
+        assert isinstance(session, coreml.CoremlSession)
+        assert session._model.options["compute_units"] == wanted
 
 
 @pytest.mark.usefixtures("mac")
@@ -109,7 +134,7 @@ def test_a_bundle_is_simulated_only_where_that_is_asked_for(ios_bundle: Path) ->
 def test_a_simulated_session_keeps_to_its_spec(ios_bundle: Path) -> None:
     bundle = open_bundle(str(ios_bundle), simulate=open_simulated)
     with bundle.open_session("memory_encoder@240") as session:
-        zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in session.spec.inputs}
+        zeros = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in session.spec.inputs}  # type: ignore[type-var]
         given = session.run(zeros)
         assert list(given) == session.spec.output_names
         for spec in session.spec.outputs:

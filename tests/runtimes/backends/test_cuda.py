@@ -14,9 +14,10 @@ import pytest
 
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.tensorrt import cuda, cuda_ctypes
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda, CudaDevice, open_cuda, probe
+from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice, open_cuda, probe
 from sam2lite.runtimes.backends.tensorrt.cuda_bindings import BindingsCuda
 from sam2lite.runtimes.backends.tensorrt.cuda_ctypes import CtypesCuda, open_ctypes
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 from sam2lite.runtimes.backends.tensorrt.cuda_pycuda import PycudaCuda
 from tests.doubles.cuda import FakeCuda
 
@@ -53,9 +54,9 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def bindings(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     """`cuda.bindings.runtime` over a fake device; every function returns its error code first."""
     fake = FakeCuda()
-    error = IntEnum("cudaError_t", {"cudaSuccess": 0, "cudaErrorMemoryAllocation": 2})
-    kind = IntEnum("cudaMemcpyKind", {"cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2})
-    mode = IntEnum("cudaStreamCaptureMode", {"cudaStreamCaptureModeThreadLocal": 1})
+    error = IntEnum("cudaError_t", {"cudaSuccess": 0, "cudaErrorMemoryAllocation": 2})  # type: ignore[misc]
+    kind = IntEnum("cudaMemcpyKind", {"cudaMemcpyHostToDevice": 1, "cudaMemcpyDeviceToHost": 2})  # type: ignore[misc]
+    mode = IntEnum("cudaStreamCaptureMode", {"cudaStreamCaptureModeThreadLocal": 1})  # type: ignore[misc]
 
     def returns(function: Any) -> Any:
         def call(*arguments: Any) -> tuple[Any, ...]:

@@ -16,9 +16,9 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     input_files,
     read_engines,
     read_plan,
-    write_atomically,
     write_engines,
 )
+from sam2lite.staging import write_atomically
 from tests.doubles.trt_bundle import GRAPH, KEYS, opened, write_trt_bundle
 
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)
@@ -124,11 +124,11 @@ def test_everything_that_matters_changes_the_key(bundle: Path) -> None:
         (manifest, plan, VERSION, NANO._replace(name="Orin")),
         (manifest, plan, VERSION, NANO._replace(compute_capability="8.7")),
     ]
-    keys = {engine_key(m, p, KEY, version, device) for m, p, version, device in variants}
+    keys = {engine_key(m, p, KEY, version, device) for m, p, version, device in variants}  # type: ignore[arg-type]
     assert len(keys) == len(variants)
     # What belongs to other graphs does not.
     other = with_file(plan.graphs[KEYS[1]].onnx)
-    assert engine_key(other, plan, KEY, VERSION, NANO) in keys
+    assert engine_key(other, plan, KEY, VERSION, NANO) in keys  # type: ignore[arg-type]
 
 
 def test_the_calibration_cache_belongs_to_the_engine(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Sessions over doubles of CUDA and TensorRT, in both dialects of TensorRT's runtime."""
 
+import atexit
 import gc
 import os
 import sys
@@ -285,7 +286,7 @@ def test_addresses_that_come_again_are_captured_and_replayed(lab: Lab) -> None:
     with lab.open() as session:
         for value in range(6):
             assert session.numpy(session.run(inputs(value))["y_bc"])[0, 0] == value + 1
-        assert session.replay.off_because is None
+        assert session.replay.off_because is None  # type: ignore[attr-defined]
         assert (len(lab.cuda.graphs), lab.cuda.launches) == (1, 5)
         first, second = (session.run(inputs(value)) for value in (1, 2))
         assert session.numpy(second["y_bc"])[0, 0] == 3  # other buffers, another graph or none
@@ -309,7 +310,7 @@ def test_a_device_that_captures_nothing_runs_all_the_same(lab: Lab) -> None:
     with lab.open() as session:
         for value in range(4):
             assert session.numpy(session.run(inputs(value))["y_bc"])[0, 0] == value + 1
-        assert "CUDA error 900" in str(session.replay.off_because)
+        assert "CUDA error 900" in str(session.replay.off_because)  # type: ignore[attr-defined]
     assert (lab.cuda.launches, lab.cuda.graphs) == (0, {})
 
 
@@ -329,7 +330,7 @@ def test_an_engine_that_cannot_be_captured_runs_all_the_same(
     with lab.open() as session:
         for value in range(4):
             assert session.numpy(session.run(inputs(value))["y_bc"])[0, 0] == value + 1
-        assert "Cask" in str(session.replay.off_because)
+        assert "Cask" in str(session.replay.off_because)  # type: ignore[attr-defined]
     assert (lab.cuda.launches, lab.cuda.graphs) == (0, {})
 
 
@@ -349,7 +350,7 @@ def test_a_handle_forgotten_during_a_capture_is_freed_after_it(
         used = lab.cuda.used_bytes
         monkeypatch.setattr(lab.cuda, "begin_capture", begin)
         session.run(inputs(2))
-        assert session.replay.off_because is None
+        assert session.replay.off_because is None  # type: ignore[attr-defined]
         assert lab.cuda.used_bytes == used - X_BYTES - N_BYTES
 
 
@@ -379,7 +380,7 @@ def test_a_process_has_one_runtime_which_ends_with_it(
     board: FakeTensorrt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_exit: list[Any] = []
-    monkeypatch.setattr(trt_runtime.atexit, "register", at_exit.append)
+    monkeypatch.setattr(atexit, "register", at_exit.append)
     runtime = shared_runtime()
     assert shared_runtime() is runtime
     assert runtime.graphs
@@ -391,7 +392,7 @@ def test_a_process_has_one_runtime_which_ends_with_it(
 def test_the_environment_turns_graphs_off(
     board: FakeTensorrt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trt_runtime.atexit, "register", lambda function: None)
+    monkeypatch.setattr(atexit, "register", lambda function: None)
     monkeypatch.setenv("SAM2LITE_CUDA_GRAPHS", "0")
     assert not shared_runtime().graphs
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sam2lite.runtimes.commands.child_import import describe_signal, fatal_signal
-from sam2lite.runtimes.commands.doctor import MISSING, check_numpy
+from sam2lite.runtimes.commands.machine_checks import MISSING, check_numpy
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 

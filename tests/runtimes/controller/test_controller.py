@@ -2,13 +2,16 @@
 
 import math
 import random
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.runtimes.controller import ControllerState, FrameController
 
+TimeOf = Callable[[ControllerState], float]
 RUNGS = (240, 288, 336, 384, 432, 480)
 FINE_RUNGS = tuple(range(240, 481, 8))
 LADDERS_MS = {
@@ -22,7 +25,15 @@ LADDERS_MS = {
 STATUSES = {"holding", "settling", "saturated"}
 
 
-def play(controller, time_ms, loads, noise=0.0, spike=None, delay=0, seed=0):
+def play(
+    controller: FrameController,
+    time_ms: TimeOf,
+    loads: Sequence[float],
+    noise: float = 0.0,
+    spike: Callable[[int], object] | None = None,
+    delay: int = 0,
+    seed: int = 0,
+) -> list[ControllerState]:
     """Return the states that each frame ran under; `spike(frame)` triples a frame's time."""
     rng = random.Random(seed)
     state = controller.state
@@ -37,23 +48,23 @@ def play(controller, time_ms, loads, noise=0.0, spike=None, delay=0, seed=0):
     return states
 
 
-def ladder_time(times_ms):
+def ladder_time(times_ms: Sequence[float]) -> TimeOf:
     return lambda state: times_ms[RUNGS.index(state.rung)]
 
 
-def continuous_time(state):
+def continuous_time(state: ControllerState) -> float:
     return 48 * (0.1 + 0.9 * (state.rung / 480) ** 2)
 
 
-def rungs_of(states):
+def rungs_of(states: Sequence[ControllerState]) -> list[int]:
     return [state.rung for state in states]
 
 
-def changes(states):
+def changes(states: Sequence[ControllerState]) -> int:
     return sum(a != b for a, b in pairwise(rungs_of(states)))
 
 
-def clear_budgets(times_ms, loads):
+def clear_budgets(times_ms: Sequence[float], loads: Sequence[float]) -> Iterator[float]:
     """Return budgets between two rungs that no rung meets within 5 % under any of the loads."""
     for lower, upper in pairwise(times_ms):
         for budget_ms in (lower * 1.06, math.sqrt(lower * upper), upper / 1.06):
@@ -61,14 +72,16 @@ def clear_budgets(times_ms, loads):
                 yield budget_ms
 
 
-def highest_that_fits(times_ms, load, budget_ms):
+def highest_that_fits(times_ms: Sequence[float], load: float, budget_ms: float) -> int:
     fitting = [rung for rung, time in zip(RUNGS, times_ms, strict=True) if time * load <= budget_ms]
     return max(fitting, default=RUNGS[0])
 
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("noise", [0.0, 0.05])
-def test_continuous_device_is_within_a_tenth_of_the_budget_in_15_frames(noise, seed):
+def test_continuous_device_is_within_a_tenth_of_the_budget_in_15_frames(
+    noise: float, seed: int
+) -> None:
     loads = [1.0] * 60 + [70 / 48] * 60 + [1.0] * 60
     states = play(FrameController(33.3, FINE_RUNGS), continuous_time, loads, noise, seed=seed)
     errors = [
@@ -80,7 +93,7 @@ def test_continuous_device_is_within_a_tenth_of_the_budget_in_15_frames(noise, s
 
 @pytest.mark.parametrize("name", LADDERS_MS)
 @pytest.mark.parametrize("load", [0.7, 1.46])
-def test_holds_the_highest_rung_that_fits_15_frames_after_a_step(name, load):
+def test_holds_the_highest_rung_that_fits_15_frames_after_a_step(name: str, load: float) -> None:
     times_ms = LADDERS_MS[name]
     for budget_ms in clear_budgets(times_ms, (1.0, load)):
         loads = [1.0] * 50 + [load] * 50 + [1.0] * 50
@@ -94,7 +107,7 @@ def test_holds_the_highest_rung_that_fits_15_frames_after_a_step(name, load):
 
 
 @pytest.mark.parametrize("name", LADDERS_MS)
-def test_noise_does_not_hide_the_rung(name):
+def test_noise_does_not_hide_the_rung(name: str) -> None:
     times_ms = LADDERS_MS[name]
     loads = [1.0] * 50 + [1.46] * 50 + [1.0] * 50
     right = []
@@ -109,7 +122,7 @@ def test_noise_does_not_hide_the_rung(name):
 
 
 @pytest.mark.parametrize("start_rung", RUNGS)
-def test_the_start_does_not_decide_where_it_ends(start_rung):
+def test_the_start_does_not_decide_where_it_ends(start_rung: int) -> None:
     controller = FrameController(36, RUNGS, start_rung=start_rung)
     assert controller.rung == start_rung
     states = play(controller, ladder_time(LADDERS_MS["measured"]), [1.0] * 30)
@@ -119,7 +132,7 @@ def test_the_start_does_not_decide_where_it_ends(start_rung):
 
 @pytest.mark.parametrize("percent_off", [-3, -1, 0, 1, 3])
 @pytest.mark.parametrize("name", ["measured", "ratio 1.5"])
-def test_a_budget_close_to_a_rung_makes_no_limit_cycle(name, percent_off):
+def test_a_budget_close_to_a_rung_makes_no_limit_cycle(name: str, percent_off: int) -> None:
     times_ms = LADDERS_MS[name]
     for time_ms in times_ms[1::2]:
         controller = FrameController(time_ms * (1 + percent_off / 100), RUNGS)
@@ -127,7 +140,7 @@ def test_a_budget_close_to_a_rung_makes_no_limit_cycle(name, percent_off):
         assert changes(states[50:]) < 750 / 50
 
 
-def test_no_limit_cycle_where_one_rung_costs_four_times_the_one_below():
+def test_no_limit_cycle_where_one_rung_costs_four_times_the_one_below() -> None:
     cliff_ms = (10, 12, 14, 56, 60, 64)
     controller = FrameController(30, RUNGS)
     states = play(controller, ladder_time(cliff_ms), [1.0] * 400, noise=0.02)
@@ -135,8 +148,8 @@ def test_no_limit_cycle_where_one_rung_costs_four_times_the_one_below():
 
 
 @pytest.mark.parametrize("rungs", [(256, 512, 1024), (240, 480), (120, 180, 240, 320, 480)])
-def test_any_ladder_settles(rungs):
-    def time_ms(state):
+def test_any_ladder_settles(rungs: Sequence[int]) -> None:
+    def time_ms(state: ControllerState) -> float:
         return 50 * (state.rung / max(rungs)) ** 2
 
     for below, above in pairwise(rungs):
@@ -145,7 +158,7 @@ def test_any_ladder_settles(rungs):
         assert set(rungs_of(states[15:])) == {below}
 
 
-def test_single_spikes_do_not_move_it():
+def test_single_spikes_do_not_move_it() -> None:
     times_ms = LADDERS_MS["measured"]
     states = play(
         FrameController(36, RUNGS),
@@ -157,7 +170,7 @@ def test_single_spikes_do_not_move_it():
     assert set(rungs_of(states[15:])) == {384}
 
 
-def test_follows_a_load_that_comes_and_goes():
+def test_follows_a_load_that_comes_and_goes() -> None:
     loads = ([1.0] * 40 + [1.46] * 40) * 6
     states = play(
         FrameController(36, RUNGS), ladder_time(LADDERS_MS["measured"]), loads, noise=0.05
@@ -167,7 +180,7 @@ def test_follows_a_load_that_comes_and_goes():
         assert set(rungs_of(states[step + 15 : step + 40])) == {expected}
 
 
-def test_a_rung_that_loads_for_some_frames_is_waited_for():
+def test_a_rung_that_loads_for_some_frames_is_waited_for() -> None:
     controller = FrameController(36, RUNGS)
     states = play(controller, ladder_time(LADDERS_MS["measured"]), [1.0] * 80, delay=6)
     assert set(rungs_of(states[40:])) == {384}
@@ -175,7 +188,7 @@ def test_a_rung_that_loads_for_some_frames_is_waited_for():
 
 
 @pytest.mark.parametrize("name", ["measured", "ratio 1.3", "ratio 1.5"])
-def test_rungs_that_load_on_first_use_are_not_loaded_and_left_again_and_again(name):
+def test_rungs_that_load_on_first_use_are_not_loaded_and_left_again_and_again(name: str) -> None:
     times_ms = dict(zip(RUNGS, LADDERS_MS[name], strict=True))
     for budget_ms in clear_budgets(LADDERS_MS[name], (1.0, 1.46)):
         controller = FrameController(budget_ms, RUNGS)
@@ -192,7 +205,7 @@ def test_rungs_that_load_on_first_use_are_not_loaded_and_left_again_and_again(na
             assert set(settled) == {highest_that_fits(LADDERS_MS[name], load, budget_ms)}
 
 
-def test_a_rung_still_loading_is_settling():
+def test_a_rung_still_loading_is_settling() -> None:
     controller = FrameController(36, RUNGS)
     while controller.rung == 480:
         controller.observe(52)
@@ -200,10 +213,10 @@ def test_a_rung_still_loading_is_settling():
         assert controller.observe(52, rung=480).status == "settling"
 
 
-def test_a_wrong_lesson_is_forgotten_in_the_end():
+def test_a_wrong_lesson_is_forgotten_in_the_end() -> None:
     frames_at_432 = 0
 
-    def slow_at_first(state):
+    def slow_at_first(state: ControllerState) -> float:
         nonlocal frames_at_432
         frames_at_432 += state.rung == 432
         warming_up = state.rung == 432 and frames_at_432 <= 4
@@ -214,7 +227,7 @@ def test_a_wrong_lesson_is_forgotten_in_the_end():
     assert states[-1].rung == 432
 
 
-def test_saturated_until_the_lowest_rung_fits_again():
+def test_saturated_until_the_lowest_rung_fits_again() -> None:
     controller = FrameController(20, RUNGS)
     time_ms = ladder_time(LADDERS_MS["measured"])
     play(controller, time_ms, [2.0] * 40, noise=0.05)
@@ -224,18 +237,18 @@ def test_saturated_until_the_lowest_rung_fits_again():
 
 
 @pytest.mark.parametrize(("latency_ms", "status"), [(30, "holding"), (40, "saturated")])
-def test_one_rung_cannot_move(latency_ms, status):
+def test_one_rung_cannot_move(latency_ms: float, status: str) -> None:
     controller = FrameController(33, [480])
     for _ in range(10):
         assert controller.observe(latency_ms).rung == 480
     assert controller.status == status
 
 
-def windowed_time(state):
+def windowed_time(state: ControllerState) -> float:
     return LADDERS_MS["measured"][RUNGS.index(state.rung)] * (1 - 0.05 * (8 - state.window))
 
 
-def test_window_shrinks_last_and_grows_back_first():
+def test_window_shrinks_last_and_grows_back_first() -> None:
     controller = FrameController(12.5, RUNGS, window_saves_time=True)
     loads = [1.0] * 60 + [0.4] * 60 + [1.0] * 60
     states = play(controller, windowed_time, loads, noise=0.03)
@@ -246,7 +259,7 @@ def test_window_shrinks_last_and_grows_back_first():
     assert (states[119].rung, states[119].window) == (336, 8)
 
 
-def test_window_saturates_at_its_minimum():
+def test_window_saturates_at_its_minimum() -> None:
     controller = FrameController(5, RUNGS, window_saves_time=True)
     play(controller, windowed_time, [1.0] * 60)
     assert (controller.rung, controller.window, controller.status) == (240, 2, "saturated")
@@ -255,7 +268,7 @@ def test_window_saturates_at_its_minimum():
 @pytest.mark.parametrize("preset", ["default", "paper"])
 @pytest.mark.parametrize("window_saves_time", [False, True])
 @pytest.mark.parametrize("seed", range(5))
-def test_bounds_hold_whatever_it_is_told(preset, window_saves_time, seed):
+def test_bounds_hold_whatever_it_is_told(preset: str, window_saves_time: bool, seed: int) -> None:
     rng = random.Random(seed)
     odd = [0.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 3.5e6, 1e-320]
     rungs = rng.sample(RUNGS, rng.randint(1, 6))
@@ -270,7 +283,7 @@ def test_bounds_hold_whatever_it_is_told(preset, window_saves_time, seed):
 
 
 @pytest.mark.parametrize("latency_ms", [0.0, -5.0, math.nan, math.inf, 1e9])
-def test_a_time_that_is_none_changes_nothing(latency_ms):
+def test_a_time_that_is_none_changes_nothing(latency_ms: float) -> None:
     controller = FrameController(36, RUNGS)
     play(controller, ladder_time(LADDERS_MS["measured"]), [1.0] * 30)
     before = controller.state
@@ -278,8 +291,8 @@ def test_a_time_that_is_none_changes_nothing(latency_ms):
         assert controller.observe(latency_ms) == before
 
 
-def test_the_published_law_oscillates_and_the_default_does_not():
-    def scale_steps(preset):
+def test_the_published_law_oscillates_and_the_default_does_not() -> None:
+    def scale_steps(preset: str) -> Any:
         states = play(FrameController(33.3, FINE_RUNGS, preset), continuous_time, [1.0] * 200)
         return [abs(a.scale - b.scale) for a, b in pairwise(states[100:])]
 
@@ -287,7 +300,7 @@ def test_the_published_law_oscillates_and_the_default_does_not():
     assert scale_steps("default") == pytest.approx([0.0] * 99, abs=1e-3)
 
 
-def test_state_says_what_the_next_frame_runs_at():
+def test_state_says_what_the_next_frame_runs_at() -> None:
     controller = FrameController(36, [480, 240, 480])
     assert controller.state == ControllerState(480, 8, "settling", 0.0, 1.0)
     state = controller.observe(20.0)
@@ -301,18 +314,18 @@ def test_state_says_what_the_next_frame_runs_at():
 
 
 @pytest.mark.parametrize("budget_ms", [0, -1, math.nan, math.inf])
-def test_a_budget_must_be_a_time(budget_ms):
+def test_a_budget_must_be_a_time(budget_ms: float) -> None:
     with pytest.raises(ArgumentError, match="budget is"):
         FrameController(budget_ms, RUNGS)
 
 
 @pytest.mark.parametrize("rungs", [[], [0, 240], [-48]])
-def test_rungs_must_be_sizes(rungs):
+def test_rungs_must_be_sizes(rungs: Sequence[int]) -> None:
     with pytest.raises(ArgumentError, match="above 0 px"):
         FrameController(33, rungs)
 
 
-def test_unknown_names_are_refused_with_the_known_ones():
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownNameError, match="'fast'; known: default, paper"):
         FrameController(33, RUNGS, preset="fast")
     with pytest.raises(UnknownNameError, match="rung 512; known: 240, 480"):

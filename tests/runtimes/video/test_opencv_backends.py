@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
-from sam2lite.runtimes.commands.doctor import OK, WARNING, check_video_backends
+from sam2lite.runtimes.commands.machine_checks import OK, WARNING, check_video_backends
 from sam2lite.runtimes.video.opencv_backends import backends_built_in, read_backends, reads_mp4
 
 # In the form of OpenCV's, with the lines that matter; not recorded on a board.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import onnx
 
+    from sam2lite.exporter.verify.selection import Arrays
+
 
 def require_contract(model: onnx.ModelProto, spec: GraphSpec, after: str) -> None:
     """Raise unless names, types and shapes of inputs and outputs are those of a bound spec.
@@ -46,6 +48,21 @@ def describe_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, 
         )
         for value in values
     )
+
+
+def with_types_of(model: onnx.ModelProto, spec: GraphSpec) -> GraphSpec:
+    """Return a bound spec in the types that a model's inputs and outputs have."""
+    values = (*model.graph.input, *model.graph.output)
+    found = {tensor.name: tensor.dtype for tensor in describe_values(values)}
+    return spec._replace(
+        inputs=tuple(tensor._replace(dtype=found[tensor.name]) for tensor in spec.inputs),
+        outputs=tuple(tensor._replace(dtype=found[tensor.name]) for tensor in spec.outputs),
+    )
+
+
+def in_types(feeds: Arrays, spec: GraphSpec) -> Arrays:
+    """Return inputs in the types of a spec."""
+    return {tensor.name: feeds[tensor.name].astype(tensor.dtype) for tensor in spec.inputs}
 
 
 def _text(tensors: Iterable[TensorSpec]) -> str:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sam2lite.exporter.tensorrt.preflight_limits import graphs_of
+from sam2lite.exporter.onnx.walk import graphs_of
 
 if TYPE_CHECKING:
     import onnx
-
-
-def inputs_of(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """Return the inputs without weights, which old exporters list among them."""
-    weights = {tensor.name for tensor in graph.initializer}
-    return [value for value in graph.input if value.name not in weights]
 
 
 def reread(model: onnx.ModelProto, name: str, instead: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sam2lite.exporter.tensorrt.passes.border import forget_types, inputs_of, reread
+from sam2lite.exporter.onnx.walk import inputs_of
+from sam2lite.exporter.tensorrt.passes.border import forget_types, reread
 
 if TYPE_CHECKING:
     import onnx

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.tensorrt.passes.einsum import einsum
 from sam2lite.exporter.tensorrt.passes.float_image import float_image
 from sam2lite.exporter.tensorrt.passes.gelu import gelu
@@ -67,3 +68,15 @@ REWRITES = (
     Rewrite(antialias_resize, "Resize, antialias=1", _lifted("antialias")),
     Rewrite(einsum, "Einsum", _lifted("einsum_form")),
 )
+
+
+def passes_of(version: Version) -> tuple[GraphPass, ...]:
+    """Return the rewrites that a version of TensorRT needs, in order.
+
+    One that finds nothing to rewrite leaves a graph as it is, byte for byte.
+    """
+    return tuple(
+        GraphPass(rewrite.apply.__name__, rewrite.apply, rewrite.retypes)
+        for rewrite in REWRITES
+        if rewrite.applies_to(version)
+    )

@@ -6,13 +6,16 @@ Elsewhere there is no Core ML. Commands that ask for accuracy alone hand in a si
 
 import platform
 import sys
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.session import Session
+
+if TYPE_CHECKING:
+    from sam2lite.runtimes.bundle import Bundle
 
 
 def is_available() -> Tuple[bool, str]:
@@ -24,10 +27,36 @@ def is_available() -> Tuple[bool, str]:
         )
     try:
         import coremltools
-        import PIL  # type: ignore[import-not-found]
+        import PIL
     except ImportError as error:
         return False, "{}; run: pip install coremltools==9.0 pillow".format(error)
     return True, "coremltools {}, pillow {}".format(coremltools.__version__, PIL.__version__)
+
+
+def open_session(
+    bundle: "Bundle", key: str, threads: Optional[int] = None, provider: Optional[str] = None
+) -> "CoremlSession":
+    """Open one graph of a bundle for Core ML.
+
+    Args:
+        bundle: for Core ML.
+        key: of the graph in the manifest.
+        threads: not used; they are Core ML's own.
+        provider: where it may run, as coremltools' `ComputeUnit` calls it; as the bundle's target
+            says if not given.
+
+    Raises:
+        SessionError: Core ML is not there, or refuses the package.
+    """
+    entry = bundle.manifest.graphs[key]
+    units = provider or _compute_units(bundle.manifest.target, entry.spec)
+    return CoremlSession(entry.spec, bundle.graph_path(key), entry.function, units)
+
+
+def _compute_units(target: Mapping[str, Any], spec: GraphSpec) -> str:
+    """Return where a graph may run. Bundles of schema 1 say it by the name of each graph."""
+    units = target["coreml"]["compute_units"]  # type: Mapping[str, str]
+    return units.get(spec.name) or units["ranks" if spec.ranks else "others"]
 
 
 class CoremlSession(Session):

@@ -10,7 +10,7 @@ Without any, an INT8 frame took up to a quarter longer, over pages that the C li
 a millisecond before; with one for each session, memory grows with every graph that is open.
 """
 
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +18,10 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import SessionError
 from sam2lite.runtimes.session import Session
 
+if TYPE_CHECKING:
+    from sam2lite.runtimes.bundle import Bundle
+
+NAME = "ort"
 CPU = "CPUExecutionProvider"
 
 _DTYPES = {
@@ -49,9 +53,11 @@ def share_threads(threads: int) -> None:
     that have no such pool, it sets the size of the pools that do not spin.
 
     Raises:
-        SessionError: the size is not positive, or the pool has another size already.
+        SessionError: ONNX Runtime cannot be used, the size is not positive, or the pool has another
+            size already.
     """
     global _shared_threads
+    _require()
     if threads < 1:
         raise SessionError("the thread count must be at least 1; got {}".format(threads))
     if _shared_threads is not None and _shared_threads != threads:
@@ -65,6 +71,39 @@ def share_threads(threads: int) -> None:
         if hasattr(onnxruntime, "set_global_thread_pool_sizes"):
             onnxruntime.set_global_thread_pool_sizes(threads, 1)
         _shared_threads = threads
+
+
+def open_session(
+    bundle: "Bundle", key: str, threads: Optional[int] = None, provider: Optional[str] = None
+) -> "OrtSession":
+    """Open one graph of a bundle.
+
+    Args:
+        bundle: of a backend whose graphs are ONNX.
+        key: of the graph in the manifest.
+        threads: of the shared pool, or of the session's own if there is none; if not given, what
+            the shared pool has, or else the target's default.
+        provider: ONNX Runtime's execution provider; the CPU's if not given.
+
+    Raises:
+        SessionError: ONNX Runtime cannot be used, or cannot load the graph.
+    """
+    _require()
+    manifest = bundle.manifest
+    int8_kernels = manifest.backend == NAME  # see `session_options`
+    return OrtSession(
+        manifest.graphs[key].spec,
+        bundle.graph_path(key),
+        session_options(threads, bundle.default_threads(), int8_kernels),
+        arena=bool(manifest.target.get("arena", True)),
+        provider=provider or CPU,
+    )
+
+
+def _require() -> None:
+    available, reason = is_available()
+    if not available:
+        raise SessionError(reason)
 
 
 def session_options(threads: Optional[int], default_threads: int, int8_kernels: bool = True) -> Any:

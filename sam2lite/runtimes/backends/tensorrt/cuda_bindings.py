@@ -3,7 +3,7 @@
 from typing import Any, Tuple
 
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 
 _NON_BLOCKING = 1  # cudaStreamNonBlocking
 

@@ -12,7 +12,7 @@ from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint, c_ulonglong, c_vo
 from typing import Any, Dict, List, Tuple
 
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 
 # 10.2 is JetPack 4's, 11.0 names all of 11 (JetPack 5: 11.4), 12 JetPack 6's, 13 JetPack 7's.
 _NAMES = tuple("libcudart.so" + suffix for suffix in ("", ".13", ".12", ".11.0", ".10.2"))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Tuple
 
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 

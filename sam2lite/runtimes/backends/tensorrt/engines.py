@@ -14,7 +14,8 @@ from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, Manifest
 from sam2lite.errors import BundleError
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
-from sam2lite.runtimes.bundle import file_sha256
+from sam2lite.runtimes.file_hash import file_sha256
+from sam2lite.staging import write_atomically
 
 ENGINES_VERSION = 1
 ENGINES_FILE = "engines.json"
@@ -192,31 +193,6 @@ def write_engines(bundle_path: str, entries: Mapping[str, EngineEntry]) -> None:
     }
     text = json.dumps(data, indent=1) + "\n"
     write_atomically(engine_path(bundle_path, ENGINES_FILE), text.encode("utf-8"))
-
-
-def write_atomically(path: str, content: Any) -> None:
-    """Write a file that appears whole or not at all, with its folder if that is missing.
-
-    Args:
-        path: of the file.
-        content: bytes, or anything else with a buffer.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        os.makedirs(folder)
-    partial = "{}.partial-{}".format(path, os.getpid())
-    try:
-        with open(partial, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())  # boards are unplugged
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
 
 
 def find_engine(

@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator, List, Optional, Set
 
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.backends.tensorrt.cuda import Cuda, open_cuda, probe
+from sam2lite.runtimes.backends.tensorrt.cuda import open_cuda, probe
+from sam2lite.runtimes.backends.tensorrt.cuda_interface import Cuda
 
 GRAPHS_VARIABLE = "SAM2LITE_CUDA_GRAPHS"
 _INSTALL = "on a Jetson: sudo apt install python3-libnvinfer; elsewhere: pip install tensorrt"

@@ -17,12 +17,14 @@ from sam2lite.errors import SessionError
 from sam2lite.runtimes.backends.tensorrt.cuda import probe
 from sam2lite.runtimes.backends.tensorrt.device_tensor import DeviceTensor, HostInput, OutputPool
 from sam2lite.runtimes.backends.tensorrt.engine import check_tensors, open_engine
+from sam2lite.runtimes.backends.tensorrt.engines import find_engine, read_plan
 from sam2lite.runtimes.backends.tensorrt.replay import Replay
 from sam2lite.runtimes.backends.tensorrt.runtime import TrtRuntime, import_tensorrt, shared_runtime
 from sam2lite.runtimes.session import Session
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
+    from sam2lite.runtimes.bundle import Bundle
 
 
 def is_available() -> Tuple[bool, str]:
@@ -43,6 +45,28 @@ def here() -> "Tuple[str, CudaDevice]":
         SessionError: there is no TensorRT, or no device.
     """
     return str(import_tensorrt().__version__), probe()
+
+
+def open_session(
+    bundle: "Bundle", key: str, threads: Optional[int] = None, provider: Optional[str] = None
+) -> "TrtSession":
+    """Open the engine of a graph, if this board built it.
+
+    Args:
+        bundle: for TensorRT.
+        key: of the graph in the manifest.
+        threads: not used; the GPU does the work.
+        provider: not used; there is one way to run an engine.
+
+    Raises:
+        BundleError: the engine is not built, or was built elsewhere, from other files or by another
+            TensorRT.
+        SessionError: TensorRT or CUDA cannot be used, or cannot load the engine.
+    """
+    version, device = here()
+    plan = read_plan(bundle.path)
+    path = find_engine(bundle.path, bundle.manifest, plan, key, version, device)
+    return TrtSession(bundle.manifest.graphs[key].spec, path)
 
 
 class TrtSession(Session):

@@ -1,11 +1,13 @@
 """The memory bank of one object: B slots outside the graphs, and the bookkeeping of each slot."""
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
 from sam2lite.contracts import loop
 from sam2lite.contracts.families import sam2lite as contract
+from sam2lite.runtimes.rules.current_frame import Host
+from sam2lite.runtimes.rules.interface import Memory
 from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
 
 _AGES = np.arange(contract.AGE_HORIZON_FRAMES + 1)
@@ -18,7 +20,7 @@ def normalised_age(age_frames: np.ndarray) -> np.ndarray:
     return ages
 
 
-class MemoryBank:
+class MemoryBank(Memory):
     """Tokens of past frames. Keys and values are handles that graphs gave and graphs take back.
 
     Attributes:
@@ -26,7 +28,7 @@ class MemoryBank:
         value: the same.
         stored: frames stored so far.
         pruning: what is kept when the bank overflows.
-        columns: one array [B] per kind of bookkeeping; see `_empty_columns`.
+        columns: one array [B] per kind of bookkeeping; see `_columns`.
     """
 
     def __init__(self, slots: int, pruning: Optional[Pruning] = None) -> None:
@@ -108,14 +110,29 @@ class MemoryBank:
         if len(anchors) >= self.pruning.budget // contract.TOKENS_PER_FRAME // 2:
             columns["valid"] &= ~np.isin(columns["ordinal"], anchors[1:2])  # the first one stays
 
-    def state(self) -> Dict[str, np.ndarray]:
-        """Return plain arrays for a state file, keys and values aside."""
-        return dict(self.columns, stored=np.array(self.stored))
+    def state(self, host: Host) -> Dict[str, np.ndarray]:
+        """Return the bookkeeping, keys and values as plain arrays."""
+        return dict(
+            self.columns, stored=np.array(self.stored), key=host(self.key), value=host(self.value)
+        )
 
-    def restore(self, key: np.ndarray, value: np.ndarray, state: Dict[str, np.ndarray]) -> None:
-        """Undo `state`."""
-        self.key, self.value, self.stored = key, value, int(state["stored"])
-        self.columns = {name: state[name].astype(old.dtype) for name, old in self.columns.items()}
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Undo `state`.
+
+        Raises:
+            KeyError: an array is missing.
+            ValueError: one is not of the bank's size.
+        """
+        slots = len(self.columns["age"])
+        shapes = dict.fromkeys(self.columns, (slots,))  # type: Dict[str, Tuple[int, ...]]
+        shapes["key"] = shapes["value"] = (1, slots, contract.MEMORY_CHANNELS)
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(
+                    "{} is {}, not {}".format(name, list(arrays[name].shape), list(shape))
+                )
+        self.key, self.value, self.stored = arrays["key"], arrays["value"], int(arrays["stored"])
+        self.columns = {name: arrays[name].astype(old.dtype) for name, old in self.columns.items()}
 
 
 def _columns(count: int) -> Dict[str, np.ndarray]:

@@ -151,7 +151,7 @@ def test_memory_is_constant() -> None:
 def test_state_and_restore() -> None:
     bank = filled(12)
     copy = MemoryBank(BUDGET)
-    copy.restore(bank.key, bank.value, bank.state())
+    copy.restore(bank.state(np.asarray))
     for name, column in bank.columns.items():
         np.testing.assert_array_equal(copy.columns[name], column)
         assert copy.columns[name].dtype == column.dtype

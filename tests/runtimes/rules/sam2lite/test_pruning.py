@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ def frame_bgr(index: int) -> np.ndarray:
 @pytest.fixture
 def segmenter(tiny_bundle: Path) -> Iterator[VideoSegmenter]:
     with VideoSegmenter(
-        str(tiny_bundle), rung=240, policy="random", budget=64, window=None
+        str(tiny_bundle), rung=240, policy="random", tokens=64, window=None
     ) as segmenter:
         segmenter.prompt(frame_bgr(0), points=[(80, 60)])
         for index in range(5):
@@ -174,12 +175,12 @@ def test_a_saved_state_goes_on_with_the_policy_of_the_segmenter(
     path = str(tmp_path / "state.npz")
     segmenter.save_state(path)
     expected = [segmenter.track(frame_bgr(index)).objects[1].logits for index in range(5, 9)]
-    settings = {"policy": "random", "budget": 64, "window": None}
-    with VideoSegmenter(str(tiny_bundle), rung=240, **settings) as same:  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"policy": "random", "tokens": 64, "window": None}
+    with VideoSegmenter(str(tiny_bundle), rung=240, **settings) as same:
         same.load_state(path)
         for index, logits_hw in enumerate(expected, start=5):
             np.testing.assert_array_equal(same.track(frame_bgr(index)).objects[1].logits, logits_hw)
-    with VideoSegmenter(str(tiny_bundle), rung=240, policy="fifo", budget=64) as other:
+    with VideoSegmenter(str(tiny_bundle), rung=240, policy="fifo", tokens=64) as other:
         other.load_state(path)
         found = [other.track(frame_bgr(index)).objects[1].logits for index in range(5, 9)]
     assert not np.array_equal(found[-1], expected[-1])
@@ -187,6 +188,6 @@ def test_a_saved_state_goes_on_with_the_policy_of_the_segmenter(
 
 def test_a_segmenter_refuses_what_its_bundle_cannot_hold(tiny_bundle: Path) -> None:
     with pytest.raises(ArgumentError, match="is 512 tokens; choose 32"):
-        VideoSegmenter(str(tiny_bundle), budget=512)
+        VideoSegmenter(str(tiny_bundle), tokens=512)
     with pytest.raises(UnknownNameError, match="pruning policy"):
         VideoSegmenter(str(tiny_bundle), policy="oldest")

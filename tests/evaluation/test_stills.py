@@ -6,9 +6,9 @@ import pytest
 
 from sam2lite.data.stills import open_stills, split_stills
 from sam2lite.errors import UnknownNameError
-from sam2lite.evaluation.evaluate import Settings, score_baselines
-from sam2lite.evaluation.real import real_references, scores_by_source
-from sam2lite.evaluation.report import gather
+from sam2lite.evaluation.evaluate import EvaluationSettings, score_baselines
+from sam2lite.evaluation.report import gather, scores_by_source
+from sam2lite.evaluation.sources import real_references
 from sam2lite.evaluation.workers import ClipResult
 from tests.doubles.stills_folder import make_stills
 
@@ -42,7 +42,7 @@ def test_scores_by_source(root: Path) -> None:
     results = []
     for reference in real_references(root, "val")[0]:
         clip = reference.load()
-        by_baseline = score_baselines(clip, Settings("box"))
+        by_baseline = score_baselines(clip, EvaluationSettings("box"))
         results.append(ClipResult(1, {240: by_baseline["filled_box"]}, by_baseline))
     scores = gather(results)
     found = scores_by_source(scores)

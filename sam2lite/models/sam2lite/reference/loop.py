@@ -19,8 +19,8 @@ from sam2lite.contracts.families.sam2lite import MASK_DECODER, PRUNING_POLICY
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS, WINDOW_MAX
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.pruning import Pruning
-from sam2lite.models.sam2lite.reference_bank import Bank
+from sam2lite.models.sam2lite.reference.bank import Bank
+from sam2lite.models.sam2lite.reference.pruning import Pruning
 
 Array = Tensor | np.ndarray
 Features = tuple[Tensor, Tensor, Tensor]

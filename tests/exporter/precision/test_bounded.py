@@ -1,4 +1,4 @@
-"""INT8 bundles of a small network: written, opened, tracked with, and refused."""
+"""Bundles with a bound, in INT8: written, opened, tracked with, and refused."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,20 @@ import numpy as np
 import onnx
 import pytest
 
-from sam2lite.calibration.calibrate import Calibration, Settings, calibrate
+from sam2lite.calibration.calibrate import Calibration, CalibrationSettings, calibrate
+from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import CalibrationError, VerificationError
-from sam2lite.exporter.precision import int8_bundle
+from sam2lite.exporter.backends import ExportRequest
+from sam2lite.exporter.ort.backend import EXPORTER
+from sam2lite.exporter.precision import bounded
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
-from sam2lite.exporter.precision.int8_bundle import Accuracies, write_int8_bundle
-from sam2lite.models.checkpoint import LoadedModel, resolve_model, state_sha256
+from sam2lite.exporter.precision.schemes import Making
+from sam2lite.exporter.precision.search import Outcome
+from sam2lite.exporter.progress import SILENT
+from sam2lite.exporter.recipe import Recipe
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.registry import load_model
+from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.segmenter import VideoSegmenter
@@ -20,17 +28,36 @@ from sam2lite.targets.registry import get_target
 from tests.conftest import MINI
 
 RUNGS = (240, 288)
+PLAINLY = Recipe()
 
 
 @pytest.fixture(scope="module")
 def small() -> LoadedModel:
     model = build(MINI, seed=3)
-    return LoadedModel(model, MINI, "Apache-2.0", False, state_sha256(model.state_dict()))
+    return HOST.untrained(model, MINI)
 
 
 @pytest.fixture(scope="module")
 def calibration(small: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Calibration:
-    return calibrate(small, RUNGS, Settings(frames=8), tmp_path_factory.mktemp("recordings"))
+    return calibrate(
+        small, RUNGS, CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
+    )
+
+
+def written(
+    model: LoadedModel,
+    target: str,
+    output: Path,
+    calibration: Calibration,
+    rungs: tuple[int, ...],
+    recipe: Recipe = PLAINLY,
+) -> Manifest:
+    """Export in INT8 with what was observed already."""
+    profile = get_target(target)
+    request = ExportRequest(model, profile, "int8", rungs, output, recipe, SILENT)
+    ranges = calibration.ranges
+    observed = (calibration.recording, ranges.provenance, ranges)
+    return EXPORTER.make(request, Making(model, profile, *observed, tuple(recipe.keep_float)))
 
 
 class Stub:
@@ -49,8 +76,9 @@ class Stub:
 
 
 @pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
-    monkeypatch.setattr(int8_bundle, "AccuracyTest", Stub)
+def stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Stub]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(bounded, "AccuracyTest", Stub)
     monkeypatch.setattr(Stub, "scored", 0)
     return Stub
 
@@ -58,16 +86,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> type[Stub]:
 def test_a_bundle_in_int8(
     small: LoadedModel, calibration: Calibration, stub: type[Stub], tmp_path: Path
 ) -> None:
-    manifest, outcome = write_int8_bundle(
-        small,
-        get_target("x86-64-vnni"),
-        tmp_path / "b",
-        calibration,
-        rungs=RUNGS,
-        keep_float=["mask_decoder.iou.*"],
-        wanted=Accuracies(),
-        cache=tmp_path / "cache",
-    )
+    recipe = Recipe(keep_float=["mask_decoder.iou.*"])
+    manifest = written(small, "x86-64-vnni", tmp_path / "b", calibration, RUNGS, recipe)
     assert stub.scored == 2
     bundle = open_bundle(str(tmp_path / "b"))
     assert bundle.manifest.graphs == manifest.graphs
@@ -75,8 +95,8 @@ def test_a_bundle_in_int8(
     assert manifest.graphs["memory_select"].precision == "fp32"
     assert manifest.verification["accuracy"]["drop"] == 0.5
     assert manifest.calibration is not None
-    assert manifest.calibration["float_layers"] == dict(outcome.plan.kept)
-    assert set(outcome.plan.kept) == {"mask_decoder.iou.hidden.0", "mask_decoder.iou.last"}
+    kept = manifest.calibration["float_layers"]
+    assert set(kept) == {"mask_decoder.iou.hidden.0", "mask_decoder.iou.last"}
     for rung in RUNGS:
         ratios = manifest.verification["graphs"][f"mask_decoder@{rung}"]["sqnr_db"]
         assert ratios["mask_logits_bmhw"] > 10.0
@@ -92,15 +112,7 @@ def test_a_search_is_found_again(
     small: LoadedModel, calibration: Calibration, stub: type[Stub], tmp_path: Path
 ) -> None:
     for name in ("a", "b"):
-        write_int8_bundle(
-            small,
-            get_target("arm64"),
-            tmp_path / name,
-            calibration,
-            rungs=RUNGS[:1],
-            wanted=Accuracies(),
-            cache=tmp_path / "cache",
-        )
+        written(small, "arm64", tmp_path / name, calibration, RUNGS[:1])
     assert stub.scored == 2
     left, right = (json.loads((tmp_path / n / "manifest.json").read_text()) for n in ("a", "b"))
     assert left["verification"]["accuracy"] == right["verification"]["accuracy"]
@@ -116,35 +128,22 @@ def test_a_missed_accuracy_writes_nothing(
 ) -> None:
     monkeypatch.setattr(stub, "after", Accuracy(55.0, 69.0))
     drop = AccuracyDrop(Accuracy(60.0, 70.0), stub.after, 8, 288)
-    monkeypatch.setattr(int8_bundle, "search", lambda plan, *_: int8_bundle.Outcome(plan, drop, 5))
-    arguments = (small, get_target("x86-64"), tmp_path / "b", calibration)
+    monkeypatch.setattr(bounded, "search", lambda plan, *_: Outcome(plan, drop, 5))
+    arguments = (small, "x86-64", tmp_path / "b", calibration, RUNGS[:1])
     with pytest.raises(VerificationError, match=r"loses 5\.00 .* 4\.00 more than --max-drop"):
-        write_int8_bundle(
-            *arguments, rungs=RUNGS[:1], wanted=Accuracies(), cache=tmp_path / "cache"
-        )
+        written(*arguments)
     assert not (tmp_path / "b").exists()
-    accepted = Accuracies(accept=True)
-    manifest, _ = write_int8_bundle(
-        *arguments, rungs=RUNGS[:1], wanted=accepted, cache=tmp_path / "cache"
-    )
+    manifest = written(*arguments, Recipe(accept_drop=True))
     assert manifest.verification["accuracy"]["drop"] == 5.0
 
 
 def test_ranges_of_another_model_are_refused(calibration: Calibration, tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="calibrate this model"):
-        write_int8_bundle(
-            resolve_model("tiny", seed=0),
-            get_target("x86-64"),
-            tmp_path / "b",
-            calibration,
-            rungs=RUNGS,
-            wanted=Accuracies(),
-            cache=tmp_path / "cache",
-        )
+        written(load_model("tiny", seed=0), "x86-64", tmp_path / "b", calibration, RUNGS)
 
 
 def test_too_little_footage_is_refused(small: LoadedModel, tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match=r"6 frames are too few .* --calib-frames 8 or more"):
-        calibrate(small, RUNGS, Settings(frames=6), tmp_path)
+        calibrate(small, RUNGS, CalibrationSettings(frames=6), tmp_path)
     with pytest.raises(CalibrationError, match="--calib-frames 18 or more"):
-        calibrate(small, (240, 288, 336), Settings(frames=8), tmp_path)
+        calibrate(small, (240, 288, 336), CalibrationSettings(frames=8), tmp_path)

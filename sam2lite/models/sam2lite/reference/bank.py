@@ -17,7 +17,7 @@ from sam2lite.contracts.families.sam2lite import (
     TOKENS_PER_FRAME,
 )
 from sam2lite.models.sam2lite.memory_select import MemorySelect
-from sam2lite.models.sam2lite.pruning import Pruning
+from sam2lite.models.sam2lite.reference.pruning import Pruning
 
 _DEFAULT = Pruning()
 

@@ -7,7 +7,7 @@ one integer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,21 +17,42 @@ from sam2lite.contracts.families.sam2lite import PRUNING_POLICY, TOKENS_PER_FRAM
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
 
-if TYPE_CHECKING:
-    from sam2lite.models.sam2lite.reference_bank import Bank
-
 LEARNED = "learned"
 
 
-def _fifo(bank: Bank, recency_n: Tensor, stored: int) -> Tensor:
+class Candidates(Protocol):
+    """What decides which tokens stay: columns of `reference.bank.Bank`."""
+
+    @property
+    def valid_n(self) -> Tensor:
+        """Whether there is a token, bool `[n]`."""
+
+    @property
+    def anchor_n(self) -> Tensor:
+        """From a prompted frame, bool `[n]`."""
+
+    @property
+    def uncertainty_n(self) -> Tensor:
+        """Bits, float32 `[n]`."""
+
+    @property
+    def ordinal_n(self) -> Tensor:
+        """Which of the object's stored frames, int64 `[n]`."""
+
+    @property
+    def token_n(self) -> Tensor:
+        """Which token of its frame, int64 `[n]`."""
+
+
+def _fifo(bank: Candidates, recency_n: Tensor, stored: int) -> Tensor:
     return torch.zeros_like(recency_n)
 
 
-def _anchor_fifo(bank: Bank, recency_n: Tensor, stored: int) -> Tensor:
+def _anchor_fifo(bank: Candidates, recency_n: Tensor, stored: int) -> Tensor:
     return (~bank.anchor_n).long()
 
 
-def _random(bank: Bank, recency_n: Tensor, stored: int) -> Tensor:
+def _random(bank: Candidates, recency_n: Tensor, stored: int) -> Tensor:
     valid_n = bank.valid_n
     count = int(valid_n.sum())
     draws = torch.from_numpy(np.random.RandomState(stored).permutation(count))
@@ -41,12 +62,12 @@ def _random(bank: Bank, recency_n: Tensor, stored: int) -> Tensor:
     return cost_n
 
 
-def _uncertainty(bank: Bank, recency_n: Tensor, stored: int) -> Tensor:
+def _uncertainty(bank: Candidates, recency_n: Tensor, stored: int) -> Tensor:
     thousandths_n = torch.round(bank.uncertainty_n * 1000).long()
     return (~bank.anchor_n).long() * 10_000 + thousandths_n
 
 
-POLICIES: dict[str, Callable[[Bank, Tensor, int], Tensor] | None] = {
+POLICIES: dict[str, Callable[[Candidates, Tensor, int], Tensor] | None] = {
     LEARNED: None,
     "fifo": _fifo,
     "anchor-fifo": _anchor_fifo,
@@ -78,7 +99,7 @@ class Pruning(NamedTuple):
             )
         return cls(policy, budget, window)
 
-    def survivors(self, candidates: Bank, stored: int, budget: int) -> Tensor:
+    def survivors(self, candidates: Candidates, stored: int, budget: int) -> Tensor:
         """Return which candidates the policy keeps. Shape: bool `[n]`.
 
         Args:

@@ -11,7 +11,7 @@ from sam2lite.errors import UnknownNameError
 
 
 @dataclass(frozen=True)
-class PrecisionPlan:
+class PrecisionAssignment:
     """The precision of every layer that may be quantized.
 
     Attributes:
@@ -22,15 +22,15 @@ class PrecisionPlan:
     int8: frozenset[str]
     kept: Mapping[str, str]
 
-    def without(self, paths: Collection[str], reason: str) -> PrecisionPlan:
-        """Return a plan that keeps more layers in float."""
+    def without(self, paths: Collection[str], reason: str) -> PrecisionAssignment:
+        """Return an assignment that keeps more layers in float."""
         more = {path: reason for path in paths if path in self.int8}
-        return PrecisionPlan(self.int8 - more.keys(), {**self.kept, **more})
+        return PrecisionAssignment(self.int8 - more.keys(), {**self.kept, **more})
 
 
-def first_plan(
+def first_assignment(
     layers: Collection[str], ranges: Mapping[str, Range], keep_float: Sequence[str]
-) -> PrecisionPlan:
+) -> PrecisionAssignment:
     """Put every layer in INT8 but those that were never run, and those the user wants in float.
 
     Args:
@@ -41,12 +41,12 @@ def first_plan(
     Raises:
         UnknownNameError: a pattern matches no layer.
     """
-    plan = PrecisionPlan(frozenset(layers), {})
+    assignment = PrecisionAssignment(frozenset(layers), {})
     unseen = [path for path in layers if f"{path}:input" not in ranges]
-    plan = plan.without(unseen, "nothing but zeros reached it while calibrating")
+    assignment = assignment.without(unseen, "nothing but zeros reached it while calibrating")
     for pattern in keep_float:
         chosen = [path for path in layers if fnmatchcase(path, pattern)]
         if not chosen:
             raise UnknownNameError("layer, or pattern of layers,", pattern, sorted(layers))
-        plan = plan.without(chosen, f"--keep-float {pattern}")
-    return plan
+        assignment = assignment.without(chosen, f"--keep-float {pattern}")
+    return assignment

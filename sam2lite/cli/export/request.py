@@ -1,0 +1,120 @@
+"""From flags to a recipe, and from a recipe to an export with everything shown."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from sam2lite.cli.progress import ShownProgress
+from sam2lite.errors import ArgumentError, OutputError, RecipeError
+from sam2lite.exporter.recipe import FIELDS, Recipe
+from sam2lite.runtimes.bundle import Bundle
+
+# Flags that are not spelt like their field.
+_FLAGS = {"sizes": "--rungs", "skip_passes": "--skip-pass"}
+
+
+class Asked(NamedTuple):
+    """What a command was asked for.
+
+    Attributes:
+        recipe: of the flags, and of the file beneath them.
+        names: what each field of the recipe is to be called in messages.
+        save_recipe: file to write the recipe to, if any.
+        dry_run: print what would be exported, and export nothing.
+        as_json: print one JSON object.
+        started: when the command began, by `time.perf_counter`.
+    """
+
+    recipe: Recipe
+    names: Mapping[str, str]
+    save_recipe: Path | None
+    dry_run: bool
+    as_json: bool
+    started: float
+
+
+def ask(
+    backend: str,
+    *,
+    recipe: Path | None,
+    save_recipe: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    **flags: Any,
+) -> Asked:
+    """Return the recipe of a command.
+
+    Args:
+        backend: of the command.
+        recipe: file beneath the flags, if any.
+        save_recipe: see `Asked`.
+        dry_run: see `Asked`.
+        as_json: see `Asked`.
+        flags: values by field; None, False and an empty list were not given.
+
+    Raises:
+        ArgumentError: a value cannot be used; flags are called by their own names.
+        UnknownNameError: the file has an unknown field.
+        OutputError: there is a file where the recipe is to be saved, and no `--force`.
+    """
+    started = time.perf_counter()
+    given = {
+        name: value
+        for name, value in flags.items()
+        if value is not None and value is not False and value != []
+    }
+    names = {name: _FLAGS.get(name, "--" + name.replace("_", "-")) for name in FIELDS}
+    base = Recipe(backend=backend)
+    if recipe is not None:
+        base = Recipe.load(recipe)
+        if base.backend != backend:
+            raise ArgumentError(
+                f"{recipe} is for backend {base.backend}; give it to sam2lite-export {base.backend}"
+            )
+        inherited = base.given().keys() - given.keys()
+        names |= {name: f"{name} of {recipe}" for name in inherited}
+    with _flags_named(names):
+        wanted = replace(base, **given)
+    if save_recipe is not None and save_recipe.exists() and not wanted.force:
+        raise OutputError(f"{save_recipe} exists; name another file, or replace it with --force")
+    return Asked(wanted, names, save_recipe, dry_run, as_json, started)
+
+
+def run(asked: Asked) -> Bundle | None:
+    """Export behind progress bars, or print what `--dry-run` found out and return None.
+
+    Raises:
+        what `sam2lite.export` does, flags called by their own names.
+    """
+    from sam2lite.exporter.export import export, preview
+
+    with _flags_named(asked.names):
+        if asked.dry_run:
+            found = preview(asked.recipe, ShownProgress()).to_json()
+        else:
+            bundle = export(asked.recipe, ShownProgress())
+    if asked.save_recipe is not None:
+        asked.recipe.save(asked.save_recipe, force=asked.recipe.force)
+    if not asked.dry_run:
+        return bundle
+    if asked.as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return None
+    for key, value in found.items():
+        typer.echo(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return None
+
+
+@contextmanager
+def _flags_named(names: Mapping[str, str]) -> Iterator[None]:
+    """Call fields in errors as in `names`."""
+    try:
+        yield
+    except RecipeError as error:
+        raise ArgumentError(error.spelt(names)) from error

@@ -1,0 +1,192 @@
+"""A network's frame loop in PyTorch, behind the interface of the loop that users run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.runtimes.geometry import check_frame, network_input, source_mask
+from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.results import FrameResult, ObjectResult
+
+if TYPE_CHECKING:
+    from sam2lite.models.loaded import LoadedModel
+    from sam2lite.models.networks import Choice, Decided
+
+Frame = NDArray[np.uint8]
+
+
+class ReferenceTracker:
+    """Follows objects like `VideoSegmenter`, with the network itself in place of its graphs.
+
+    Frames are prepared and masks enlarged as users' are, and the same pixels twice are one frame
+    under the same conditions. Results have no times and no controller.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        rung: int | None = None,
+        choose: Choice | None = None,
+        **settings: Any,
+    ) -> None:
+        """Start without objects.
+
+        Args:
+            loaded: the network, fused or not, on any device; it is put into evaluation mode.
+            rung: input side, px; the largest if not given.
+            choose: the candidate that becomes a mask; by the family's rules if not given.
+            settings: the family's own, as for `VideoSegmenter`.
+
+        Raises:
+            UnknownNameError: the network does not have the rung, or its family a setting.
+            ArgumentError: a setting is out of its range.
+        """
+        self._sizes = loaded.sizes
+        self._loop = loaded.reference(choose, **settings)
+        self.set_rung(loaded.sizes[-1] if rung is None else rung)
+        self.reset()
+
+    @property
+    def object_ids(self) -> list[int]:
+        """Ids of the objects that are followed."""
+        return sorted(self._prompted)
+
+    @property
+    def rung(self) -> int:
+        """Input side of the next frame, px."""
+        return self._rung
+
+    def reset(self) -> None:
+        """Forget all objects and start counting frames at 0."""
+        self._loop.reset()
+        self._image: NDArray[np.uint8] | None = None  # of the current frame, as the network sees it
+        self._size = (0, 0)  # height and width of the video, px
+        self._tracked = False  # whether `track` has returned the current frame
+        self._index = -1
+        # Whether an object was prompted on the current frame, in the order of their first prompts.
+        self._prompted: dict[int, bool] = {}
+
+    def set_rung(self, rung: int) -> None:
+        """Use another input side from the next frame on, px.
+
+        Raises:
+            UnknownNameError: the network does not have it.
+        """
+        if rung not in self._sizes:
+            raise UnknownNameError("rung", rung, self._sizes)
+        self._rung = rung
+
+    def prompt(
+        self,
+        frame: Frame,
+        object_id: int = 1,
+        points: Any = None,
+        labels: Any = None,
+        box: Any = None,
+        mask: Any = None,
+    ) -> ObjectResult:
+        """Point out an object on a frame; see `VideoSegmenter.prompt` for arguments and errors."""
+        return self.give(frame, object_id, Prompt(points, labels, box, mask))
+
+    def give(self, frame: Frame, object_id: int, prompt: Prompt) -> ObjectResult:
+        """Do what `prompt` does, with a prompt that is made already."""
+        check_frame(frame)
+        prompt.slots(frame.shape[1], frame.shape[0])  # checked before anything changes
+        self._show(frame, joins_tracked=True)
+        return self._given(object_id, prompt)
+
+    def track(self, frame: Frame) -> FrameResult:
+        """Follow every object into the next frame, or finish the one that was prompted just now.
+
+        Raises:
+            ArgumentError: the frame is not an image of the video's size.
+        """
+        self._show(frame, joins_tracked=False)
+        # In the order of the first prompts, which recordings of what graphs are fed depend on.
+        objects = {key: self._result(key, self._loop.track(key)) for key in self._prompted}
+        self._tracked = True
+        side = 0 if self._image is None else int(self._image.shape[-1])
+        return FrameResult(self._index, objects, side, {}, None)
+
+    def correct(
+        self,
+        object_id: int,
+        points: Any = None,
+        labels: Any = None,
+        box: Any = None,
+        mask: Any = None,
+    ) -> ObjectResult:
+        """Correct an object on the last frame; its memory of that frame is replaced.
+
+        Raises:
+            PromptError: nothing is given or it does not fit the frame.
+            ArgumentError: there is no such object.
+        """
+        self._check_known(object_id)
+        return self._given(object_id, Prompt(points, labels, box, mask))
+
+    def remove(self, object_id: int) -> None:
+        """Stop following an object.
+
+        Raises:
+            ArgumentError: there is no such object.
+        """
+        self._check_known(object_id)
+        self._loop.remove(object_id)
+        del self._prompted[object_id]
+
+    def close(self) -> None:
+        """Forget all objects."""
+        self.reset()
+
+    def _check_known(self, object_id: int) -> None:
+        if object_id not in self._prompted:
+            raise ArgumentError(f"there is no object {object_id}; known: {self.object_ids}")
+
+    def _show(self, frame: Frame, joins_tracked: bool) -> None:
+        """Encode a frame, unless it is the current one."""
+        import torch
+
+        check_frame(frame)
+        if self._image is not None:
+            if self._size != frame.shape[:2]:
+                raise ArgumentError(
+                    f"the frame is {frame.shape[1]}x{frame.shape[0]} px, but the video so far is "
+                    f"{self._size[1]}x{self._size[0]}; call reset() to start another video"
+                )
+            if joins_tracked or not self._tracked:
+                shown = network_input(frame, int(self._image.shape[-1]))
+                if np.array_equal(shown, self._image):
+                    return
+        self._image = network_input(frame, self._rung)
+        self._size = frame.shape[:2]
+        self._loop.start_frame(torch.from_numpy(self._image))
+        self._tracked = False
+        self._index += 1
+        self._prompted = dict.fromkeys(self._prompted, False)
+
+    def _given(self, object_id: int, prompt: Prompt) -> ObjectResult:
+        height, width = self._size
+        decided = self._loop.prompt(object_id, prompt, width, height)
+        self._prompted[object_id] = True
+        return self._result(object_id, decided)
+
+    def _result(self, object_id: int, decided: Decided) -> ObjectResult:
+        height, width = self._size
+        logits_hw = decided.logits_hw.detach().float().cpu().numpy()
+        mask = np.zeros((height, width), bool)
+        if decided.present:
+            mask = source_mask(logits_hw, width, height)
+        return ObjectResult(
+            mask,
+            logits_hw,
+            float(decided.iou),
+            float(decided.object_score),
+            decided.present,
+            decided.lost,
+            self._prompted[object_id],
+        )

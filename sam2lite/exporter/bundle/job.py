@@ -1,0 +1,48 @@
+"""Which graphs an export makes, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sam2lite.contracts.backends import get_backend
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from sam2lite.models.loaded import LoadedModel
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """What to export: graph keys with their bound specs and input sizes, in the order of making."""
+
+    keys: dict[str, tuple[GraphSpec, int]]
+
+    @classmethod
+    def of(cls, loaded: LoadedModel, rungs: Sequence[int], backend: str) -> ExportJob:
+        """List the graphs of the input sizes and those that all sizes share.
+
+        Args:
+            loaded: the network.
+            rungs: input sides, px.
+            backend: that the graphs are for, as in the manifest.
+
+        Raises:
+            UnknownNameError: a size that the network is not made for.
+        """
+        for rung in rungs:
+            if rung not in loaded.sizes:
+                raise UnknownNameError("rung", rung, loaded.sizes)
+        dtype = get_backend(backend).image_dtype
+        keys = {
+            key: (graph.with_image(dtype).bind(loaded.dims(rung)), rung)
+            for key, (graph, rung) in loaded.family.keyed(rungs).items()
+        }
+        return cls(keys)
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Input sides of the graphs, ascending, px."""
+        return tuple(sorted({rung for _, rung in self.keys.values()}))

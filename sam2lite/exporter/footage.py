@@ -1,0 +1,65 @@
+"""What a precision must have seen of the network at work: calls that were recorded, and ranges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sam2lite.runtimes.cache import cache_dir
+
+if TYPE_CHECKING:
+    from sam2lite.calibration.calibrate import Calibration, CalibrationSettings
+    from sam2lite.calibration.ranges import Provenance
+    from sam2lite.calibration.recorder import Recording
+    from sam2lite.exporter.backends import ExportRequest
+    from sam2lite.exporter.recipe import Recipe
+
+# Where a recipe does not say.
+FRAMES, SEED, OBSERVER = 64, 0, "mse"
+
+
+def recordings() -> Path:
+    """Return the folder of recordings."""
+    return Path(cache_dir()) / "recordings"
+
+
+def recorded(request: ExportRequest) -> tuple[Recording, Provenance]:
+    """Record what every graph is fed in the float loop, all values counting.
+
+    Raises what `calibration.calibrate` does.
+    """
+    from sam2lite.calibration.calibrate import recorded as record
+    from sam2lite.calibration.calibrate import steps
+
+    settings = _settings(request.recipe, "minmax")
+    with request.progress.phase("record", steps(request.loaded, settings)) as report:
+        return record(request.loaded, request.sizes, settings, recordings(), report)
+
+
+def calibrated(request: ExportRequest) -> Calibration:
+    """Return the ranges of every tensor that is quantized, and calls to compare graphs on.
+
+    Raises what `calibration.calibrate` does, and:
+        CalibrationError: the file of ranges cannot be read, or is of another network or other
+            sizes.
+    """
+    from sam2lite.calibration.calibrate import Calibration, calibrate, steps
+    from sam2lite.calibration.ranges import load_ranges
+
+    recipe = request.recipe
+    if recipe.ranges is not None:
+        found = load_ranges(Path(recipe.ranges))
+        found.check_fits(request.loaded.sha256, request.sizes)
+        # Nothing is left to observe: footage serves to compare graphs on.
+        return Calibration(found, recorded(request)[0])
+    settings = _settings(recipe, recipe.observer or OBSERVER)
+    with request.progress.phase("calibrate", steps(request.loaded, settings)) as report:
+        return calibrate(request.loaded, request.sizes, settings, recordings(), report)
+
+
+def _settings(recipe: Recipe, observer: str) -> CalibrationSettings:
+    from sam2lite.calibration.calibrate import CalibrationSettings
+
+    frames = FRAMES if recipe.calib_frames is None else recipe.calib_frames
+    source = None if recipe.calib is None else str(recipe.calib)
+    return CalibrationSettings(source, frames, recipe.calib_seed or SEED, observer)

@@ -1,0 +1,31 @@
+"""Bundles for ONNX Runtime."""
+
+from __future__ import annotations
+
+from sam2lite.exporter.bundle.graph_exporter import GraphExporter
+from sam2lite.exporter.precision.fp16_storage import Fp16Storage
+from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
+from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.precision.schemes import RANGES, Scheme
+from sam2lite.targets.registry import HOST
+
+
+class OrtExporter(GraphExporter):
+    """Makes them: ONNX as it is, INT8 by Q/DQ in the style of the CPU."""
+
+    name = "ort"
+    schemes = (
+        Scheme("fp32", lambda making: Float32()),
+        Scheme("fp16", lambda making: Fp16Storage()),
+        Scheme("int8", quantized, RANGES, trial=unmeasured, layers=INT8_LAYERS, max_drop=MAX_DROP),
+    )
+    default_target = HOST
+    fields = GraphExporter.fields | {"opset", "device_app"}
+    readme = """\
+This folder is a bundle of SAM2-Lite and runs with Python 3.6 or newer; nothing is installed.
+Check the board:  python3 device.pyz doctor   Measure it:  python3 device.pyz bench
+Track an object:  python3 device.pyz track --video FILE --point X,Y -o DIR
+"""
+
+
+EXPORTER = OrtExporter()

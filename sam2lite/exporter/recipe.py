@@ -1,0 +1,219 @@
+"""What to export, and how: the one argument of `sam2lite.export`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from sam2lite.contracts.backends import get_backend
+from sam2lite.errors import RecipeError
+
+LONGEST_SHOWN = 60  # characters of a value in an error message
+MOST = 2**31 - 1  # of any number
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An export. None, False and an empty list mean that a field is not given.
+
+    A field that the backend, its target and the precision do not use is refused by `export`, and
+    so is what contradicts another field. `docs/python.md` lists which fields go with what.
+
+    Attributes:
+        model: name of a published size, or the folder of a checkpoint.
+        backend: `ort`, `trt`, `coreml` or `onnx`.
+        target: id of a device, as `sam2lite targets` lists them; `host` is this machine.
+        precision: such as `fp32`, `fp16` or `int8`; the backend's usual one if not given.
+        sizes: input sizes, px; all of the network's if not given.
+        output: folder to write.
+        opset: of ONNX; the target's if not given.
+        jetpack: release of a Jetson's system, as in `6.2`.
+        tensorrt: version that is installed there, where it is not the release's.
+        fallback: where the target lacks the precision, take the nearest that it has.
+        device_app: add `device.pyz`, which runs the bundle where nothing is installed.
+        calib: video, folder of pictures or data set to calibrate on; generated clips if not given.
+        calib_frames: frames to calibrate on, in all.
+        calib_seed: of the clips and prompts that are drawn.
+        observer: how ranges are taken from what is observed.
+        ranges: file of `sam2lite calibrate`, instead of observing.
+        keep_float: patterns of layers to keep in float.
+        max_drop: points of J&F that a precision may lose against FP32.
+        accept_drop: keep a bundle that loses more.
+        skip_passes: names of graph passes to leave out.
+        check_for: id of a target with TensorRT whose parser is asked about plain graphs.
+        force: replace the folder if it exists. It is no field of a file.
+    """
+
+    model: str = "tiny"
+    backend: str = "ort"
+    target: str | None = None
+    precision: str | None = None
+    sizes: Sequence[int] | None = None
+    output: str | Path | None = None
+    opset: int | None = None
+    jetpack: str | None = None
+    tensorrt: str | None = None
+    fallback: bool = False
+    device_app: bool = False
+    calib: str | Path | None = None
+    calib_frames: int | None = None
+    calib_seed: int | None = None
+    observer: str | None = None
+    ranges: str | Path | None = None
+    keep_float: Sequence[str] = ()
+    max_drop: float | None = None
+    accept_drop: bool = False
+    skip_passes: Sequence[str] = ()
+    check_for: str | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        """Bring every field into its type: `sizes` ascending, sequences as tuples, paths as `Path`.
+
+        Raises:
+            RecipeError: a field has the wrong type or an impossible value, or two contradict each
+                other.
+            UnknownNameError: there is no such backend.
+        """
+        for name, read in _READERS.items():
+            if self.is_given(name):
+                object.__setattr__(self, name, read(name, getattr(self, name)))
+        get_backend(self.backend)
+        for name in ("calib", "observer"):
+            if self.ranges is not None and self.is_given(name):
+                raise RecipeError(
+                    f"`{name}` is for observing ranges, and `ranges` names a file of them; leave "
+                    "one out",
+                    name,
+                )
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Recipe:
+        """Read a recipe from a YAML file; paths in it are taken from the working folder.
+
+        Raises:
+            RecipeError: the file cannot be read, is no YAML, is no mapping, or a field is at fault.
+            UnknownNameError: there is no such field, or no such backend.
+            DependencyError: PyYAML is not installed.
+        """
+        from sam2lite.exporter.recipe_yaml import load
+
+        return load(Path(path))
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write what is given to a YAML file, all but `force`.
+
+        Raises:
+            OutputError: the file exists and `force` is not set, or cannot be written.
+            DependencyError: PyYAML is not installed.
+        """
+        from sam2lite.exporter.recipe_yaml import save
+
+        save(self, Path(path), force)
+
+    def is_given(self, name: str) -> bool:
+        """Return whether a field differs from its default."""
+        value = getattr(self, name)
+        # 0 is given, and so is [].
+        return type(value) is not type(_DEFAULTS[name]) or bool(value != _DEFAULTS[name])
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that are given, by name, in the order of the class."""
+        return {name: getattr(self, name) for name in FIELDS if self.is_given(name)}
+
+
+def _wrong(name: str, value: object, wanted: str) -> RecipeError:
+    try:
+        shown = repr(value)
+    except ValueError:  # a number of thousands of digits
+        shown = "a number beyond reason"
+    if len(shown) > LONGEST_SHOWN:
+        shown = f"{shown[:LONGEST_SHOWN]}..."
+    return RecipeError(f"`{name}` is {shown}; give {wanted}", name)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise _wrong(name, value, "text, in quotes")
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _wrong(name, value, "text")
+    return value
+
+
+def _name_or_path(name: str, value: object) -> str:
+    return _text(name, str(value) if isinstance(value, PathLike) else value)
+
+
+def _path(name: str, value: object) -> Path:
+    return Path(_name_or_path(name, value))
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
+    return value
+
+
+def _whole(least: int) -> Callable[[str, object], int]:
+    def read(name: str, value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value > MOST:
+            raise _wrong(name, value, f"a whole number up to {MOST}")
+        if value < least:
+            raise RecipeError(f"`{name}` is {value}; choose {least} or more", name)
+        return value
+
+    return read
+
+
+def _points(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value > MOST:
+        raise _wrong(name, value, f"a number up to {MOST}")
+    if not value >= 0.0:
+        raise RecipeError(f"`{name}` is {value:g}; give points, 0 or more", name)
+    return float(value)
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise _wrong(name, value, "a list of texts")
+    return tuple(_text(name, text) for text in value)
+
+
+def _sizes(name: str, value: object) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise _wrong(name, value, "a list of whole numbers, px, as in [240, 480]")
+    return tuple(sorted({_whole(1)(name, size) for size in value}))
+
+
+_READERS: dict[str, Callable[[str, object], object]] = {
+    "model": _name_or_path,
+    "backend": _text,
+    "target": _text,
+    "precision": _text,
+    "sizes": _sizes,
+    "output": _path,
+    "opset": _whole(1),
+    "jetpack": _text,
+    "tensorrt": _text,
+    "fallback": _flag,
+    "device_app": _flag,
+    "calib": _name_or_path,
+    "calib_frames": _whole(1),
+    "calib_seed": _whole(0),
+    "observer": _text,
+    "ranges": _path,
+    "keep_float": _texts,
+    "max_drop": _points,
+    "accept_drop": _flag,
+    "skip_passes": _texts,
+    "check_for": _text,
+    "force": _flag,
+}
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Recipe)}
+FIELDS = tuple(_DEFAULTS)
+# Whatever the backend and the precision.
+ALWAYS = frozenset({"model", "backend", "target", "precision", "sizes", "output", "force"})

@@ -1,0 +1,115 @@
+"""Recipes as YAML files, which may come from a stranger: small, plain, and nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sam2lite.errors import DependencyError, OutputError, RecipeError, UnknownNameError
+from sam2lite.exporter.recipe import FIELDS, Recipe
+
+MOST_BYTES = 1 << 16
+# A file must not be able to ask for a folder to be replaced.
+FILE_FIELDS = tuple(name for name in FIELDS if name != "force")
+
+
+def load(path: Path) -> Recipe:
+    """Read a recipe; raises as `Recipe.load`."""
+    data = _parse(_read(path), path)
+    if not isinstance(data, dict):
+        raise RecipeError(
+            f"{path} holds no fields; write one a line, as in 'backend: ort'", "recipe"
+        )
+    for name in data:
+        if name == "force":
+            raise RecipeError(
+                f"{path}: `force` is no field of a file; say it where the recipe is used", "force"
+            )
+        if name not in FILE_FIELDS:
+            raise UnknownNameError(f"field in {path}:", name, FILE_FIELDS)
+    given = {name: value for name, value in data.items() if value is not None}
+    try:
+        return Recipe(**given)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error.text}", error.field) from None
+
+
+def save(recipe: Recipe, path: Path, force: bool) -> None:
+    """Write what a recipe gives; raises as `Recipe.save`."""
+    yaml = _yaml()
+    if path.exists() and not force:
+        raise OutputError(f"{path} exists; name another file, or replace it with --force")
+    fields = {"backend": recipe.backend, "model": recipe.model, **recipe.given()}
+    plain = {name: _plain(fields[name]) for name in FILE_FIELDS if name in fields}
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=1 << 12)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise RecipeError(f"cannot read {path}: {error.strerror}", "recipe") from None
+    if len(raw) > MOST_BYTES:
+        raise RecipeError(f"{path} has more than {MOST_BYTES} bytes, so it is no recipe", "recipe")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path} is not UTF-8 text, so it is no recipe", "recipe") from None
+
+
+def _parse(text: str, path: Path) -> object:
+    """Return what a YAML text holds.
+
+    Raises:
+        RecipeError: it is no YAML, is nested beyond reason, or has a key twice or an alias.
+    """
+    yaml = _yaml()
+
+    class Loader(yaml.SafeLoader):  # type: ignore[name-defined, misc]
+        """Plain values alone; no key twice."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it has an alias ('*'), which recipes do without")
+            return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                    raise yaml.YAMLError(f"{key.value!r} is there twice")
+                seen.add(str(key.value))
+            return super().construct_mapping(node, deep)
+
+    try:
+        return yaml.load(text, Loader)
+    # ValueError: a date such as 2026-99-99.
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        said = "it is nested too deep" if isinstance(error, RecursionError) else _sentence(error)
+        raise RecipeError(f"{path} is no YAML that can be used: {said}", "recipe") from None
+
+
+def _sentence(error: Exception) -> str:
+    """Return what PyYAML says in several lines as one."""
+    problem = getattr(error, "problem", None) or str(error)
+    mark = getattr(error, "problem_mark", None)
+    return " ".join(problem.split()) + (f" in line {mark.line + 1}" if mark else "")
+
+
+def _yaml() -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise DependencyError("PyYAML", "export", "a recipe in YAML") from None
+    return yaml

@@ -1,0 +1,93 @@
+"""A bundle checked again, here and now, as a call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sam2lite.errors import BundleError
+from sam2lite.runtimes.backends.simulated import opened
+from sam2lite.runtimes.bundle import Bundle
+
+
+def verify(
+    bundle: Bundle | str | Path,
+    model: str | Path | None = None,
+    backend: str | None = None,
+) -> dict[str, Any]:
+    """Check a bundle: its files, that every graph opens and runs, and parity with PyTorch.
+
+    A bundle for Core ML is simulated where there is none.
+
+    Args:
+        bundle: a bundle, or its folder. One that is open had its files checked when it was opened.
+        model: the network it was made from, by name or path, to compare with PyTorch; the published
+            size of the manifest's name if not given.
+        backend: that runs it; that it was made for if not given.
+
+    Returns:
+        plain data: `path`, `bundle_sha256`, in words what holds of `files` and `graphs`, and
+        `loop`: how far the loop over a clip is from PyTorch's, or why that was `skipped`.
+
+    Raises:
+        ArgumentError: the backend does not run the bundle.
+        BundleError: it is damaged, a graph gives no finite numbers, or `model` is another network.
+        VerificationError: the loop of a bundle in FP32 for ONNX Runtime is further from PyTorch
+            than allowed.
+    """
+    checked = opened(bundle, backend)
+    return {
+        "path": checked.path,
+        "bundle_sha256": checked.sha256,
+        "files": f"{len(checked.manifest.files)} match their SHA-256",
+        "graphs": f"{_run_every_graph(checked)} open and run by {_runner(checked)}",
+        "loop": _loop(checked, None if model is None else str(model)),
+    }
+
+
+def _runner(bundle: Bundle) -> str:
+    return bundle.backend if bundle.simulate is None else "a simulation of Core ML"
+
+
+def _run_every_graph(bundle: Bundle) -> int:
+    """Run each graph once on zeros; return how many there are."""
+    import numpy as np
+
+    for key, entry in bundle.manifest.graphs.items():
+        zeros = {
+            spec.name: np.zeros([int(dim) for dim in spec.shape], spec.dtype)
+            for spec in entry.spec.inputs
+        }
+        with bundle.open_session(key) as session:
+            for name, handle in session.run(zeros).items():
+                if not np.isfinite(session.numpy(handle)).all():
+                    raise BundleError(f"{key}: output {name} is not finite for an empty input")
+    return len(bundle.manifest.graphs)
+
+
+def _loop(bundle: Bundle, model: str | None) -> dict[str, Any]:
+    """Compare the frame loop with PyTorch's, or say why not."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if missing:
+        return {"skipped": f"{', '.join(missing)} not installed (pip install 'sam2lite[export]')"}
+    from sam2lite.exporter.verify.loop_parity import loop_parity
+    from sam2lite.models.registry import load_model, published_names
+
+    wanted = bundle.manifest.model
+    if model is None and wanted.name not in published_names():
+        return {"skipped": f"give the checkpoint of {wanted.name!r} with --model"}
+    checkpoint = load_model(model or wanted.name)
+    if checkpoint.sha256 != wanted.checkpoint_sha256:
+        if model is None:
+            return {"skipped": "the bundle has other weights; give their checkpoint with --model"}
+        raise BundleError(
+            f"{model} is not what {bundle.path} was made from: its weights have SHA-256 "
+            f"{checkpoint.sha256[:12]}..., the manifest says {wanted.checkpoint_sha256[:12]}..."
+        )
+    report = loop_parity(bundle, checkpoint)
+    # Other precisions have an accuracy, not parity; and the bounds are those of ONNX Runtime.
+    if bundle.manifest.precision == "fp32" and bundle.backend == "ort":
+        report.check()
+    return report.to_json()

@@ -1,0 +1,85 @@
+"""A network and where it comes from, whatever its family."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from sam2lite.contracts.family import Family
+from sam2lite.models.networks import Choice, Config, Networks, Reference
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network and where it comes from.
+
+    Attributes:
+        model: the network, in FP32 and on the CPU; in evaluation mode when it was loaded. Its class
+            is its family's own.
+        config: what it was built from.
+        licence: SPDX identifier of the weights' licence.
+        trained: False for random weights.
+        sha256: of the file of weights, or of the state dict where there is no file.
+        host: its family.
+        activation_ranges: least and greatest input by module path; None if it has none.
+    """
+
+    model: Any
+    config: Config
+    licence: str
+    trained: bool
+    sha256: str
+    host: Networks
+    activation_ranges: dict[str, tuple[float, float]] | None = None
+
+    @property
+    def family(self) -> Family:
+        """The data of its family."""
+        return self.host.family
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.config.name
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Input sides that it is exported for, ascending, px."""
+        return self.config.rungs
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """The number of parameters of each module, and their `total`."""
+        return self.host.parameters(self.model)
+
+    def dims(self, size: int) -> dict[str, int]:
+        """Return the numbers behind the graphs' symbols at one input side, px."""
+        return self.config.dims(size)
+
+    def memory(self) -> dict[str, Any]:
+        """Return the layout of the memory, as manifests have it."""
+        return self.config.memory()
+
+    def fused(self) -> LoadedModel:
+        """Return it with a copy of the network for inference, which is what is exported."""
+        return dataclasses.replace(self, model=self.host.fused(self.model))
+
+    def module(self, graph: str) -> nn.Module:
+        """Return the module that a graph is traced from."""
+        return self.host.module(self.model, graph)
+
+    def quantized_layers(self) -> dict[str, nn.Module]:
+        """Return the layers that may run in INT8, by path."""
+        return self.host.quantized_layers(self.model)
+
+    def reference(self, choose: Choice | None = None, **settings: Any) -> Reference:
+        """Return the network's frame loop in PyTorch; see `Networks.reference`."""
+        return self.host.reference(self.model, choose, **settings)
+
+    def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+        """Return what of a graph's module Core ML takes; see `Networks.core_ml_form`."""
+        return self.host.core_ml_form(module, inputs)

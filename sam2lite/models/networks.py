@@ -1,0 +1,144 @@
+"""What the rest of the package asks a family about a network of it, and nothing more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from sam2lite.contracts.family import Family
+from sam2lite.runtimes.prompts import Prompt
+
+# From an object's id, the predicted IoU of its candidates [M] and their logits [M, h, w], to the
+# candidate that becomes its mask.
+Choice = Callable[[int, Tensor, Tensor], int]
+
+
+class Config(Protocol):
+    """What a network was built from."""
+
+    @property
+    def name(self) -> str:
+        """A published name, or any other."""
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Input sides that the network is exported for, ascending, px."""
+
+    def dims(self, rung: int) -> dict[str, int]:
+        """Return the numbers behind the graphs' symbols at one input side, px."""
+
+    def memory(self) -> dict[str, Any]:
+        """Return the layout of the memory, as the family's frame rules read it in a manifest."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+
+
+class Decided(Protocol):
+    """What a reference loop decides about one object on one frame."""
+
+    @property
+    def logits_hw(self) -> Tensor:
+        """Of the mask, at the family's mask stride; to be shown only if `present`."""
+
+    @property
+    def iou(self) -> Tensor:
+        """As the network predicts it, 0-d."""
+
+    @property
+    def object_score(self) -> Tensor:
+        """Logit, 0-d; above 0 the object is judged present."""
+
+    @property
+    def present(self) -> bool:
+        """Prompted or judged present, and not lost."""
+
+    @property
+    def lost(self) -> bool:
+        """Something was not finite, so nothing was stored."""
+
+
+class Reference(Protocol):
+    """A family's frame loop in PyTorch, on frames that are prepared already."""
+
+    def start_frame(self, image_bchw: Tensor) -> None:
+        """Encode the next frame: RGB, uint8 `[1, 3, R, R]`; no object is processed on it yet."""
+
+    def prompt(self, object_id: int, prompt: Prompt, width: int, height: int) -> Decided:
+        """Decode an object with a prompt on the current frame.
+
+        An unknown id makes a new object. One that was processed on this frame already is corrected.
+
+        Args:
+            object_id: any number.
+            prompt: in source pixels.
+            width: of the source frame, px.
+            height: of the source frame, px.
+        """
+
+    def track(self, object_id: int) -> Decided:
+        """Decode an object without a prompt; one processed on this frame keeps its output."""
+
+    def remove(self, object_id: int) -> None:
+        """Forget an object."""
+
+    def reset(self) -> None:
+        """Forget all objects and the current frame."""
+
+
+class Networks(ABC):
+    """A family, asked about networks of it, fused or not.
+
+    Attributes:
+        family: its data.
+    """
+
+    family: Family
+
+    def module(self, network: nn.Module, graph: str) -> nn.Module:
+        """Return what is traced for a graph; its submodule of that name unless told otherwise."""
+        return network.get_submodule(graph)
+
+    def parameters(self, network: nn.Module) -> dict[str, int]:
+        """Return the number of parameters of each module, and their `total`."""
+        counts = {
+            name: sum(parameter.numel() for parameter in module.parameters())
+            for name, module in network.named_children()
+        }
+        return {**counts, "total": sum(counts.values())}
+
+    @abstractmethod
+    def fused(self, network: nn.Module) -> nn.Module:
+        """Return a copy for inference, in evaluation mode, that computes the same."""
+
+    @abstractmethod
+    def quantized_layers(self, network: nn.Module) -> dict[str, nn.Module]:
+        """Return the layers that may run in INT8, by path: convolutions and linear layers."""
+
+    @abstractmethod
+    def reference(
+        self, network: nn.Module, choose: Choice | None = None, **settings: Any
+    ) -> Reference:
+        """Return the frame loop in PyTorch, without objects; it puts the network in evaluation.
+
+        Args:
+            network: to run.
+            choose: see `Choice`; by the family's rules if not given.
+            settings: the family's own, as its frame rules have them.
+
+        Raises:
+            UnknownNameError: there is no such setting, or no such value of it.
+            ArgumentError: a value is out of its range.
+        """
+
+    def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+        """Return what of a graph's module Core ML takes, computing the same at one input size.
+
+        Args:
+            module: a copy that may be changed.
+            inputs: of the size.
+        """
+        return module

@@ -1,0 +1,75 @@
+"""From what a user calls a model to a network: the families are asked one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sam2lite.contracts.family import family_names, get_family, load
+from sam2lite.errors import ModelError, UnknownNameError
+from sam2lite.models.family import HostFamily
+from sam2lite.models.found import Found, look_at
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.weights import SHIPPED
+
+
+def hosts() -> Iterator[HostFamily]:
+    """Yield every family that is known, with what it needs imported then."""
+    for family in map(get_family, family_names()):
+        if family.host:  # one that only runs bundles has none
+            yield host_of(family.name)
+
+
+def host_of(family: str) -> HostFamily:
+    """Return a family by its name, as manifests have it.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    host: HostFamily = load(get_family(family).host)
+    return host
+
+
+def published_names() -> list[str]:
+    """Return the names under which users ask for networks."""
+    return [name for host in hosts() for name in host.published]
+
+
+def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel:
+    """Return what a user calls a model: a published name, or a checkpoint.
+
+    A name (`tiny`) gives the weights that come with the package, or an untrained network where
+    there are none; a folder of that name is `./tiny`. A checkpoint is of the family that recognises
+    it by the names of its tensors and by its configuration.
+
+    Args:
+        name_or_path: a name, or the path of a checkpoint.
+        seed: of a published network: ask for random weights, of this seed, even where there are
+            trained ones.
+
+    Raises:
+        UnknownNameError: it is neither.
+        ModelError: it is a path, and no checkpoint can be loaded from it; or no family knows it.
+    """
+    name = str(name_or_path)
+    for host in hosts():
+        if name in host.published:
+            if seed is None and name in SHIPPED:
+                return host.load(SHIPPED[name])
+            return host.build(name, seed or 0)
+    path = Path(name_or_path)
+    if path.exists() or len(path.parts) > 1:
+        found = look_at(path)
+        return _family_of(found).load(path)
+    raise UnknownNameError("model", name, [*published_names(), "the folder of a checkpoint"])
+
+
+def _family_of(found: Found) -> HostFamily:
+    for host in hosts():
+        if host.recognises(found.keys, found.config):
+            return host
+    known = ", ".join(f"{host.family.name} ({host.family.title})" for host in hosts())
+    raise ModelError(
+        f"{found.path} is a checkpoint of no family that is known: it has {found.words}; "
+        f"families: {known}"
+    )

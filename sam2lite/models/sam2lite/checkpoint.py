@@ -1,0 +1,160 @@
+"""Checkpoints of SAM2-Lite: a folder with `config.json` and `model.safetensors`, written whole.
+
+A network that was trained with INT8 simulated has `ranges.json` as well: a schema version, and the
+least and greatest input of every quantized module by its path in the network.
+`sam2lite.training.quantization` says what a range means.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from sam2lite.errors import ModelError, OutputError
+from sam2lite.models.checkpoint import (
+    CONFIG_FILE,
+    LAYOUT,
+    WEIGHTS_FILE,
+    check_fit,
+    need_safetensors,
+    read_object,
+    read_weights,
+)
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.networks import Networks
+from sam2lite.models.sam2lite.config import Sam2LiteConfig
+from sam2lite.models.sam2lite.network import Sam2Lite, build
+from sam2lite.staging import staged_folder
+
+RANGES_FILE = "ranges.json"
+RANGES_SCHEMA_VERSION = 1
+LARGEST = float(np.finfo(np.float32).max)  # of a range
+
+
+def save_checkpoint(
+    model: Sam2Lite,
+    folder: str | Path,
+    *,
+    licence: str = "Apache-2.0",
+    trained: bool = False,
+    force: bool = False,
+    half: bool = False,
+    activation_ranges: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
+    """Write a network as a checkpoint.
+
+    All its files appear together or not at all.
+
+    Args:
+        model: the network, not fused.
+        folder: what to create; its parents are created too.
+        licence: SPDX identifier of the weights' licence.
+        trained: False for random weights.
+        force: replace a checkpoint that is there already; nothing else is ever replaced.
+        half: store matrices and kernels as FP16, which halves the file; the rest stays FP32.
+        activation_ranges: least and greatest input by module path; no file is written for none.
+
+    Raises:
+        OutputError: `folder` exists, or cannot be written.
+        DependencyError: safetensors is not installed.
+    """
+    safetensors = need_safetensors("writing a checkpoint")
+    folder = Path(folder).resolve()
+    _check_replaceable(folder, force)
+    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    if half:
+        # Buffers stay: a running variance may not fit, and Fourier frequencies would be others.
+        wide = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
+        state = {name: t.half() if name in wide else t for name, t in state.items()}
+    config = {**model.config.to_json(), "licence": licence, "trained": trained}
+    with staged_folder(folder, force) as staging:
+        (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
+        (staging / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        if activation_ranges:
+            ranges = {"schema_version": RANGES_SCHEMA_VERSION, **activation_ranges}
+            (staging / RANGES_FILE).write_text(json.dumps(ranges, indent=1), encoding="utf-8")
+
+
+def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
+    """Read a checkpoint; tensors stored in another floating-point type become FP32.
+
+    Args:
+        folder: of the checkpoint.
+        host: the family, for what is returned.
+
+    Raises:
+        ModelError: a file is missing or damaged, the configuration is not one of a SAM2-Lite
+            network, or the weights do not fit it; the message lists them by name and shape. Or the
+            ranges are none, or of other modules.
+        DependencyError: safetensors is not installed.
+    """
+    if folder.is_file():
+        raise ModelError(f"{folder} is a file; {LAYOUT}, so give its folder")
+    config, licence, trained = _read_config(folder / CONFIG_FILE)
+    state, sha256 = read_weights(folder / WEIGHTS_FILE)
+    try:
+        model = build(config)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{folder / CONFIG_FILE} describes a network that cannot be built: {error!r}"
+        ) from error
+    check_fit(folder, model.state_dict(), state)
+    model.load_state_dict(state)
+    ranges = _read_ranges(folder / RANGES_FILE, model)
+    return LoadedModel(model, config, licence, trained, sha256, host, ranges)
+
+
+def _check_replaceable(folder: Path, force: bool) -> None:
+    """Refuse what exists, and even with `force` what is not a checkpoint and nothing else."""
+    if not folder.exists():
+        return
+    if not force:
+        raise OutputError(f"{folder} exists; choose another folder, or replace it with --force")
+    known = {CONFIG_FILE, WEIGHTS_FILE, RANGES_FILE}
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - known:
+        raise OutputError(f"{folder} holds more than a checkpoint; --force does not replace it")
+
+
+def _read_ranges(path: Path, model: Sam2Lite) -> dict[str, tuple[float, float]] | None:
+    if not path.exists():
+        return None
+    values = read_object(path)
+    version = values.pop("schema_version", None)
+    if version != RANGES_SCHEMA_VERSION:
+        raise ModelError(
+            f"{path} has schema version {version!r}, this release reads {RANGES_SCHEMA_VERSION}; "
+            "train again, or delete the file to do without ranges"
+        )
+    modules = dict(model.named_modules())
+    for name, value in values.items():
+        if name not in modules:
+            raise ModelError(f"{path} names {name!r}, which is no module of the {CONFIG_FILE}")
+        if not _is_range(value):
+            raise ModelError(
+                f"{path} has {value!r} for {name}; it must be [min, max], finite and in order"
+            )
+    return {name: (float(least), float(greatest)) for name, (least, greatest) in values.items()}
+
+
+def _is_range(values: object) -> bool:
+    return (
+        isinstance(values, list)
+        and len(values) == 2
+        and all(type(value) in (int, float) and abs(value) <= LARGEST for value in values)
+        and values[0] <= values[1]
+    )
+
+
+def _read_config(path: Path) -> tuple[Sam2LiteConfig, str, bool]:
+    values = read_object(path)
+    licence, trained = values.pop("licence", None), values.pop("trained", None)
+    config = Sam2LiteConfig.from_json(values)
+    if not isinstance(licence, str) or not isinstance(trained, bool):
+        raise ModelError(
+            f"{path} has licence {licence!r} and trained {trained!r}; "
+            "they must be a string and true or false"
+        )
+    return config, licence, trained

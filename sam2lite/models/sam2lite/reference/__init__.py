@@ -1,0 +1,1 @@
+"""The frame loop in PyTorch, which exports and runtimes are compared with."""

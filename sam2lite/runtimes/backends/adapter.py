@@ -1,0 +1,40 @@
+"""Adapters: what runs a backend's graphs, and how the one of a backend is found.
+
+An adapter is a module that `contracts.backends` names, with these functions:
+
+`is_available() -> Tuple[bool, str]`
+    Whether the backend can be used here, and which version of it, or why not and what to do.
+`open_session(bundle, key, threads, provider) -> Session`
+    Open one graph of a checked `Bundle` by its key. `threads` is a number or None for the default;
+    `provider` names one of several ways to run a graph, where a backend has such, or is None.
+    Raises SessionError where the backend cannot be used or cannot load the graph.
+`share_threads(threads) -> None`, only where the backend has a pool that sessions can share
+    Let all sessions of this process share one pool of that many threads. Raises SessionError where
+    the pool has another size already.
+
+Adapters import nothing heavy before one of these is called, and never one another.
+"""
+
+import importlib
+from typing import Any
+
+from sam2lite.contracts.backends import get_backend
+from sam2lite.errors import SessionError
+
+
+def adapter_of(backend: str) -> Any:
+    """Import the adapter of a backend.
+
+    Args:
+        backend: its name.
+
+    Raises:
+        UnknownNameError: there is no such backend.
+        SessionError: it makes graphs alone, which another runtime has to run.
+    """
+    module = get_backend(backend).adapter
+    if module is None:
+        raise SessionError(
+            "nothing here runs bundles of the backend {!r}; export for another".format(backend)
+        )
+    return importlib.import_module(module)

@@ -1,0 +1,96 @@
+"""The frame that is being worked on: its pixels, its graphs, and what was decided on it."""
+
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
+
+import numpy as np
+
+from sam2lite.runtimes.geometry import Scratch, network_input
+from sam2lite.runtimes.rungs import RungGraphs
+from sam2lite.runtimes.stage_clock import PREPROCESS, StageClock
+
+# Brings a backend's handle to NumPy.
+Host = Callable[[Any], np.ndarray]
+
+
+class Decision(NamedTuple):
+    """What was decided about one object on one frame; fields as in `ObjectResult`.
+
+    `stored` says whether the object's memory was written.
+    """
+
+    logits: np.ndarray
+    iou: float
+    object_score: float
+    visible: bool
+    lost: bool
+    prompted: bool
+    stored: bool
+
+
+class CurrentFrame:
+    """The frame that is being worked on, or was last returned.
+
+    Attributes:
+        index: of the frame.
+        image: uint8 [1, 3, size, size], RGB.
+        width: of the source frame, px.
+        height: of the source frame, px.
+        size: side of the network's input, px.
+        graphs: sessions of that size.
+        clock: its time by stage.
+        host: brings what a graph gave to NumPy.
+        decisions: per object what was decided on this frame.
+        tracked: whether `track` has returned it.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        frame_bgr: np.ndarray,
+        graphs: RungGraphs,
+        clock: StageClock,
+        host: Host,
+        scratch: Scratch,
+    ) -> None:
+        self.index = index
+        self.height, self.width = frame_bgr.shape[:2]
+        self.size = graphs.rung
+        self.graphs = graphs
+        self.clock = clock
+        self.host = host
+        self.decisions: Dict[int, Decision] = {}
+        self.tracked = False
+        self._features: Optional[Dict[str, Any]] = None
+        with clock.stage(PREPROCESS):
+            self.image = network_input(frame_bgr, graphs.rung, scratch)
+
+    def shows(self, frame_bgr: np.ndarray) -> bool:
+        """Return whether a frame looks the same to the network."""
+        return np.array_equal(network_input(frame_bgr, self.size), self.image)
+
+    def features(self) -> Dict[str, Any]:
+        """Return the image encoder's outputs by name, as handles; the image is encoded once."""
+        if self._features is None:
+            encoder = self.graphs.image_encoder
+            image = encoder.spec.inputs[0]
+            self._features = self.run(
+                encoder.spec.name, {image.name: self.image.astype(image.dtype, copy=False)}
+            )
+            self.graphs.frames += 1
+        return self._features
+
+    def run(self, graph: str, inputs: Mapping[str, Any]) -> Dict[str, Any]:
+        """Run a graph of the family at this frame's size, as a stage of the clock.
+
+        Args:
+            graph: its name.
+            inputs: arrays, or handles that another graph gave, by name.
+
+        Returns:
+            handles by name; `host` brings one to NumPy.
+
+        Raises:
+            SessionError: see `Session.run`.
+        """
+        with self.clock.stage(graph):
+            return self.graphs.sessions[graph].run(inputs)

@@ -1,0 +1,70 @@
+"""`sam2lite demo` itself: short, with a bundle that is there, and among the slow tests in full."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from sam2lite.cli import demo
+from sam2lite.cli.app import make_app
+from sam2lite.errors import OutputError
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.video.source import open_source
+
+FRAMES = 12
+
+
+def check_results(folder: Path, printed: str, frames: int) -> None:
+    """See that everything that the demo names is there, and holds what it should."""
+    for name in demo.RESULTS:
+        assert (folder / name).exists(), name
+        assert str(folder / name) in printed
+    assert "smoke-test weights" in printed
+    with open_source(str(folder / "clip.mp4")) as source:
+        assert len(list(source)) == frames
+    results = json.loads((folder / "track" / "results.json").read_text())
+    assert len(results["frames"]) == frames
+    assert json.loads((folder / "bench.json").read_text())["frames"] == demo.BENCH_FRAMES
+    sheet = cv2.imread(str(folder / "contact_sheet.png"))
+    assert sheet is not None
+    assert sheet.shape[1] == demo.SHEET_WIDTH_PX
+
+
+@pytest.fixture
+def short(shipped_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo of seconds: few frames, and a bundle that other tests have made."""
+
+    def copied(output: Path) -> Bundle:
+        shutil.copytree(shipped_bundle, output)
+        return open_bundle(str(output))
+
+    monkeypatch.setattr(demo, "export_default", copied)
+    monkeypatch.setattr(demo, "FRAMES", FRAMES)
+    monkeypatch.setattr(demo, "BENCH_FRAMES", 2)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_demo_writes_what_it_names(tmp_path: Path) -> None:
+    app = make_app("tests", [demo.demo])
+    command = ["demo", "-o", str(tmp_path / "demo")]
+    done = CliRunner().invoke(app, command)
+    assert done.exception is None, done.output
+    check_results(tmp_path / "demo", done.stdout, FRAMES)
+    again = CliRunner().invoke(app, command)
+    assert isinstance(again.exception, OutputError)
+    assert "--force" in str(again.exception)
+
+
+@pytest.mark.slow
+def test_the_demo_as_it_is(tmp_path: Path) -> None:
+    program = Path(sys.executable).parent / "sam2lite"
+    done = subprocess.run(
+        [program, "demo", "-o", tmp_path / "demo"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    check_results(tmp_path / "demo", done.stdout, demo.FRAMES)

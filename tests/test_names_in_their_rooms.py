@@ -1,0 +1,132 @@
+"""No family and no backend is named outside its rooms and the registries."""
+
+import ast
+import re
+from pathlib import Path
+
+from sam2lite.contracts.backends import backend_names, get_backend
+from sam2lite.contracts.family import Family, family_names, get_family
+from tests.source_tree import PACKAGE, SOURCES, identifiers, imported, place, strings
+
+# Families may be named in their registries, and where manifests of schema 1 are read, all of which
+# are of the one family of their time. The trainer is SAM2-Lite's own.
+FAMILY_REGISTRIES = {"contracts/family.py", "contracts/schema_1.py", "models/registry.py"}
+FAMILY_ROOMS = ("contracts/families/{}.py", "runtimes/rules/{}/", "models/{}/")
+TRAINER = {"sam2lite": ("training/",)}
+
+# Backends may be named in the registry, by targets, and in their rooms.
+BACKEND_REGISTRIES = ("contracts/backends.py", "targets/")
+BACKEND_ROOMS = {
+    "onnx": ("exporter/onnx/", "cli/export/onnx.py"),
+    "ort": ("exporter/ort/", "runtimes/backends/ort/", "cli/export/ort.py"),
+    "trt": (
+        "exporter/tensorrt/",
+        "runtimes/backends/tensorrt/",
+        "device/tensorrt/",
+        "device/build.py",
+        "cli/export/trt.py",
+        "cli/export/trt_host.py",
+    ),
+    "coreml": (
+        "exporter/coreml/",
+        "runtimes/backends/coreml/",
+        "mil/",
+        "cli/export/coreml.py",
+        "cli/reports/coreml.py",
+    ),
+}
+
+# What still names one, to shrink until both are empty: a file that names none any more must leave.
+STILL_NAME_A_FAMILY = {
+    "cli/export/onnx.py",
+    "cli/export/quantize_options.py",
+    "cli/network/budget.py",
+    "exporter/coreml/compress.py",
+    "exporter/tensorrt/memory_estimate.py",
+}
+STILL_NAME_A_BACKEND = {
+    "cli/bundle/verify.py",
+    "cli/export/options.py",
+    "cli/export/trt.py",
+    "exporter/bundle/device_app.py",
+    "exporter/bundle/writer.py",
+    "exporter/precision/accuracy.py",
+    "exporter/tensorrt/bundle.py",
+}
+
+
+def names_family(tree: ast.AST, family: Family) -> set[str]:
+    """Return by which names a source knows a family."""
+    graphs = {graph.name for graph in family.graphs}
+    tensors = {n for graph in family.graphs for n in graph.input_names + graph.output_names}
+    rooms = re.compile(
+        rf"sam2lite\.(contracts\.families|runtimes\.rules|models)\.{family.name}(\.|$)"
+    )
+    found = {name for name in imported(tree, for_types=True) if rooms.match(name)}
+    found |= (identifiers(tree) - set(dir(Family))) & graphs
+    words = {word for text in strings(tree) for word in re.findall(r"\w+", text)}
+    if family.name != PACKAGE.name:  # or its every mention of the package would count
+        graphs = graphs | {family.name}
+    return found | words & (graphs | tensors)
+
+
+def outside(path: Path, rooms: tuple[str, ...]) -> bool:
+    return not any(place(path).startswith(room) for room in rooms)
+
+
+def compare(offenders: set[str], known: set[str]) -> None:
+    assert sorted(offenders - known) == [], "these name one, and must not"
+    assert sorted(known - offenders) == [], "these name none any more; take them from the list"
+
+
+def test_no_family_is_named_outside_its_rooms() -> None:
+    offenders = set()
+    for name in family_names():
+        rooms = (*(room.format(name) for room in FAMILY_ROOMS), *TRAINER.get(name, ()))
+        offenders |= {
+            place(path)
+            for path in SOURCES
+            if place(path) not in FAMILY_REGISTRIES
+            and outside(path, rooms)
+            and names_family(ast.parse(path.read_text()), get_family(name))
+        }
+    compare(offenders, STILL_NAME_A_FAMILY)
+
+
+def test_no_backend_is_named_outside_its_rooms() -> None:
+    offenders = {
+        place(path)
+        for path in SOURCES
+        for name in backend_names()
+        if outside(path, BACKEND_REGISTRIES + BACKEND_ROOMS[name])
+        and name in strings(ast.parse(path.read_text()))
+    }
+    compare(offenders, STILL_NAME_A_BACKEND)
+
+
+def test_every_backend_has_a_title_and_a_way_to_it() -> None:
+    for name in backend_names():
+        backend = get_backend(name)
+        assert backend.title
+        assert backend.exporter
+        assert backend.adapter
+
+
+def test_the_names_of_a_family_are_found() -> None:
+    family = get_family("sam2lite")
+    for source in (
+        "from sam2lite.models.sam2lite.config import Config",
+        "import sam2lite.contracts.families.sam2lite",
+        "x = network.memory_encoder",
+        "key = f'mask_decoder@{size}'",
+        "feeds['memory_bias_b11n']",
+        "run(iou_bm=1) or 'iou_bm'",
+    ):
+        assert names_family(ast.parse(source), family), source
+    for source in (
+        "from sam2lite.contracts.family import get_family",
+        "get_family(name).image_encoder",
+        "print('see sam2lite track')",
+        'def f():\n    """As of mask_decoder."""',
+    ):
+        assert not names_family(ast.parse(source), family), source
