@@ -84,6 +84,14 @@ def grab_cut(frame_bgr: Frame, truth_hw: Mask) -> Mask:
     return mask
 
 
+def filled_box(frame_bgr: Frame, truth_hw: Mask) -> Mask:
+    """Return the exact box of the object, all of it."""
+    x1, y1, x2, y2 = exact_box(truth_hw)
+    mask = np.zeros_like(truth_hw)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
 def _flood(tolerance: int) -> Callable[[Frame, Mask], Mask]:
     return lambda frame_bgr, truth_hw: flood_fill(frame_bgr, truth_hw, tolerance)
 
@@ -91,6 +99,7 @@ def _flood(tolerance: int) -> Callable[[Frame, Mask], Mask]:
 BASELINES: Mapping[str, Baseline] = {
     "copied_mask": Baseline("copied_mask", "mask", true_mask, warped=False),
     "dis": Baseline("dis", "mask", true_mask, warped=True),
+    "filled_box": Baseline("filled_box", "box", filled_box, warped=True),
     "grabcut_dis": Baseline("grabcut_dis", "box", grab_cut, warped=True),
     **{
         f"flood_dis@{tolerance}": Baseline("flood_dis", "click", _flood(tolerance), warped=True)

@@ -73,6 +73,24 @@ def gather(results: Sequence[ClipResult]) -> RunScores:
     )
 
 
+def scores_by_source(scores: RunScores) -> dict[str, dict[str, Any]]:
+    """Return objects and first-frame J of each source, and of the baselines on the same objects.
+
+    The given mask is left out, since its first frame is the truth.
+    """
+    parts = {"network": scores.main} | {
+        BASELINES[name].family: found
+        for name, found in scores.by_baseline.items()
+        if BASELINES[name].prompt != "mask"
+    }
+    sources = sorted({_source(score.clip) for score in scores.main.object_scores})
+    return {
+        source: {"objects": _only(scores.main, source).objects}
+        | {name: round(_only(found, source).first_frame_j, 2) for name, found in parts.items()}
+        for source in sources
+    }
+
+
 def objects_to_json(scores: Scores) -> list[dict[str, Any]]:
     """Return every object's J and F by frame, 0 to 100, worst object first."""
     return [
@@ -105,3 +123,11 @@ def _summarised(parts: Iterable[Mapping[Key, Sequence[ObjectScore]]]) -> dict[Ke
         for key, scores in part.items():
             together.setdefault(key, []).extend(scores)
     return {key: summarise(scores) for key, scores in together.items()}
+
+
+def _only(scores: Scores, source: str) -> Scores:
+    return summarise([score for score in scores.object_scores if _source(score.clip) == source])
+
+
+def _source(name: str) -> str:
+    return name.split("/")[0]

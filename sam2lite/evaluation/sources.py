@@ -1,15 +1,27 @@
-"""Where clips come from: a frozen set, the generator, or a data set's folder.
+"""Where clips come from: a frozen set, the generator, a data set or a folder of stills.
 
 A source is a list of references, which are small and can be sent to other processes; the frames are
 made or read there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from sam2lite.data.clips import ClipConfig, generate_clip
+from sam2lite.data.stills import (
+    RealClip,
+    Still,
+    StillsFolder,
+    check_stills,
+    open_stills,
+    read_picture,
+    split_clips,
+    split_stills,
+)
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.evaluation.clip import EvaluationClip
 
@@ -97,3 +109,66 @@ def folder_clips(root: Path) -> Sequence[ClipReference]:
     from sam2lite.data.datasets import open_dataset
 
     return [FolderClip(root, name) for name in open_dataset(root).names]
+
+
+@dataclass(frozen=True)
+class StillReference:
+    """A still, as a clip of one frame."""
+
+    still: Still
+
+    @property
+    def name(self) -> str:
+        """Source and identity."""
+        return self.still.name
+
+    def load(self) -> EvaluationClip:
+        """See `ClipReference`."""
+        picture = read_picture(self.still)
+        frames, labels = picture.image_rgb_hwc[None], picture.labels_hw[None]
+        return EvaluationClip(self.name, frames, labels, np.ones(1, bool))
+
+
+def _validation(folder: StillsFolder) -> Sequence[ClipReference]:
+    return _of_stills(split_stills(folder.stills)[1])
+
+
+def _training(folder: StillsFolder) -> Sequence[ClipReference]:
+    return _of_stills(split_stills(folder.stills)[0])
+
+
+SPLITS: Mapping[str, Callable[[StillsFolder], Sequence[ClipReference]]] = {
+    "val": _validation,
+    "train": _training,
+    "val-clips": lambda folder: _of_clips(split_clips(folder.clips)[1]),
+    "train-clips": lambda folder: _of_clips(split_clips(folder.clips)[0]),
+}
+
+
+def real_references(path: Path, split: str) -> tuple[Sequence[ClipReference], str]:
+    """Return a part of a folder of stills, and what of it is skipped, for the user.
+
+    Args:
+        path: of the folder.
+        split: `val` or `train` for stills, `val-clips` or `train-clips` for the clips beside them.
+
+    Raises:
+        UnknownNameError: there is no such split.
+        VideoError: the folder cannot be read, or too much of it is damaged.
+    """
+    if split not in SPLITS:
+        raise UnknownNameError("split", split, SPLITS)
+    references = SPLITS[split](open_stills(path))
+    stills = [item.still for item in references if isinstance(item, StillReference)]
+    if not stills:
+        return references, ""
+    checked = check_stills(stills)
+    return _of_stills(checked.usable), checked.summary()
+
+
+def _of_stills(stills: Sequence[Still]) -> Sequence[ClipReference]:
+    return [StillReference(still) for still in stills]
+
+
+def _of_clips(clips: Sequence[RealClip]) -> Sequence[ClipReference]:
+    return [FolderClip(clip.path, clip.path.name) for clip in clips]

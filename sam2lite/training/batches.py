@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS
 from sam2lite.training.samples import Sample, draw_sample
-from sam2lite.training.sources import dataset_clip, generated_clip
+from sam2lite.training.sources import draw_clip
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def make_batch(
         seed: of the batch.
         shape: of the batch.
         prompt_kind: one of `prompts`; drawn for each target if not given.
-        data: path of a data set; clips are generated if not given.
+        data: path of a data set or a folder of stills; clips are generated if not given.
 
     Raises:
         TrainingError: the data set has no clips that are long enough.
@@ -86,11 +86,7 @@ def make_batch(
     rng = np.random.default_rng(seed)
     samples: list[Sample] = []
     while len(samples) < shape.clips:
-        clip = (
-            dataset_clip(rng, data, shape.side, shape.frames)
-            if data
-            else generated_clip(rng, shape.side, shape.frames)
-        )
+        clip = draw_clip(rng, data, shape.side, shape.frames)
         sample = draw_sample(rng, clip, shape.targets, prompt_kind)
         if sample is not None:
             samples.append(sample)

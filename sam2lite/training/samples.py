@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
+from sam2lite.training.clip import TrainingClip
 from sam2lite.training.prompts import Slots, draw_prompt
-from sam2lite.training.sources import TrainingClip
 
 MASK_STRIDE = 4
 LEAST_AREA = 0.0015  # of the frame, for an object to be pointed at

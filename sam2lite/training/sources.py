@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sam2lite.data.augment import Augmentation, stretched
-from sam2lite.data.clips import generate_clip, training_config
+from sam2lite.data.clips import training_config
 from sam2lite.data.datasets import Dataset, DatasetClip, open_dataset
-from sam2lite.errors import ArgumentError, TrainingError
+from sam2lite.data.stills import is_stills, open_stills
+from sam2lite.errors import TrainingError
+from sam2lite.training.clip import VIDEO, TrainingClip, of_generated, of_video
+from sam2lite.training.mixture import opened_mixture
 
-VIDEO = Augmentation()
 # A picture becomes a clip by another crop in each frame, mirrored in all of them or in none.
 PICTURE = Augmentation(flip_probability=0.0)
 MOST_TRIES = 50
 
 
-class TrainingClip(NamedTuple):
-    """A square clip at the training resolution.
+def check_data(path: str) -> None:
+    """Open a data set or a folder of stills, without reading any of it.
 
-    Shapes: `frames_rgb_thwc` uint8 [T, R, R, 3]; `labels_thw` and `parts_thw` uint8 [T, R, R];
-    `known_t` bool [T], which frames have labels.
+    Raises:
+        VideoError: it is neither.
     """
+    if is_stills(path):
+        open_stills(path)
+    else:
+        open_dataset(path)
 
-    frames_rgb_thwc: NDArray[np.uint8]
-    labels_thw: NDArray[np.uint8]
-    parts_thw: NDArray[np.uint8]
-    known_t: NDArray[np.bool_]
+
+def draw_clip(rng: np.random.Generator, data: str | None, side: int, frames: int) -> TrainingClip:
+    """Draw a clip from a data set or a folder of stills, or generate one if there is none.
+
+    Raises:
+        TrainingError: no clip of the data set is long enough.
+        VideoError: the data cannot be read.
+    """
+    if data is None:
+        return generated_clip(rng, side, frames)
+    if is_stills(data):
+        return opened_mixture(data).draw(rng, side, frames)
+    return dataset_clip(rng, data, side, frames)
 
 
 def generated_clip(rng: np.random.Generator, side: int, frames: int) -> TrainingClip:
     """Generate a clip; half of them are played backwards, half are mirrored."""
-    clip = generate_clip(int(rng.integers(2**62)), training_config(side, frames))
-    arrays = clip.frames_rgb_thwc, clip.labels_thw, clip.parts_thw
-    if rng.random() < 0.5:
-        arrays = arrays[0][::-1], arrays[1][::-1], arrays[2][::-1]
-    if rng.random() < 0.5:
-        arrays = arrays[0][:, :, ::-1], arrays[1][:, :, ::-1], arrays[2][:, :, ::-1]
-    return TrainingClip(*arrays, np.ones(frames, bool))
+    return of_generated(rng, training_config(side, frames))
 
 
 def dataset_clip(rng: np.random.Generator, path: str, side: int, frames: int) -> TrainingClip:
@@ -55,14 +62,9 @@ def dataset_clip(rng: np.random.Generator, path: str, side: int, frames: int) ->
         clip = dataset[int(rng.integers(len(dataset)))]
         if len(clip) == 1:
             return _of_picture(rng, clip, side, frames)
-        try:
-            first, stride = VIDEO.span(rng, clip.annotated_t, frames)
-        except ArgumentError:
-            continue
-        labelled = VIDEO.apply(rng, *clip.load(first, frames, stride))
-        images, labels = stretched(*labelled, side)
-        known_t = clip.annotated_t[first + stride * np.arange(frames)]
-        return TrainingClip(images, labels, np.zeros_like(labels), known_t)
+        found = of_video(rng, clip, side, frames)
+        if found is not None:
+            return found
     raise TrainingError(
         f"{path}: of {MOST_TRIES} random clips none has {frames} frames; train on longer videos, "
         "or on pictures"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sam2lite.evaluation.baselines import BASELINES, FLOOD_TOLERANCES, grab_cut
+from sam2lite.evaluation.baselines import BASELINES, FLOOD_TOLERANCES, filled_box, grab_cut
 from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines
 
@@ -38,6 +38,13 @@ def test_flood_and_grabcut_find_a_plain_square(scores: ByName) -> None:
     assert min(score.first_frame_j for score in scores["grabcut_dis"]) > 0.9
     flood = scores[f"flood_dis@{FLOOD_TOLERANCES[-1]}"]
     assert min(score.first_frame_j for score in flood) > 0.8
+
+
+def test_the_filled_box_is_the_box(moving_squares: EvaluationClip) -> None:
+    square = moving_squares.truth(0, 1)
+    hollow = square.copy()
+    hollow[12:36, 12:36] = False
+    assert np.array_equal(filled_box(moving_squares.frames_rgb_thwc[0], hollow), square)
 
 
 def test_grabcut_is_given_the_box_alone(moving_squares: EvaluationClip) -> None:

@@ -46,6 +46,7 @@ def test_rungs_and_baselines_are_side_by_side(scores: RunScores) -> None:
     assert prompts == {
         "copied_mask": "mask",
         "dis": "mask",
+        "filled_box": "box",
         "grabcut_dis": "box",
         "flood_dis": "click",
     }

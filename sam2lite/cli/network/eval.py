@@ -11,7 +11,7 @@ import typer
 from sam2lite.cli.bundles import Backend
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
-from sam2lite.cli.reports.eval_tables import print_tables
+from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.staging import staged_folder
@@ -54,6 +54,14 @@ def eval(  # noqa: A001 - commands are named like their functions
     ] = None,
     davis: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder in the layout of DAVIS.")
+    ] = None,
+    stills: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A folder of photographs with masks and real clips."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Of --stills: val, train, val-clips or train-clips.", show_default="val"),
     ] = None,
     policy: Annotated[
         str | None,
@@ -101,7 +109,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     from sam2lite.evaluation.charts import require_matplotlib
     from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
-    from sam2lite.evaluation.report import SCHEMA_VERSION, gather
+    from sam2lite.evaluation.report import SCHEMA_VERSION, gather, scores_by_source
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
@@ -110,7 +118,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     memory = _memory(policy, tokens, window)
     recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, rung, rungs)
-    references, source = _clips(set_name, clips, seed, davis)
+    references, source = _clips(set_name, clips, seed, davis, stills, split)
     if not trained:
         warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
     task = Task(recipe, chosen_rungs, EvaluationSettings(prompt, skip_last, not no_baselines))
@@ -128,6 +136,8 @@ def eval(  # noqa: A001 - commands are named like their functions
             "skip_last": skip_last,
             **scores.to_json(),
         }
+        if stills is not None:
+            report["by_source"] = scores_by_source(scores)
         if folder is not None:
             _write_folder(folder, report, scores, task, references)
     unscored = scores.main.objects - scores.main.scored
@@ -140,6 +150,8 @@ def eval(  # noqa: A001 - commands are named like their functions
         typer.echo(json.dumps(report, indent=1))
         return
     print_tables(f"{recipe.kind} {recipe.source}", source, prompt, scores)
+    if stills is not None:
+        print_by_source(report["by_source"])
     if output is not None:
         typer.echo(f"written: {output}")
 
@@ -194,17 +206,32 @@ def _rungs(known: Sequence[int], rung: int | None, every: bool) -> Sequence[int]
 
 
 def _clips(
-    set_name: str | None, count: int | None, seed: int | None, davis: Path | None
+    set_name: str | None,
+    count: int | None,
+    seed: int | None,
+    davis: Path | None,
+    stills: Path | None,
+    split: str | None,
 ) -> tuple[Sequence["ClipReference"], str]:
     """Return the clips and what to call them all together."""
     from sam2lite.evaluation.sources import DEFAULT_SET, folder_clips, fresh_clips, set_clips
 
-    given = {"--set": set_name, "--clips": count, "--davis": davis}
+    given = {"--set": set_name, "--clips": count, "--davis": davis, "--stills": stills}
     named = [flag for flag, value in given.items() if value is not None]
     if len(named) > 1:
         raise ArgumentError(f"{' and '.join(named)} each name clips; give one of them")
     if seed is not None and count is None:
         raise ArgumentError(f"--seed {seed} is of generated clips; say how many with --clips")
+    if split is not None and stills is None:
+        raise ArgumentError(f"--split {split} is of a folder of stills; name it with --stills")
+    if stills is not None:
+        from sam2lite.evaluation.sources import real_references
+
+        split = split or "val"
+        found, skipped = real_references(stills, split)
+        if skipped:
+            warn(skipped)
+        return found, f"{stills}, {split}"
     if davis is not None:
         return folder_clips(davis), str(davis)
     if count is not None:

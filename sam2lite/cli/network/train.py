@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sam2lite.cli.progress import progress_bar
+from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError, DependencyError
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ Output = Annotated[
 ]
 Model = Annotated[str, typer.Option(metavar="NAME", help="tiny, small or base.")]
 Start = Annotated[
-    str | None, typer.Option("--from", metavar="DIR", help="Checkpoint to start from.")
+    str | None,
+    typer.Option("--from", metavar="NAME|DIR", help="A size, or a checkpoint, to start from."),
 ]
 Stages = Annotated[
     str, typer.Option(metavar="N,N", help="1 plain, 2 with pruning, 3 with INT8 simulated.")
@@ -27,9 +30,14 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, SA-V, COCO, SA-1B).",
+        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, SA-V, COCO, SA-1B), or on this "
+        "folder of stills, mixed with generated clips.",
         show_default="generated clips",
     ),
+]
+Schedule = Annotated[
+    str,
+    typer.Option(metavar="NAME", help="curriculum, or fine-tuning from a trained start."),
 ]
 Minutes = Annotated[float, typer.Option(help="Time to train, all stages together.")]
 Steps = Annotated[
@@ -62,6 +70,7 @@ def train(
     start: Start = None,
     stages: Stages = "1,2,3",
     data: Data = None,
+    schedule: Schedule = "curriculum",
     minutes: Minutes = 60.0,
     steps: Steps = None,
     learning_rate: LearningRate = 1e-3,
@@ -82,6 +91,7 @@ def train(
         start=start,
         stages=parse_stages(stages),
         data=data,
+        schedule=schedule,
         minutes=minutes,
         steps=steps,
         learning_rate=learning_rate,
@@ -135,6 +145,8 @@ def run(
     from sam2lite.training.run.trainer import CHECKPOINT_FOLDER
 
     options = open_run(output, options, resume=resume, force=force)
+    if options.data is not None:
+        _tell_what_is_skipped(options.data)
     count = default_processes(options.device) if processes is None else processes
     if count < 1:
         raise ArgumentError(f"--processes is {count}; choose 1 or more")
@@ -156,6 +168,23 @@ def tell(report: "Report") -> None:
         first, tracked, last = report.score
         line += f"  val J {first:.3f} click, {tracked:.3f} tracked, {last:.3f} last frames"
     print(line, file=sys.stderr, flush=True)
+
+
+def _tell_what_is_skipped(path: str) -> None:
+    """Open every still of a folder, if it is one, and say which cannot be used.
+
+    Raises:
+        VideoError: more than one in a hundred cannot be used.
+    """
+    from sam2lite.data.stills import check_stills, is_stills, open_stills
+
+    if not is_stills(path):
+        return
+    stills = open_stills(path).stills
+    with progress_bar() as bar:
+        skipped = check_stills(bar.track(stills, len(stills), description="stills")).summary()
+    if skipped:
+        warn(skipped)
 
 
 def _need(package: str) -> None:

@@ -1,6 +1,7 @@
 """The tables of `sam2lite eval`."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -43,6 +44,15 @@ def print_tables(title: str, source: str, prompt: str, scores: "RunScores") -> N
     console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(sizes)
+
+
+def print_by_source(by_source: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the first-frame J of each source of a folder of stills, beside the baselines."""
+    columns = list(next(iter(by_source.values())))
+    table = Table("source", *columns, title="first frame J by source", title_justify="left")
+    for source, found in by_source.items():
+        table.add_row(source, *(f"{found[column]:g}" for column in columns))
+    Console(markup=False, highlight=False).print(table)
 
 
 def _cell(value: float) -> str:

@@ -1,8 +1,10 @@
 """What a clip may contain: sizes, counts, and how often and how strongly each effect occurs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
@@ -42,6 +44,9 @@ class ClipConfig:
     frames: int = 24
     seed_space: int = 0
     """Clips of different spaces share neither random draws nor textures: a held-out set."""
+
+    photograph: Callable[[np.random.Generator, int, int], NDArray[np.uint8] | None] | None = None
+    """Gives a surface of a height and a width, or None for a generated one."""
 
     objects: tuple[int, int] = (2, 6)
     object_size: tuple[float, float] = (0.06, 0.70)

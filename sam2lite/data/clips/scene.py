@@ -36,7 +36,7 @@ def draw_scene(rng: np.random.Generator, config: ClipConfig) -> Scene:
     """Return a random scene as `config` describes it."""
     camera = draw_camera(rng, config)
     height, width = int(config.height * _MARGIN), int(config.width * _MARGIN)
-    background = draw_surface(rng, config.seed_space, height, width, max_parts=3)
+    background = draw_surface(rng, config, height, width, max_parts=3)
     offset_px = np.array([config.width - width, config.height - height]) / 2.0
     views = camera.views(1.0)
     background_poses = views.copy()

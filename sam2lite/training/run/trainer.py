@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sam2lite.data.datasets import open_dataset
-from sam2lite.errors import ArgumentError, TrainingError
+from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.family import HOST
@@ -38,14 +37,18 @@ from sam2lite.training.optimise import (
 )
 from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
+from sam2lite.training.run.fine_tuning import CURRICULUM, SCHEDULES
 from sam2lite.training.run.logs import CsvLog
-from sam2lite.training.run.schedule import Moment, learning_rate, schedule_of
+from sam2lite.training.run.schedule import Moment, Schedule, learning_rate, schedule_of
 from sam2lite.training.run.state import Progress, load_state, save_state
+from sam2lite.training.sources import check_data
 from sam2lite.training.validation import Score, validate, validation_batches
+from sam2lite.weights import SHIPPED
 
 CHECKPOINT_FOLDER = "checkpoint"
 SAVE_EVERY_S = 60.0
 VALIDATE_EVERY_S = 300.0
+VALIDATION_SHARE = 0.05  # of the time, at most: on a busy machine it comes less often
 LOG_EVERY_STEPS = 20
 _LOG_COLUMNS = ["step", "minutes", "phase", "lr", "frames_per_s", "waited", "loss", *WEIGHT_NAMES]
 _SCORE_COLUMNS = ["step", "minutes", "phase", *Score._fields]
@@ -57,7 +60,7 @@ class RunOptions:
 
     Attributes:
         model: a published size.
-        start: folder of a checkpoint to start from; random weights if None.
+        start: a size, or folder of a checkpoint, to start from; random weights if None.
         stages: of the recipe, in order.
         minutes: of training in all, unless `steps` is given.
         steps: of training in all; makes a run repeatable bit for bit.
@@ -66,7 +69,8 @@ class RunOptions:
         seed: of weights, clips and everything drawn.
         device: `cpu` or `cuda`.
         bf16: autocast to bfloat16.
-        data: path of a data set to train on; None for generated clips.
+        schedule: name of the schedule: `curriculum`, or `fine-tuning` from a trained start.
+        data: path of a data set or a folder of stills to train on; None for generated clips.
         teacher: a size, or folder of a checkpoint to learn from; None to train without.
         cache: folder for the teacher's outputs; None to run the teacher on every batch.
         cached_batches: with a cache, how many steps' batches are made, and gone through again and
@@ -83,6 +87,7 @@ class RunOptions:
     seed: int = 0
     device: str = "cpu"
     bf16: bool = True
+    schedule: str = "curriculum"
     data: str | None = None
     teacher: str | None = None
     cache: str | None = None
@@ -106,7 +111,7 @@ def check_options(options: RunOptions) -> None:
         ModelError: the teacher cannot be loaded.
         VideoError: the data set cannot be read.
     """
-    schedule_of(options.stages)
+    _schedule(options)
     loss_weights(options.losses)
     if options.start is None:
         size_config(options.model)
@@ -121,9 +126,17 @@ def check_options(options: RunOptions) -> None:
     if options.cached_batches < 1:
         raise ArgumentError(f"--cached-batches is {options.cached_batches}; choose 1 or more")
     if options.data is not None:
-        open_dataset(options.data)
+        check_data(options.data)
     if options.teacher is not None:
         load_teacher(options.teacher, _first_model(options).config)
+
+
+def _schedule(options: RunOptions) -> Schedule:
+    if options.schedule not in SCHEDULES:
+        raise UnknownNameError("schedule", options.schedule, SCHEDULES)
+    if options.schedule == CURRICULUM:
+        return schedule_of(options.stages)
+    return schedule_of(options.stages, SCHEDULES[options.schedule])
 
 
 @dataclass(frozen=True)
@@ -189,7 +202,7 @@ class _Run:
         self.optimiser = make_optimiser(self.model)
         self.average = MovingAverage(self.model)
         self.int8 = SimulatedInt8(quantized_layers(self.model))
-        self.schedule = schedule_of(options.stages)
+        self.schedule = _schedule(options)
         self.weights = loss_weights(options.losses)
         self.teacher = self._load_teacher()
         self.step, self.elapsed_s = 0, 0.0
@@ -201,6 +214,7 @@ class _Run:
         self.stop_asked = False
         self.frames, self.waited_s = 0, 0.0  # since the last row of the log
         self.before_s = self.saved_s = self.validated_s = self.logged_s = self.elapsed_s
+        self.validate_after_s = VALIDATE_EVERY_S
         self.score: Score | None = None
 
     def go(self) -> Score:
@@ -302,7 +316,7 @@ class _Run:
     ) -> None:
         """Log, validate and save, each in its own rhythm."""
         self.frames += batch.image_ctchw.shape[0] * batch.image_ctchw.shape[1] * self.world
-        due = self.elapsed_s - self.validated_s >= VALIDATE_EVERY_S
+        due = self.elapsed_s - self.validated_s >= self.validate_after_s
         if due:
             self._validate()
         if self.elapsed_s - self.saved_s >= SAVE_EVERY_S:
@@ -326,6 +340,7 @@ class _Run:
         self.report(Report(self.step, moment, self.elapsed_s, loss, speed, self.score))
 
     def _validate(self) -> None:
+        started_s = time.perf_counter()
         phase = self.schedule.at(self._progress(self.step)).phase
         model = self._averaged()
         int8 = SimulatedInt8(quantized_layers(model))
@@ -333,6 +348,8 @@ class _Run:
         with int8 if phase.quantized else nullcontext():
             self.score = validate(model, self.held_out)
         self.validated_s = self.elapsed_s
+        taken_s = time.perf_counter() - started_s
+        self.validate_after_s = max(VALIDATE_EVERY_S, taken_s / VALIDATION_SHARE)
         row = {"step": self.step, "minutes": f"{self.elapsed_s / 60.0:.3f}", "phase": phase.name}
         self.scores.write({**row, **{name: f"{v:.4f}" for name, v in self.score._asdict().items()}})
 
@@ -374,5 +391,5 @@ class _Run:
 def _first_model(options: RunOptions) -> Sam2Lite:
     if options.start is None:
         return build(size_config(options.model), options.seed)
-    model: Sam2Lite = HOST.load(options.start).model
+    model: Sam2Lite = HOST.load(SHIPPED.get(options.start, options.start)).model
     return model

@@ -128,7 +128,7 @@ def _draw_skin(
 ) -> Surface:
     if rng.random() < config.camouflage_probability:
         return retone(rng, cut_surface(rng, background, side), 0.1, 0.35)
-    return draw_surface(rng, config.seed_space, side, side, max_parts=2)
+    return draw_surface(rng, config, side, side, max_parts=2)
 
 
 def _assemble(
@@ -140,7 +140,7 @@ def _assemble(
     if not design.limbs and not design.patches:
         return Actor(label, body, shadow=shadow)
     side = max(16, len(body.skin) // 2)
-    other = draw_surface(rng, config.seed_space, side, side, max_parts=1)
+    other = draw_surface(rng, config, side, side, max_parts=1)
     limb_skin = other if rng.random() < 0.5 else retone(rng, body.skin, 0.03, 0.15)
     limbs = pose_limbs(design.limbs, body, limb_skin, swing)
     patches = pose_patches(design.patches, body, other, 2 + len(design.limbs))

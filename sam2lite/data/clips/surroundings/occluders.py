@@ -65,6 +65,6 @@ def _occluder(
     outlines = np.tile(outline, (frames, 1, 1, 1))
     reach = reach_of(outlines)
     side = skin_side_px(reach, radius_px)
-    skin = draw_surface(rng, config.seed_space, side, side, max_parts=2)
+    skin = draw_surface(rng, config, side, side, max_parts=2)
     poses = np.concatenate([linear, path[:, :, None]], 2)
     return Actor(0, Part(1, skin, reach, outlines, poses))

@@ -22,7 +22,7 @@ def draw_region(rng: np.random.Generator, config: ClipConfig, camera: Camera, la
     in_scene = np.array([[cosine, -sine, middle[0]], [sine, cosine, middle[1]]])
     poses = compose(camera.views(1.0), in_scene)
     skin_side = min(MAX_SKIN_PX, int(1.5 * max(config.width, config.height)))
-    skin = draw_surface(rng, config.seed_space, skin_side, skin_side, max_parts=2)
+    skin = draw_surface(rng, config, skin_side, skin_side, max_parts=2)
     outlines = np.tile(_wavy_half_plane(rng), (config.frames, 1, 1, 1))
     return Actor(label, Part(1, skin, 0.5 * skin_side / side, outlines, poses))
 

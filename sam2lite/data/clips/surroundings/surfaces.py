@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.data.clips.config import ClipConfig
 from sam2lite.data.clips.surroundings.fields import BANK_SIZE, FIELD_SIDE_PX, bank_field
 
 Surface = NDArray[np.uint8]
@@ -56,12 +57,18 @@ def _shade(rng: np.random.Generator, height: int, width: int) -> NDArray[np.floa
 
 
 def draw_surface(
-    rng: np.random.Generator, seed_space: int, height: int, width: int, max_parts: int
+    rng: np.random.Generator, config: ClipConfig, height: int, width: int, max_parts: int
 ) -> Surface:
     """Return a coloured surface of up to `max_parts` materials laid over a first one.
 
+    It is a part of a photograph instead where the configuration gives one.
+
     Shape: [height, width, 3], uint8 RGB.
     """
+    photograph = config.photograph(rng, height, width) if config.photograph else None
+    if photograph is not None:
+        return photograph
+    seed_space = config.seed_space
     surface = cv2.applyColorMap(_crop_field(rng, seed_space, height, width), _draw_palette(rng))
     for _ in range(int(rng.integers(max_parts + 1))):
         where = _crop_field(rng, seed_space, height, width) > rng.integers(110, 200)
