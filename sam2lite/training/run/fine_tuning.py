@@ -1,6 +1,6 @@
 """A schedule for going on from a trained checkpoint for hours: every size and length all the time.
 
-The curriculum of `plan.PHASES` starts small, so a run that is stopped early has never seen what users
+The curriculum of `schedule.py` starts small, so a run that is stopped early never saw what users
 run. Here any moment's average is worth a look: single frames, short and longer clips follow one
 another at 160 to 336 px, and the last part is spent on the largest inputs.
 """
