@@ -5,7 +5,7 @@ To make a bundle: `export`, `Recipe`, `verify`, `compare`, `evaluate`. To use on
 and needs nothing but the standard library.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _LAZY = {
     "FrameResult": "sam2lite.runtimes.results",
