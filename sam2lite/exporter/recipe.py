@@ -102,8 +102,9 @@ class Recipe:
         """
         from sam2lite.exporter.recipe_yaml import read_fields
 
+        given = read_fields(Path(path), FILE_FIELDS)
         try:
-            return cls(**read_fields(Path(path), FILE_FIELDS))
+            return cls(**given)
         except RecipeError as error:
             raise error.inside(str(path)) from None
 

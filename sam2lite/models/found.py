@@ -36,7 +36,8 @@ class Found(NamedTuple):
     def words(self) -> str:
         """What was found, for people."""
         shown = ", ".join(sorted(self.keys)[:_SHOWN])
-        tensors = f"{len(self.keys)} tensors ({shown}, ...)" if self.keys else "no weights"
+        count = f"{len(self.keys)} tensor{'s' if len(self.keys) > 1 else ''}"
+        tensors = f"{count} ({shown}, ...)" if self.keys else "no weights"
         if self.config is None:
             return f"{tensors}, no {CONFIG_FILE}"
         return f"{tensors}, {CONFIG_FILE} with model_type {self.config.get('model_type')!r}"

@@ -182,7 +182,7 @@ class Code:
             r"strange.safetensors is a checkpoint of no family that is known: it has 2 tensors "
             rf"\(trunk.a, trunk.b, ...\), no config.json; {KNOWN}",
         ),
-        (pickled({"model": {"trunk.a": torch.zeros(2)}}), rf"1 tensors \(trunk.a, .*{KNOWN}"),
+        (pickled({"model": {"trunk.a": torch.zeros(2)}}), rf"1 tensor \(trunk.a, .*{KNOWN}"),
         (pickled([1, 2, 3]), rf"no weights, no config.json; {KNOWN}"),
         (pickled(Code()), r"strange.pt is damaged or holds more than weights"),
         (cut(pickled({"a": torch.zeros(99)})), r"strange.pt is damaged or holds more than weights"),
