@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md that can be checked by reading the source."""
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -217,3 +218,13 @@ def test_files_are_short() -> None:
 def test_folders_are_small() -> None:
     files = Counter(identity(path.parent) for path in SOURCES)
     assert {name: count for name, count in files.items() if count > MOST_FILES} == {}
+
+
+def test_the_picture_of_the_folders_is_true() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    picture = text[text.index("## Folders") : text.index("Imports point one way")]
+    shown = set(re.findall(r"(\w+)/", picture))
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders - {"weights"} <= shown
+    there = {path.name for path in ROOT.rglob("*") if path.is_dir() and ".venv" not in path.parts}
+    assert shown <= there
