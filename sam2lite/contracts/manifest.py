@@ -7,7 +7,6 @@ frame loop, and everything a person needs to trust it, is in this one file.
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from sam2lite.contracts.schema_1 import upgraded
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import BundleError
 
@@ -148,6 +147,8 @@ def loads(text: str, where: str) -> Manifest:
         raise BundleError("{} is not a SAM2-Lite manifest: it has no schema_version".format(where))
     version = data["schema_version"]
     if version == 1:
+        from sam2lite.contracts.schema_1 import upgraded
+
         data = upgraded(data, where)
     elif version != SCHEMA_VERSION:
         raise BundleError(
