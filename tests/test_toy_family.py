@@ -88,6 +88,20 @@ def test_the_command_tracks(bundle: Bundle, tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "out" / "results.json").read_text())["frames"]) == 4
 
 
+def test_it_can_be_looked_into(bundle: Bundle) -> None:
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["inspect", bundle.path])
+    assert result.exit_code == 0, result.output
+    assert "masks 1" in result.stdout
+
+
+@pytest.mark.parametrize(("backend", "target"), [("trt", "jetson-nano"), ("coreml", "ios18")])
+def test_other_backends_take_it(backend: str, target: str, weights: Path, tmp_path: Path) -> None:
+    recipe = sam2lite.Recipe(
+        model=weights, backend=backend, target=target, sizes=SIZES[-1:], output=tmp_path / "b"
+    )
+    assert sam2lite.export(recipe).manifest.verification["loop"]["frames"] == 24
+
+
 def test_in_int8(weights: Path, tmp_path: Path) -> None:
     recipe = sam2lite.Recipe(
         model=weights, precision="int8", sizes=SIZES[-1:], output=tmp_path / "b", accept_drop=True

@@ -65,6 +65,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
     table = Table(show_header=False)
     rows: list[tuple[str, Any]] = [
         ("model", f"{model.name}, {model.parameters:,} parameters, {model.licence}"),
+        ("family", model.family),
         ("weights", "trained" if model.trained else "untrained: masks mean nothing"),
         ("checkpoint SHA-256", model.checkpoint_sha256),
         ("bundle SHA-256", sha256),
@@ -75,8 +76,8 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
         ),
         ("precision", manifest.precision),
         *([] if holds_packages(manifest) else [("opset", manifest.opset)]),
-        ("rungs", ", ".join(map(str, manifest.rungs))),
-        ("memory", f"{manifest.memory['budget']} tokens of {manifest.memory['channels']}"),
+        ("input sizes", ", ".join(map(str, manifest.rungs))),
+        ("memory", ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in manifest.memory.items())),
         ("files", f"{len(manifest.files)}, {manifest.megabytes:.1f} MB"),
         ("status", manifest.status),
         ("made with", f"sam2lite {manifest.sam2lite_version}, torch {manifest.tools.get('torch')}"),

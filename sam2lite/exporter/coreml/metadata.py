@@ -53,4 +53,5 @@ def describe(specification: Any, provenance: Provenance, spec: GraphSpec) -> Non
         meta.userDefined[f"sam2lite.{key}"] = value
     for function in description.functions or [description]:
         for feature in (*function.input, *function.output):
-            feature.shortDescription = spec.tensors[feature.name].words
+            if feature.name in spec.tensors:
+                feature.shortDescription = spec.tensors[feature.name].words
