@@ -25,7 +25,8 @@ from tests.source_tree import (
 # A folder may import from itself and from the folders before its own group.
 LAYERS = (
     {"errors", "__init__"},
-    {"contracts", "staging", "weights"},
+    {"files", "weights"},
+    {"contracts"},
     {"targets"},
     {"runtimes"},
     {"models", "device"},

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip, content_sha256
 from sam2lite.contracts.family import Family
+from sam2lite.files.staging import staged_folder
 from sam2lite.models.loaded import LoadedModel
-from sam2lite.staging import staged_folder
 
 FORMAT = 1  # of a recording; part of its key
 _SUFFIX = ".safetensors"

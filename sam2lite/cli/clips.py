@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sam2lite.errors import ArgumentError
-from sam2lite.staging import staged_folder
+from sam2lite.files.staging import staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.data.clips import Clip

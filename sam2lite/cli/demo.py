@@ -12,9 +12,9 @@ from sam2lite.cli.bundles import export_default
 from sam2lite.cli.export.options import DEFAULT_MODEL
 from sam2lite.cli.progress import shown_progress
 from sam2lite.errors import SessionError
+from sam2lite.files.staging import staged_folder
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.staging import staged_folder
 
 CLIP_SEED = 14
 FRAMES = 96

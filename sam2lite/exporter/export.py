@@ -11,8 +11,8 @@ from sam2lite.errors import DependencyError, RecipeError, UnknownNameError
 from sam2lite.exporter.backends import BackendExporter, ExportRequest, exporter_of
 from sam2lite.exporter.progress import SILENT, Progress
 from sam2lite.exporter.recipe import ALWAYS, Recipe
+from sam2lite.files.staging import check_replaceable
 from sam2lite.runtimes.bundle import Bundle, open_bundle, read_manifest
-from sam2lite.staging import check_replaceable
 
 if TYPE_CHECKING:
     from sam2lite.exporter.precision.schemes import Scheme

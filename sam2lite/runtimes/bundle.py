@@ -13,8 +13,8 @@ from sam2lite.contracts.family import Family, get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ArgumentError, BundleError, UnknownNameError
+from sam2lite.files.file_hash import file_sha256
 from sam2lite.runtimes.backends.adapter import adapter_of
-from sam2lite.runtimes.file_hash import file_sha256
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.session import Session

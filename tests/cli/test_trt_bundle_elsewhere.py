@@ -13,6 +13,7 @@ from sam2lite.bench.tables import _backend
 from sam2lite.cli.bundle.bench import app as bench_app
 from sam2lite.cli.main import app
 from sam2lite.errors import BundleError, SessionError
+from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt import session as trt
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 from sam2lite.runtimes.backends.tensorrt.engines import (
@@ -25,7 +26,6 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
 )
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.commands import machine_checks as doctor
-from sam2lite.staging import write_atomically
 
 runner = CliRunner(env={"COLUMNS": "200"})
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)

@@ -9,8 +9,8 @@ import pytest
 
 from sam2lite.contracts.manifest import loads
 from sam2lite.errors import BundleError
+from sam2lite.files.file_hash import file_sha256
 from sam2lite.runtimes.bundle import open_bundle
-from sam2lite.runtimes.file_hash import file_sha256
 from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.segmenter import VideoSegmenter
 

@@ -14,7 +14,7 @@ from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.staging import staged_folder
+from sam2lite.files.staging import staged_folder
 from sam2lite.targets.machine import allowed_cpus
 
 if TYPE_CHECKING:

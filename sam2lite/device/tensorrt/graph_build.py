@@ -11,6 +11,8 @@ from sam2lite.device.tensorrt.board import Board
 from sam2lite.device.tensorrt.builder import Built, Request, build_engine
 from sam2lite.device.tensorrt.timing_cache import maker, read_timing_cache, write_timing_cache
 from sam2lite.errors import BundleError, OutputError
+from sam2lite.files.file_hash import file_sha256
+from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
     engine_file,
@@ -21,8 +23,6 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     read_engines,
     write_engines,
 )
-from sam2lite.runtimes.file_hash import file_sha256
-from sam2lite.staging import write_atomically
 
 # Builds an engine; arguments and errors are those of `build_engine`.
 Build = Callable[[Any, Request, Optional[Callable[[str], None]]], Built]

@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from sam2lite.errors import BundleError
+from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.engines import engine_path
-from sam2lite.staging import write_atomically
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice

@@ -13,8 +13,8 @@ DEVICE_CODE = (
     "contracts",
     "device",
     "errors.py",
+    "files",
     "runtimes",
-    "staging.py",
     "targets",
 )
 

@@ -18,7 +18,7 @@ from sam2lite.contracts.manifest import (
     ModelInfo,
     Postprocess,
 )
-from sam2lite.runtimes.file_hash import file_sha256
+from sam2lite.files.file_hash import file_sha256
 from sam2lite.targets.profile import TargetProfile
 
 if TYPE_CHECKING:

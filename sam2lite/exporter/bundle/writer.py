@@ -19,7 +19,7 @@ from sam2lite.exporter.bundle.job import ExportJob
 from sam2lite.exporter.bundle.manifest import file_entries, manifest_of
 from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 from sam2lite.exporter.verify.opening import open_here
-from sam2lite.staging import staged_folder
+from sam2lite.files.staging import staged_folder
 from sam2lite.targets.profile import TargetProfile
 
 if TYPE_CHECKING:

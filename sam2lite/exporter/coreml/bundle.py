@@ -21,9 +21,9 @@ from sam2lite.exporter.coreml.verify import GraphReport, verify_function
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
 from sam2lite.exporter.verify.loop_parity import LoopParity, loop_parity
 from sam2lite.exporter.verify.recorded_calls import recorded_calls
+from sam2lite.files.staging import staged_folder
 from sam2lite.mil.archive import read_specification, write_specification
 from sam2lite.runtimes.bundle import open_bundle
-from sam2lite.staging import staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance as RecordingProvenance

@@ -22,6 +22,7 @@ from sam2lite.exporter.tensorrt.bisect import Subject, bisect_engine
 from sam2lite.exporter.tensorrt.engine_check import EngineCheck, EngineTest, engine_runner
 from sam2lite.exporter.tensorrt.passes.table import passes_of
 from sam2lite.exporter.tensorrt.polygraphy_build import build_with_polygraphy
+from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.engines import (
     VERIFICATION_FILE,
     EngineEntry,
@@ -31,7 +32,6 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.staging import write_atomically
 from sam2lite.targets.tensorrt_ops import read_version
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2lite.errors import ModelError, OutputError
+from sam2lite.files.staging import staged_folder
 from sam2lite.models.checkpoint import (
     CONFIG_FILE,
     LAYOUT,
@@ -27,7 +28,6 @@ from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Networks
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
-from sam2lite.staging import staged_folder
 
 RANGES_FILE = "ranges.json"
 RANGES_SCHEMA_VERSION = 1

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, Optional, Union
 import numpy as np
 
 from sam2lite.errors import VideoError
+from sam2lite.files.staging import staged_folder
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.commands.prompted import (
     Prompts,
@@ -21,7 +22,6 @@ from sam2lite.runtimes.commands.prompted import (
 from sam2lite.runtimes.commands.track_writer import TrackWriter
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.source import FrameSource, open_source
-from sam2lite.staging import staged_folder
 
 DEFAULT_PRESET = "default"
 

@@ -7,6 +7,7 @@ import pytest
 from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
 from sam2lite.contracts.manifest import FileEntry
 from sam2lite.errors import BundleError
+from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
@@ -18,7 +19,6 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     read_plan,
     write_engines,
 )
-from sam2lite.staging import write_atomically
 from tests.doubles.trt_bundle import GRAPH, KEYS, opened, write_trt_bundle
 
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sam2lite.errors import OutputError
-from sam2lite.staging import staged_folder
+from sam2lite.files.staging import staged_folder
 
 
 def tree(folder: Path) -> dict[str, str]:

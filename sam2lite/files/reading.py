@@ -1,0 +1,57 @@
+"""Whole files from strangers: regular ones only, and only up to a size."""
+
+import os
+import stat
+from typing import Type
+
+from sam2lite.errors import Sam2LiteError
+
+MEBIBYTE = 1 << 20
+
+
+def read_bytes(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: str) -> bytes:
+    """Return the bytes of a file.
+
+    A pipe, a device or a file that only claims to be large cannot make this wait or fill memory.
+
+    Args:
+        path: of the file; links are followed.
+        max_bytes: more is refused before anything is read.
+        error: what is raised.
+        remedy: ends the message.
+
+    Raises:
+        Sam2LiteError: of the type `error`; it is missing, cannot be read, is no regular file, or is
+            too large.
+    """
+    shown = printable(path)
+    try:
+        # Without O_NONBLOCK, opening a pipe waits for somebody to write to it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or fault
+        raise error("cannot read {}: {}; {}".format(shown, reason, remedy)) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise error("{} is no regular file; {}".format(shown, remedy))
+        if status.st_size > max_bytes:
+            raise error(
+                "{} has {} bytes, and more than {} are not read; {}".format(
+                    shown, status.st_size, max_bytes, remedy
+                )
+            )
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(max_bytes)
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise error("cannot read {}: {}; {}".format(shown, reason, remedy)) from None
+    finally:
+        os.close(descriptor)
+
+
+def printable(text: object) -> str:
+    """Return text for a terminal: control characters and broken Unicode as escapes."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in str(text)
+    )
