@@ -132,6 +132,10 @@ class VerificationError(Sam2LiteError):
     exit_code = 3
 
 
+class TargetWarning(UserWarning):
+    """A bundle that this machine runs worse than the one it was made for; no error, as it runs."""
+
+
 class BudgetMissedError(Sam2LiteError):
     """A frame budget that was not held, where the caller asked for this to be an error."""
 

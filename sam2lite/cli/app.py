@@ -10,6 +10,7 @@ import typer
 from sam2lite import __version__
 from sam2lite.errors import Sam2LiteError
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.runtimes.commands.plain_warnings import show_plainly
 
 INTERRUPTED = 130  # what shells and Typer return after Ctrl-C
 
@@ -76,6 +77,7 @@ def run_app(app: typer.Typer) -> None:
     """
     global _owns_process
     _owns_process = True
+    show_plainly()
     try:
         app()
     except Sam2LiteError as error:

@@ -1,6 +1,7 @@
 """`sam2lite doctor`: what works on this machine, and what to run to mend what does not."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,10 @@ _STYLES = {OK: "green", WARNING: "yellow", ABSENT: "dim", MISSING: "red"}
 
 
 def doctor(
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="See whether this bundle fits the machine, too."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -35,18 +40,18 @@ def doctor(
 
     Exit code 0: tracking with a bundle can run here. 1: something that it requires is missing.
     """
-    checks = run_checks()
+    checks = run_checks(None if bundle is None else str(bundle))
     ready = can_track(checks)
     if as_json:
         report = {"can_track": ready, "checks": [check._asdict() for check in checks]}
         typer.echo(json.dumps(report, indent=2))
     else:
-        _print_table(checks)
+        _print_table(checks, bundle is not None)
     if not ready:
         raise typer.Exit(1)
 
 
-def _print_table(checks: list[Check]) -> None:
+def _print_table(checks: list[Check], has_bundle: bool) -> None:
     table = Table("Check", "Status", "Found", "What to do")
     for check in checks:
         status = Text(check.status, style=_STYLES[check.status])
@@ -54,4 +59,4 @@ def _print_table(checks: list[Check]) -> None:
     # Without markup, or rich would take the brackets of 'sam2lite[export]' for a style.
     console = Console(markup=False, highlight=False)
     console.print(table)
-    console.print(sum_up(checks, "a bundle"))
+    console.print(sum_up(checks, "this bundle" if has_bundle else "a bundle"))

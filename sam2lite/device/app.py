@@ -12,6 +12,7 @@ from typing import List, NoReturn, Optional
 from sam2lite import __version__
 from sam2lite.device import bench, build, doctor, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
+from sam2lite.runtimes.commands.plain_warnings import show_plainly
 
 INTERRUPTED = 130  # what shells return after Ctrl-C
 
@@ -33,6 +34,7 @@ def main(arguments: List[str]) -> int:
     Returns:
         the exit code.
     """
+    show_plainly()
     try:
         parsed = _parser().parse_args(arguments)
         code: int = parsed.run(parsed)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.backends import get_backend
-from sam2lite.errors import DependencyError, RecipeError, UnknownNameError
+from sam2lite.errors import DependencyError, RecipeError, TargetWarning, UnknownNameError
 from sam2lite.exporter.backends import BackendExporter, ExportRequest, exporter_of
 from sam2lite.exporter.progress import SILENT, Progress
 from sam2lite.exporter.recipe import ALWAYS, Recipe
@@ -75,7 +76,9 @@ def export(recipe: Recipe, progress: Progress | None = None) -> Bundle:
     exporter.after(request, manifest)
     path = str(request.output)
     if get_backend(exporter.name).run_by:
-        return open_bundle(path)
+        with warnings.catch_warnings():  # that it is for another machine is what was asked for
+            warnings.simplefilter("ignore", TargetWarning)
+            return open_bundle(path)
     manifest, sha256 = read_manifest(path)
     return Bundle(path, manifest, sha256, manifest.backend)
 

@@ -5,16 +5,19 @@ Nothing here needs NumPy before a session is opened, so that a board without it 
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Callable, Optional, Tuple
+import warnings
+from typing import TYPE_CHECKING, Callable, List, Optional, Tuple
 
 from sam2lite.contracts import manifest as schema
 from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.contracts.family import Family, get_family
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.errors import ArgumentError, BundleError, UnknownNameError
+from sam2lite.errors import ArgumentError, BundleError, TargetWarning, UnknownNameError
 from sam2lite.files.file_hash import file_sha256
 from sam2lite.runtimes.backends.adapter import adapter_of
+from sam2lite.targets.fit import misfits, usable_threads
+from sam2lite.targets.machine import read_machine
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.session import Session
@@ -60,13 +63,17 @@ class Bundle:
             raise UnknownNameError("rung", rung, self.manifest.rungs)
 
     def default_threads(self) -> int:
-        """Return the thread count of the target, or this machine's physical cores."""
-        threads = self.manifest.target.get("threads")  # type: Optional[int]
-        if threads:
-            return threads
-        from sam2lite.targets.machine import read_machine
+        """Return the thread count of the target, and no more than this process may use."""
+        return usable_threads(self.manifest.target.get("threads"), read_machine())
 
-        return read_machine().cores
+    def misfits(self) -> List[str]:
+        """Return what makes it less accurate or slower here, a sentence each.
+
+        Nothing is said of a bundle that something else runs than what it was made for.
+        """
+        if self.simulate is not None or self.backend != self.manifest.backend:
+            return []
+        return misfits(self.manifest.target, self.manifest.precision, read_machine())
 
     def share_threads(self, threads: Optional[int] = None) -> None:
         """Let all sessions of this process share one thread pool, where the backend has one.
@@ -141,7 +148,7 @@ def read_manifest(path: str) -> Tuple[Manifest, str]:
 def open_bundle(
     path: str, backend: Optional[str] = None, simulate: Optional[Opener] = None
 ) -> Bundle:
-    """Open and check a bundle.
+    """Open and check a bundle; a `TargetWarning` says what fits this machine badly.
 
     Args:
         path: the directory.
@@ -169,7 +176,10 @@ def open_bundle(
         )
     manifest = _checked_graphs(path, manifest)
     _check_files(path, manifest)
-    return Bundle(str(path), manifest, sha256, backend or manifest.backend, simulate)
+    bundle = Bundle(str(path), manifest, sha256, backend or manifest.backend, simulate)
+    for misfit in bundle.misfits():
+        warnings.warn("{}: {}".format(path, misfit), TargetWarning, stacklevel=2)
+    return bundle
 
 
 def _checked_graphs(path: str, manifest: Manifest) -> Manifest:

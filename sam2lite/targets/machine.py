@@ -1,9 +1,12 @@
 """The machine that this process runs on, read from the operating system."""
 
+import math
 import os
 import platform
 from pathlib import Path
-from typing import Dict, FrozenSet, NamedTuple, Tuple
+from typing import Dict, FrozenSet, NamedTuple, Optional, Tuple
+
+from sam2lite.targets.cgroup import quota_cpus
 
 
 class Machine(NamedTuple):
@@ -12,7 +15,7 @@ class Machine(NamedTuple):
     Attributes:
         architecture: `platform.machine()` in lower case.
         model: the processor, or the board where the processor does not say.
-        cores: physical cores that this process may use.
+        cores: physical cores that this process may use, within the quota of its container.
         cpu_flags: instruction sets, as /proc/cpuinfo spells them; empty where there is none.
         compatible: names of the board and its chip in the device tree; empty on PCs.
     """
@@ -31,7 +34,7 @@ def read_machine() -> Machine:
     return Machine(
         architecture=platform.machine().lower(),
         model=cpuinfo.model or " ".join(board) or platform.processor() or "unknown processor",
-        cores=min(cpuinfo.cores or allowed_cpus(), allowed_cpus()),
+        cores=cores_within(min(cpuinfo.cores or allowed_cpus(), allowed_cpus()), quota_cpus()),
         cpu_flags=cpuinfo.flags,
         compatible=_device_tree("compatible"),
     )
@@ -89,6 +92,16 @@ def allowed_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux; taskset and containers narrow it
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def cores_within(cores: int, quota: Optional[float]) -> int:
+    """Return how many threads can run at once.
+
+    Args:
+        cores: physical ones that this process may use.
+        quota: processors' worth of time that its container may use; None without a limit.
+    """
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
 def _device_tree(name: str) -> Tuple[str, ...]:

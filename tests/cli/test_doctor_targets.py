@@ -1,8 +1,10 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,20 +14,23 @@ from typer.testing import CliRunner
 import sam2lite
 from sam2lite.cli.doctor import doctor
 from sam2lite.cli.targets import targets
-from sam2lite.errors import UnknownNameError
+from sam2lite.errors import TargetWarning, UnknownNameError
+from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.commands.machine_checks import (
     ABSENT,
     LOW_MEMORY_MB,
+    MISSING,
     OK,
     WARNING,
+    check_bundle,
     check_cache,
     check_cameras,
     check_export_package,
     check_memory,
 )
 from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.registry import list_targets
+from sam2lite.targets.registry import get_target, host_target, list_targets
 
 app = typer.Typer()
 app.command()(doctor)
@@ -231,3 +236,26 @@ def test_cache_that_cannot_be_made_is_a_warning(
     assert check.status == WARNING
     assert "not writable" in check.value
     assert "XDG_CACHE_HOME" in check.remedy
+
+
+def test_a_bundle_for_another_processor_is_a_warning(mini_bundle: Path, tmp_path: Path) -> None:
+    for target, precision, status in (
+        ("raspberry-pi-5" if platform.machine() == "x86_64" else "x86-64", "int8", WARNING),
+        (host_target().id, "int8", OK),
+    ):
+        manifest = json.loads((mini_bundle / "manifest.json").read_text())
+        manifest["target"] = {**get_target(target).to_json(), "threads": None}
+        for graph in manifest["graphs"].values():
+            graph["precision"] = precision
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+        check = check_bundle(str(tmp_path))
+        assert (check.status, "--target" in check.remedy) == (status, status == WARNING)
+        with pytest.warns(TargetWarning) if status == WARNING else nullcontext():
+            shutil.copytree(mini_bundle / "graphs", tmp_path / "graphs", dirs_exist_ok=True)
+            open_bundle(str(tmp_path))
+
+
+def test_no_bundle_is_missing(tmp_path: Path) -> None:
+    assert check_bundle(str(tmp_path)).status == MISSING
+    result = runner.invoke(app, ["doctor", "--bundle", str(tmp_path), "--json"])
+    assert result.exit_code == 1

@@ -42,6 +42,7 @@ def verify(
     loop = results["loop"]
     for key in ("bundle_sha256", "files", "graphs"):
         typer.echo(f"{key}: {results[key]}")
+    typer.echo(f"machine: {'; '.join(results['machine']) or 'what it was made for'}")
     typer.echo(
         f"loop parity: skipped, {loop['skipped']}"
         if "skipped" in loop

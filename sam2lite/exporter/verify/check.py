@@ -27,8 +27,9 @@ def verify(
         backend: that runs it; that it was made for if not given.
 
     Returns:
-        plain data: `path`, `bundle_sha256`, in words what holds of `files` and `graphs`, and
-        `loop`: how far the loop over a clip is from PyTorch's, or why that was `skipped`.
+        plain data: `path`, `bundle_sha256`, in words what holds of `files` and `graphs`, what fits
+        this `machine` badly, a sentence each, and `loop`: how far the loop over a clip is
+        from PyTorch's, or why that was `skipped`.
 
     Raises:
         ArgumentError: the backend does not run the bundle.
@@ -42,6 +43,7 @@ def verify(
         "bundle_sha256": checked.sha256,
         "files": f"{len(checked.manifest.files)} match their SHA-256",
         "graphs": f"{_run_every_graph(checked)} open and run by {_runner(checked)}",
+        "machine": checked.misfits(),
         "loop": _loop(checked, None if model is None else str(model)),
     }
 

@@ -11,13 +11,15 @@ import os
 import platform
 import shutil
 import sys
-from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from sam2lite.errors import ArgumentError, SessionError
+from sam2lite.errors import ArgumentError, BundleError, SessionError
+from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.commands.child_import import describe_signal, fatal_signal, remedy_for
 from sam2lite.runtimes.commands.installs import PIP, Installs
 from sam2lite.runtimes.video.opencv_backends import read_backends, reads_mp4
+from sam2lite.targets.fit import misfits
 from sam2lite.targets.machine import parse_meminfo, read_machine
 from sam2lite.targets.registry import host_target
 
@@ -161,6 +163,17 @@ def check_target() -> Check:
     return Check("Target", OK, "{}: {}".format(profile.id, profile.title))
 
 
+def check_bundle(path: str) -> Check:
+    """Read a bundle's manifest, and see whether it fits the processors that are here."""
+    try:
+        manifest, _ = read_manifest(path)
+    except BundleError as error:
+        return Check("Bundle", MISSING, str(error), required=True)
+    value = "{} for {}".format(manifest.precision, manifest.target.get("id", "any machine"))
+    found = misfits(manifest.target, manifest.precision, read_machine())
+    return Check("Bundle", WARNING if found else OK, value, "; ".join(found))
+
+
 def check_memory(meminfo: str = "/proc/meminfo") -> Check:
     """Read the size of the memory and how much of it is free to use."""
     try:
@@ -221,9 +234,14 @@ CHECKS: Tuple[Callable[[], Check], ...] = (
 )
 
 
-def run_checks() -> List[Check]:
-    """Run every check, in the order in which they are shown."""
-    return [check() for check in CHECKS]
+def run_checks(bundle: Optional[str] = None) -> List[Check]:
+    """Run every check, in the order in which they are shown.
+
+    Args:
+        bundle: a folder that is to be tracked with, looked at last; none if not given.
+    """
+    checks = [check() for check in CHECKS]
+    return checks if bundle is None else [*checks, check_bundle(bundle)]
 
 
 def can_track(checks: Sequence[Check]) -> bool:
