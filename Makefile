@@ -9,16 +9,30 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow trt-api lint parity scores figures bench clean
+.PHONY: setup lock sbom demo test test-slow trt-api lint parity scores figures bench clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt requirements.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("SAM2-Lite needs Python 3.11 or newer, and $(PYTHON) is %d.%d; name a newer one: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(if $(TORCH_INDEX_URL),$(BIN)/pip install --quiet --index-url $(TORCH_INDEX_URL) -c constraints.txt torch)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL)) -c constraints.txt torch
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	$(BIN)/pip check --quiet
 	touch $(STAMP)
+
+# The lock: what constraints.txt names, with the hashes of its files on the index. PyTorch is apart:
+# its CPU build comes from another index than its CUDA build, under the same version.
+lock:
+	@command -v uv > /dev/null || { echo "make lock needs uv: python3 -m pip install uv"; exit 1; }
+	grep -v -e '^#' -e '^torch==' constraints.txt | uv pip compile --quiet --universal \
+		--generate-hashes --no-deps --no-annotate --custom-compile-command 'make lock' \
+		--python-version 3.11 --output-file requirements.lock -
+
+# Bills of materials of the wheel and of device.pyz, in dist/.
+sbom: setup
+	$(BIN)/python checks/sbom.py
 
 demo: setup
 	$(BIN)/sam2lite demo --force -o demo
