@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup lock sbom demo test test-slow trt-api lint parity scores figures bench clean
+.PHONY: setup lock sbom soak demo test test-slow trt-api lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -65,6 +65,10 @@ parity: setup
 # Measures what README and the ADRs quote, and writes it there. Wants a quiet machine.
 figures: setup
 	$(BIN)/python benchmarks/figures.py
+
+# 9,000 frames with corrections and changes of size: slopes of memory, files and threads.
+soak: setup
+	$(BIN)/python benchmarks/soak.py --json benchmarks/results/soak.json
 
 bench: setup
 	$(BIN)/sam2lite-bench --frames 200

@@ -157,9 +157,9 @@ def readme_block() -> str:
         paragraph(
             f"""A further object costs {costs["ms_per_object"]:.1f} ms,
             {costs["share_of_encoder"]:.2f} of the image encoder's time; 16 objects are the limit.
-            Over {soak["frames"]} tracked frames the whole process grew from
-            {soak["rss_after_frame_200_mb"]:.0f} MB after frame 200 to
-            {soak["rss_at_the_end_mb"]:.0f} MB (`benchmarks/soak.py`)."""
+            Over {soak["frames"]} frames with {soak["objects"]} objects, corrections and changes of
+            size the whole process went from {soak["first_rss_mb"]:.0f} MB at frame
+            {soak["first_note"]} to {soak["last_rss_mb"]:.0f} MB (`make soak`)."""
         ),
         paragraph(
             f"""Export of Tiny with six rungs, everything verified: {export["seconds"]:.0f} s and
