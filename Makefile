@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup lock sbom soak demo test test-slow trt-api lint parity scores figures bench clean
+.PHONY: setup lock sbom soak drift demo test test-slow trt-api lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -69,6 +69,10 @@ figures: setup
 # 9,000 frames with corrections and changes of size: slopes of memory, files and threads.
 soak: setup
 	$(BIN)/python benchmarks/soak.py --json benchmarks/results/soak.json
+
+# ONNX Runtime beside PyTorch over 1,000 frames; a run that was stopped goes on.
+drift: setup
+	$(BIN)/python checks/drift.py --output runs/drift
 
 bench: setup
 	$(BIN)/sam2lite-bench --frames 200

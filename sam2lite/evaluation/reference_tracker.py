@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import FrameResult, ObjectResult
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.models.networks import Choice, Decided
 
 Frame = NDArray[np.uint8]
+_INDEX, _OBJECTS = "frame", "objects"  # of `state`
 
 
 class ReferenceTracker:
@@ -138,6 +142,26 @@ class ReferenceTracker:
         self._check_known(object_id)
         self._loop.remove(object_id)
         del self._prompted[object_id]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what is remembered from this frame to the next, by name; see `restore`."""
+        import torch
+
+        return {
+            **self._loop.state(),
+            _INDEX: torch.tensor(self._index),
+            _OBJECTS: torch.tensor(list(self._prompted), dtype=torch.int64),
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` of a tracker like this returned, with the next frame.
+
+        There is nothing to correct before `track` has taken that one.
+        """
+        self.reset()
+        self._loop.restore(state)
+        self._index = int(state[_INDEX])
+        self._prompted = dict.fromkeys(map(int, state[_OBJECTS].tolist()), False)
 
     def close(self) -> None:
         """Forget all objects."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -87,6 +87,12 @@ class Reference(Protocol):
 
     def reset(self) -> None:
         """Forget all objects and the current frame."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what is remembered from one frame to the next, by name."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on, with the next frame, from what `state` returned; what was remembered is lost."""
 
 
 class Networks(ABC):

@@ -145,6 +145,12 @@ class ToyReference:
     def reset(self) -> None:
         self._before: dict[int, Tensor] = {}
 
+    def state(self) -> dict[str, Tensor]:
+        return {str(object_id): before for object_id, before in self._before.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self._before = {int(name): before for name, before in state.items() if name.isdigit()}
+
     def _paint(self, object_id: int, prompted: bool) -> Painted:
         before = F.interpolate(self._before[object_id], self._look.shape[-2:])
         with torch.no_grad():

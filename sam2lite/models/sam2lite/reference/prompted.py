@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor
 
 from sam2lite.contracts.families.sam2lite import FAMILY, PRUNING_POLICY
@@ -9,11 +12,13 @@ from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
 from sam2lite.errors import ArgumentError
 from sam2lite.models.networks import Choice
 from sam2lite.models.sam2lite.network import Sam2Lite
-from sam2lite.models.sam2lite.reference.loop import ObjectOutput, ReferenceLoop
+from sam2lite.models.sam2lite.reference.bank import Bank
+from sam2lite.models.sam2lite.reference.loop import ObjectOutput, ReferenceLoop, TrackedObject
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 
+_GREY, _STORED, _HINT = "grey", "stored", "hint"
 SETTINGS = ("policy", "tokens", "window")
 
 
@@ -80,3 +85,30 @@ class TokenBankReference:
         """See `Reference`."""
         self._loop.reset()
         self._motion = MotionSignal()
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Reference`."""
+        found = {}
+        if self._motion.grey is not None:
+            found[_GREY] = torch.from_numpy(self._motion.grey)
+        for object_id, kept in self._loop.objects.items():
+            columns = {**kept.bank._asdict(), _STORED: torch.tensor(kept.stored)}
+            if kept.hint_hw is not None:
+                columns[_HINT] = kept.hint_hw
+            found.update({f"{object_id}/{name}": column for name, column in columns.items()})
+        return found
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """See `Reference`."""
+        self.reset()
+        if _GREY in state:
+            self._motion.grey = state[_GREY].numpy()
+        objects: dict[int, dict[str, Tensor]] = {}
+        for name, column in state.items():
+            object_id, _, own = name.partition("/")
+            if own:
+                objects.setdefault(int(object_id), {})[own] = column
+        for object_id, columns in objects.items():
+            stored, hint_hw = int(columns.pop(_STORED)), columns.pop(_HINT, None)
+            kept = TrackedObject(Bank(**columns), stored, hint_hw=hint_hw)
+            self._loop.objects[object_id] = kept
