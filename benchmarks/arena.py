@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.backends.ort import session as ort
@@ -31,6 +30,8 @@ SETTINGS = {"one for all": (True, False), "each its own": (False, True), "none":
 
 def measure(path: str, setting: str) -> dict[str, float]:
     """Open and run every graph; return the memory, and the median time of a frame."""
+    import onnxruntime
+
     onnxruntime.set_default_logger_severity(3)  # that a setting is overwritten is meant
     shared, own = SETTINGS[setting]
     bundle = open_bundle(path)
