@@ -12,7 +12,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.runtimes.resident_memory import rss_mb
 
 RUNS = 40
@@ -71,8 +71,10 @@ def main() -> None:
     print("| arena | all rungs open, MB | frame at the largest, ms |\n|-|-|-|")
     for _ in range(3):
         for setting in SETTINGS:
-            command = [sys.executable, __file__, args.bundle, "--worker", setting]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            command = [*running_file(__file__), args.bundle, "--worker", setting]
+            done = subprocess.run(
+                command, env=environment(), check=True, stdout=subprocess.PIPE, text=True
+            )
             row = json.loads(done.stdout)
             print(f"| {setting} | {row['rss_mb']} | {row['frame_ms']} |", flush=True)
     print(f"load average {os.getloadavg()[0]:.1f}")
