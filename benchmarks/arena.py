@@ -12,16 +12,15 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.runtimes.resident_memory import rss_mb
 
 RUNS = 40
@@ -31,6 +30,8 @@ SETTINGS = {"one for all": (True, False), "each its own": (False, True), "none":
 
 def measure(path: str, setting: str) -> dict[str, float]:
     """Open and run every graph; return the memory, and the median time of a frame."""
+    import onnxruntime
+
     onnxruntime.set_default_logger_severity(3)  # that a setting is overwritten is meant
     shared, own = SETTINGS[setting]
     bundle = open_bundle(path)
@@ -70,8 +71,10 @@ def main() -> None:
     print("| arena | all rungs open, MB | frame at the largest, ms |\n|-|-|-|")
     for _ in range(3):
         for setting in SETTINGS:
-            command = [sys.executable, __file__, args.bundle, "--worker", setting]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            command = [*running_file(__file__), args.bundle, "--worker", setting]
+            done = subprocess.run(
+                command, env=environment(), check=True, stdout=subprocess.PIPE, text=True
+            )
             row = json.loads(done.stdout)
             print(f"| {setting} | {row['rss_mb']} | {row['frame_ms']} |", flush=True)
     print(f"load average {os.getloadavg()[0]:.1f}")

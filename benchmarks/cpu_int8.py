@@ -42,6 +42,7 @@ from sam2lite.exporter.onnx.trace import feeds_of, trace
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
+from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("cpu_int8_worker.py")
@@ -56,9 +57,10 @@ class Worker:
 
     def __init__(self, engine: str, folder: Path, threads: int) -> None:
         self.engine, self.threads = engine, threads
-        command = [sys.executable, str(WORKER), engine, str(folder), str(threads)]
+        command = [*running_file(str(WORKER)), engine, str(folder), str(threads)]
         self._process = subprocess.Popen(
             command,
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

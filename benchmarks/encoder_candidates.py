@@ -16,7 +16,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig, size_config
+from sam2lite.runtimes.commands.children import environment, running_file
 
 HYBRID_POOL = 2  # keys and values of stride-16 attention are pooled 2x2
 
@@ -215,10 +215,12 @@ def study(size: str, kind: str, rung: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         prepare(config, rung, Path(temporary))
         for threads in (1, 2):
-            command = [sys.executable, __file__, "--size", size, "--kind", kind]
+            command = [*running_file(__file__), "--size", size, "--kind", kind]
             command += ["--rung", str(rung), "--rounds", str(rounds)]
             command += ["--worker", temporary, str(threads)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            done = subprocess.run(
+                command, env=environment(), check=True, stdout=subprocess.PIPE, text=True
+            )
             row[f"threads_{threads}"] = json.loads(done.stdout.splitlines()[-1])
     row["load_average"] = round(os.getloadavg()[0], 1)
     return row

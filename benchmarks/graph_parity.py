@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -125,6 +124,8 @@ def main() -> int:
         return error.exit_code
     Console(width=None if sys.stdout.isatty() else 200).print(table(results, arguments.opsets))
     if arguments.json:
+        import onnxruntime
+
         report = {
             "machine": platform.machine(),
             "torch": torch.__version__,

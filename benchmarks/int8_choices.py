@@ -29,10 +29,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from figures import RESULTS, ROOT, fill, table
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
@@ -123,6 +121,8 @@ class DynamicLinear:
         static = {node: path for node, path in layers.items() if node not in dynamic}
         spans = {key.removeprefix(prefix): span for key, span in self._ranges.spans.items()}
         rendered = render(model, static, spans, get_target(TARGET).qdq)
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "graph.onnx"
             quantize_dynamic(
@@ -279,6 +279,8 @@ class Graphs:
     """The graphs of a bundle, outside its loop, on one thread."""
 
     def __init__(self, bundle: Path) -> None:
+        import onnxruntime as ort
+
         self._sessions = {
             graph.name: ort.InferenceSession(
                 str(bundle / "graphs" / f"{graph.key(RUNG)}.onnx"),

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from figures import RESULTS, table
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.commands.children import environment, running_file
 
 GRAPHS = ("image_encoder", "mask_decoder")
 RUNS = 60
@@ -88,8 +88,10 @@ def main() -> None:
     for graph in GRAPHS:
         found = []
         for threads in THREADS:
-            command = [sys.executable, __file__, args.bundle, "--worker", graph, str(threads)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            command = [*running_file(__file__), args.bundle, "--worker", graph, str(threads)]
+            done = subprocess.run(
+                command, env=environment(), check=True, stdout=subprocess.PIPE, text=True
+            )
             found.append(json.loads(done.stdout))
         rows += rows_of(graph, *found)
     machine = describe_machine()

@@ -13,7 +13,6 @@ import json
 import os
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import numpy as np
 from sam2lite.bench.load import CpuLoad
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.commands.children import environment, running_file
 
 SETTINGS = {
     "1 thread": {"threads": 1, "shared": True, "spin": True},
@@ -89,9 +89,13 @@ def main() -> None:
             load.start()
         for _ in range(args.runs):
             for name in SETTINGS:
-                command = [sys.executable, __file__, args.bundle, "--frames", str(args.frames)]
+                command = [*running_file(__file__), args.bundle, "--frames", str(args.frames)]
                 done = subprocess.run(
-                    [*command, "--worker", name], check=True, stdout=subprocess.PIPE, text=True
+                    [*command, "--worker", name],
+                    env=environment(),
+                    check=True,
+                    stdout=subprocess.PIPE,
+                    text=True,
                 )
                 medians[name].append(float(done.stdout))
     best = statistics.median(medians["2 threads, one pool"])

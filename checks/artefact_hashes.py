@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sam2lite.runtimes.commands.children import environment, running_code
+
 EXPORTS = {
     "ort": ["ort", "--target", "x86-64-vnni"],
     "ort-int8": ["ort", "--int8", "--target", "x86-64-vnni"],
@@ -41,8 +43,8 @@ def main(names: list[str]) -> None:
     for name in names or EXPORTS:
         with tempfile.TemporaryDirectory() as folder:
             bundle = Path(folder) / "bundle"
-            command = [sys.executable, "-c", PROGRAM, *EXPORTS[name], "-o", str(bundle)]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            command = [*running_code(PROGRAM), *EXPORTS[name], "-o", str(bundle)]
+            subprocess.run(command, env=environment(), check=True, stdout=subprocess.DEVNULL)
             for path, sha256 in graph_hashes(bundle):
                 print(f"{name} {path} {sha256}", flush=True)
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sam2lite.runtimes.commands.children import environment, running_code, running_module
+
 
 @dataclass(frozen=True)
 class Release:
@@ -72,10 +74,14 @@ def download(release: Release, python_version: str, cache: Path) -> Path:
     if (folder / "tensorrt_bindings").is_dir():
         return folder
     wheels = cache / "wheels" / folder.name
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    command = [*running_module("pip"), "download", "--quiet", "--no-deps"]
     command += ["--only-binary=:all:", "--python-version", python_version, "-d", str(wheels)]
     done = subprocess.run(
-        [*command, release.requirement], capture_output=True, text=True, check=False
+        [*command, release.requirement],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise WheelError(f"pip cannot get {release.requirement}: {done.stderr.strip()}")
@@ -86,7 +92,7 @@ def download(release: Release, python_version: str, cache: Path) -> Path:
 
 def _version(python: str) -> str:
     """Return `3.10` and the like, or nothing where it does not start."""
-    command = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    command = running_code("print('%d.%d' % sys.version_info[:2])", python)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

@@ -5,7 +5,14 @@ To make a bundle: `export`, `Recipe`, `verify`, `compare`, `evaluate`. To use on
 and needs nothing but the standard library.
 """
 
+import os
+
 __version__ = "0.2.0"
+
+# ONNX Runtime starts an uploader with its first session, which only this stops, and only if it is
+# there when ONNX Runtime is imported. Nothing of ours is imported before this file; processes that
+# are started from here inherit it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _LAZY = {
     "FrameResult": "sam2lite.runtimes.results",

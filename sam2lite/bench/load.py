@@ -1,13 +1,11 @@
 """A competing load: processes that take cores away from the frame loop while they are told to."""
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 from types import TracebackType
 
 from sam2lite.bench import load_worker
 from sam2lite.errors import Sam2LiteError
+from sam2lite.runtimes.commands.children import environment, running_file
 
 _END_TIMEOUT_S = 5.0
 # One process is to be one core's worth, whatever library NumPy multiplies with.
@@ -32,7 +30,7 @@ class CpuLoad:
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "CpuLoad":
-        command = [sys.executable, "-P", str(Path(load_worker.__file__))]
+        command = running_file(load_worker.__file__)
         try:
             for _ in range(self._count):
                 worker = subprocess.Popen(
@@ -40,7 +38,7 @@ class CpuLoad:
                     bufsize=0,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    env={**os.environ, **_ONE_THREAD},
+                    env=environment(**_ONE_THREAD),
                     start_new_session=True,  # Ctrl-C is for us; they end with their input
                 )
                 self._workers.append(worker)

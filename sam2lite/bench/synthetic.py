@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
-from multiprocessing import get_context
 
 import cv2
 import numpy as np
 
 from sam2lite.bench.frame_feed import Footage, Frame, grid_clicks
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
+from sam2lite.runtimes.commands.spawning import spawn_context
 from sam2lite.runtimes.video.source import FrameSource
 
 WIDTH = 1280
@@ -73,7 +73,7 @@ class SyntheticFootage(Footage):
         Raises:
             ArgumentError: a size or count that clips cannot have.
         """
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, mp_context=spawn_context()) as pool:
             self._clip = pool.submit(draw_clip, objects, width, height, frames).result()
         super().__init__(_JpegLoop(self._clip.jpegs))
 

@@ -1,7 +1,6 @@
 """`sam2lite demo`: the main job end to end, on a video file made for it."""
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from sam2lite.cli.export.options import DEFAULT_MODEL
 from sam2lite.cli.progress import shown_progress
 from sam2lite.errors import SessionError
 from sam2lite.files.staging import staged_folder
+from sam2lite.runtimes.commands.children import environment, running_ours
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
 
@@ -88,10 +88,10 @@ def _bench(output: Path) -> None:
     Raises:
         SessionError: it failed; it has said why.
     """
-    program = [sys.executable, "-c", "from sam2lite.cli.bundle.bench import run; run()"]
+    program = running_ours("sam2lite.cli.bundle.bench", "run")
     arguments = ["--bundle", str(output / "bundle"), "--video", str(output / "clip.mp4")]
     arguments += ["--frames", str(BENCH_FRAMES), "--json", str(output / "bench.json")]
-    if subprocess.run([*program, *arguments], check=False).returncode:
+    if subprocess.run([*program, *arguments], env=environment(), check=False).returncode:
         raise SessionError("the benchmark failed; see above. The other results are there")
 
 

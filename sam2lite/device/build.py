@@ -13,7 +13,6 @@ import subprocess
 import sys
 from typing import List, Sequence, Tuple
 
-import sam2lite
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.opening import positive
@@ -29,6 +28,7 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.runtimes.commands.children import environment, running_ours
 
 _SIGKILL = -9  # how the system ends a process for want of memory
 
@@ -138,7 +138,7 @@ def _open(arguments: argparse.Namespace, manifest: Manifest, plan: BuildPlan) ->
 
 def _build_in_child(key: str, arguments: List[str]) -> None:
     sys.stdout.flush()
-    code = subprocess.call(child_command() + arguments)
+    code = subprocess.call(child_command() + arguments, env=environment())
     if code == 0:
         return
     if code == _SIGKILL:
@@ -156,8 +156,7 @@ def _build_in_child(key: str, arguments: List[str]) -> None:
 
 def child_command() -> List[str]:
     """Return how a process with this same program is started: `device.pyz`, or the package."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(sam2lite.__file__)))
-    return [sys.executable, root] if os.path.isfile(root) else [sys.executable, "-m", __package__]
+    return running_ours("sam2lite.device.app", "run")
 
 
 def _child_arguments(arguments: argparse.Namespace, key: str) -> List[str]:

@@ -1,11 +1,9 @@
 """Evaluation in several processes, each with one thread: two of them beat one with two threads."""
 
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,6 +15,7 @@ from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.sources import ClipReference
 from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
 from sam2lite.runtimes.bundle import Opener, open_bundle
+from sam2lite.runtimes.commands.spawning import spawn_context
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def score_clips(
         for reference in references:
             yield worker.score(reference)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (task,))
+    pool = ProcessPoolExecutor(workers, spawn_context(), _start, (task,))
     try:
         yield from pool.map(_score, references)
     except BrokenProcessPool:
@@ -130,7 +129,6 @@ _worker: Worker | None = None  # of this process, if it is one of the pool's
 
 def _start(task: Task) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits
     cv2.setNumThreads(1)
     _worker = Worker(task, threads=1)
 

@@ -10,6 +10,7 @@ from types import TracebackType
 import cv2
 import torch
 
+from sam2lite.runtimes.commands.spawning import spawn_context
 from sam2lite.training.batches import Batch, BatchShape, make_batch
 
 AHEAD = 3  # batches in flight
@@ -39,9 +40,7 @@ class Feed:
         """
         self._seed, self._rank, self._step, self._shape_of = seed, rank, first_step, shape_of
         self._period, self._data = period, data
-        self._executor = ProcessPoolExecutor(
-            1, torch.multiprocessing.get_context("spawn"), initializer=_one_thread
-        )
+        self._executor = ProcessPoolExecutor(1, spawn_context(), initializer=_one_thread)
         self._flying: deque[Future[Batch]] = deque()
 
     def __enter__(self) -> Feed:

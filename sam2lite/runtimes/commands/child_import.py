@@ -3,8 +3,9 @@
 import platform
 import signal
 import subprocess
-import sys
 from typing import Optional
+
+from sam2lite.runtimes.commands.children import environment, running_code
 
 # A build of OpenBLAS takes the cores of some Jetsons for others (numpy/numpy issues 18131, 18175).
 _REMEDIES = {
@@ -21,7 +22,8 @@ def fatal_signal(module: str) -> Optional[int]:
     An import that fails with an exception ends by no signal; this process may try it.
     """
     code = subprocess.call(
-        [sys.executable, "-c", "import " + module],
+        running_code("import " + module),
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import torch
 from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 
 from sam2lite.errors import ArgumentError, TrainingError
+from sam2lite.runtimes.commands.spawning import sheltered
 from sam2lite.targets.machine import allowed_cpus
 from sam2lite.training.run.trainer import Report, RunOptions, train
 
@@ -69,12 +71,28 @@ def launch(
         with tempfile.TemporaryDirectory() as meeting:
             address = f"file://{meeting}/store"
             arguments = (processes, address, options, folder, resume, report)
+            with sheltered():
+                started = spawn(  # type: ignore[no-untyped-call]
+                    _train_one, arguments, nprocs=processes, join=False
+                )
             try:
-                spawn(_train_one, arguments, nprocs=processes)  # type: ignore[no-untyped-call]
+                while not started.join():
+                    pass
+            except KeyboardInterrupt:
+                _stop(started.processes)
+                raise
             except ProcessRaisedException as error:
                 # The last line of the child's traceback: its class and its message.
                 message = str(error).strip().splitlines()[-1]
                 raise TrainingError(message.split("Error: ", 1)[-1]) from error
+
+
+def _stop(processes: Sequence[BaseProcess]) -> None:
+    """Ask processes to end after the step that they are in, its state saved, and wait for them."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
 
 
 def _train_one(

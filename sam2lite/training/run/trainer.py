@@ -23,6 +23,7 @@ from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.models.sam2lite.quantizable import quantized_layers
+from sam2lite.runtimes.commands.spawning import hear_interrupts
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape
 from sam2lite.training.distillation.cache import OutputCache
@@ -221,6 +222,7 @@ class _Run:
         with ExitStack() as stack:
             for number in (signal.SIGINT, signal.SIGTERM):
                 stack.callback(signal.signal, number, signal.signal(number, self._ask_to_stop))
+            hear_interrupts()
             if self.rank == 0:
                 self.log, self.scores = (
                     stack.enter_context(closing(CsvLog(self.folder / name, columns, self.step)))

@@ -1,0 +1,59 @@
+"""Processes that `multiprocessing` spawns: they run nothing of the current folder, and are quiet.
+
+See `children` for the others.
+"""
+
+import os
+import signal
+from contextlib import contextmanager
+from multiprocessing import context, resource_tracker
+from typing import Iterator
+
+from sam2lite.runtimes.commands.children import environment
+
+
+@contextmanager
+def sheltered() -> Iterator[None]:
+    """While the block lasts, processes that `multiprocessing` spawns start safe.
+
+    They do not look into the current folder, and Ctrl-C does not reach them: the one that waits for
+    them ends them, and they have nothing to say. One that wants it calls `hear_interrupts`.
+    """
+    # Not `environment`, which the library gives no place for. Before Python 3.11 this does nothing,
+    # and only PCs come here.
+    before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "PYTHONPATH")}
+    safe = environment(PYTHONSAFEPATH="1")
+    os.environ.update({name: safe[name] for name in before if name in safe})
+    # Blocked and not ignored, so that one which comes now is not lost to this process.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def hear_interrupts() -> None:
+    """Let Ctrl-C reach this process, which was started in `sheltered`."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+class _Process(context.SpawnProcess):
+    def start(self) -> None:
+        with sheltered():
+            super().start()
+
+
+class _Spawn(context.SpawnContext):
+    Process = _Process
+
+
+def spawn_context() -> context.SpawnContext:
+    """Return what gives `multiprocessing` processes that are spawned, every one `sheltered`."""
+    with sheltered():
+        resource_tracker.ensure_running()  # a process as well, which the first lock would start
+    return _Spawn()
