@@ -6,7 +6,7 @@
 import json
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-from sam2lite.contracts.fields import flag, items, one_of, or_none, record, table, text, whole
+from sam2lite.contracts.fields import flag, items, one_of, or_none, record, table, text, whole, word
 from sam2lite.contracts.keys import graph_key
 from sam2lite.errors import BundleError
 from sam2lite.files.json_reading import parse_json
@@ -77,7 +77,7 @@ class BuildPlan(NamedTuple):
 _FIELDS = record(
     {
         "plan_version": whole(0, 1 << 31),
-        "tensorrt": text,
+        "tensorrt": word,
         "strongly_typed": flag,
         "workspace_mb": whole(1, 1 << 20),
         "graphs": table(

@@ -11,6 +11,7 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence
 Check = Callable[[Any, str], None]
 
 MOST_TEXT = 1 << 16  # characters
+MOST_WORD = 1000
 MOST_ITEMS = 1 << 16
 _SHOWN = 60
 
@@ -23,6 +24,12 @@ def text(value: Any, where: str) -> None:
     """Take text of up to `MOST_TEXT` characters."""
     if not isinstance(value, str) or len(value) > MOST_TEXT:
         raise _wrong(value, where, "text")
+
+
+def word(value: Any, where: str) -> None:
+    """Take text that is shown in many places: short, and nothing that a terminal would act on."""
+    if not isinstance(value, str) or len(value) > MOST_WORD or not value.isprintable():
+        raise _wrong(value, where, "words that can be shown")
 
 
 def flag(value: Any, where: str) -> None:

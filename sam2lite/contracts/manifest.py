@@ -17,6 +17,7 @@ from sam2lite.contracts.manifest_fields import (
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import BundleError
 from sam2lite.files.json_reading import parse_json
+from sam2lite.files.reading import printable_data
 
 SCHEMA_VERSION = 2
 MANIFEST_FILE = "manifest.json"
@@ -119,6 +120,10 @@ class Manifest(NamedTuple):
         data["graphs"] = {key: _entry_json(entry) for key, entry in sorted(self.graphs.items())}
         data["files"] = {key: dict(entry._asdict()) for key, entry in sorted(self.files.items())}
         return data
+
+    def for_people(self) -> "Manifest":
+        """Return the manifest with nothing in it that a terminal would act on."""
+        return _parsed(printable_data(self.to_json()))
 
     def dumps(self) -> str:
         """Return the text of `manifest.json`."""

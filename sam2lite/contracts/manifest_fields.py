@@ -18,6 +18,7 @@ from sam2lite.contracts.fields import (
     table,
     text,
     whole,
+    word,
 )
 from sam2lite.contracts.keys import MAX_SIDE, graph_key
 from sam2lite.errors import BundleError
@@ -49,7 +50,7 @@ def _file(value: Any, where: str) -> None:
 
 TENSOR = record(
     {
-        "name": text,
+        "name": word,
         "dtype": one_of(sorted(ITEM_BYTES)),
         "shape": items(whole(1, 1 << 24), most=8),
     }
@@ -57,35 +58,32 @@ TENSOR = record(
 _GRAPH = record(
     {
         "file": _file,
-        "precision": text,
+        "precision": word,
         "name": graph_key,
         "per_size": flag,
         "ranks": flag,
         "inputs": items(TENSOR, most=256),
         "outputs": items(TENSOR, most=256),
     },
-    {"function": or_none(text)},
+    {"function": or_none(word)},
 )
 _TARGET = record(
     {},
     {
-        "id": text,
-        "title": text,
-        "os": text,
-        "runtime": text,
-        "python": text,
+        "id": word,
+        "title": word,
+        "os": word,
+        "runtime": word,
+        "python": word,
         "threads": or_none(whole(1, MAX_THREADS)),
         "arena": flag,
-        "coreml": or_none(
-            record({}, {"compute_units": table(text), "specification": _COUNT}, others=True)
-        ),
     },
     others=True,
 )
 _CALIBRATION = record(
     {},
     {
-        "observer": text,
+        "observer": word,
         "source": text,
         "frames": _COUNT,
         "int8_layers": items(text),
@@ -111,8 +109,8 @@ _LOOP = record(
 _SCORES = record({"jf": number, "first_frame_j": number}, others=True)
 _MEMORY = record(
     {
-        "target": text,
-        "tensorrt": text,
+        "target": word,
+        "tensorrt": word,
         "workspace_mb": number,
         "all_rungs_mb": number,
         "libraries": record({"run_mb": number, "build_mb": number}, others=True),
@@ -143,13 +141,13 @@ _VERIFIED_GRAPH = record(
     {
         "nodes": _COUNT,
         "parity": table(record({"relative": _FIGURE}, others=True)),
-        "passes": items(record({"name": text}, others=True)),
+        "passes": items(record({"name": word}, others=True)),
         "sqnr_db": table(_FIGURE),
         "pinned": table(text),
         "weight_bytes": _COUNT,
         "peak_live_bytes": _COUNT,
         "operators": table(_COUNT),
-        "not_on_neural_engine": items(record({"operators": items(text)}, others=True)),
+        "not_on_neural_engine": items(record({"operators": table(_COUNT)}, others=True)),
     },
     others=True,
 )
@@ -170,19 +168,19 @@ _VERIFICATION = record(
 
 RUNGS = items(whole(1, MAX_SIDE), least=1, most=MAX_RUNGS)
 _FIELDS = {
-    "sam2lite_version": text,
+    "sam2lite_version": word,
     "model": record(
         {
-            "family": text,
-            "name": text,
-            "checkpoint_sha256": text,
-            "licence": text,
+            "family": word,
+            "name": word,
+            "checkpoint_sha256": word,
+            "licence": word,
             "trained": flag,
             "parameters": _COUNT,
             "config": table(anything),
         }
     ),
-    "backend": text,
+    "backend": word,
     "target": _TARGET,
     "opset": whole(1, 1000),
     "rungs": RUNGS,
@@ -195,18 +193,18 @@ _FIELDS = {
             "mask_stride": whole(0, MAX_SIDE),
             "mask_threshold": number,
             "object_score_threshold": number,
-            "upsampling": text,
+            "upsampling": word,
         }
     ),
     "memory": table(anything),
     "calibration": or_none(_CALIBRATION),
     "verification": _VERIFICATION,
-    "tools": table(text),
+    "tools": table(word, key=word),
     "files": table(
         record({"sha256": digits(64), "bytes": whole(0, MAX_BUNDLE_BYTES)}),
         key=_file,
         most=MAX_FILES,
     ),
-    "status": text,
+    "status": word,
 }  # type: Dict[str, Any]
 MANIFEST = record(_FIELDS, others=True)

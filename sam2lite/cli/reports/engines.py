@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sam2lite.contracts.fields import number, record, table, text
+from sam2lite.contracts.fields import number, record, table, text, word
 from sam2lite.contracts.keys import graph_key
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
@@ -133,7 +133,7 @@ _CHECKS = record(
     {
         "engines": table(
             record(
-                {"engine_key": text, "sqnr_db": table(_ratio, most=256), "reference": text},
+                {"engine_key": text, "sqnr_db": table(_ratio, most=256), "reference": word},
                 others=True,
             ),
             key=graph_key,

@@ -65,10 +65,7 @@ def check_external(path: str, file: str, files: Mapping[str, FileEntry]) -> None
     """
     folder = file.rpartition("/")[0]
     try:
-        with (
-            open(path, "rb") as stream,
-            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
+        with open(path, "rb") as stream, _mapped(stream.fileno()) as data:
             _check(data, file, folder, files)
     except (OSError, ValueError) as error:
         raise BundleError(
@@ -76,6 +73,10 @@ def check_external(path: str, file: str, files: Mapping[str, FileEntry]) -> None
                 printable(path), error
             )
         ) from None
+
+
+def _mapped(descriptor: int) -> mmap.mmap:
+    return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
 
 
 def _check(data: Data, file: str, folder: str, files: Mapping[str, FileEntry]) -> None:

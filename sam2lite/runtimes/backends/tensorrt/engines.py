@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple
 
 from sam2lite.contracts import build_plan
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, MAX_PLAN_BYTES, PLAN_FILE, BuildPlan
-from sam2lite.contracts.fields import digits, number, record, table, text, whole
+from sam2lite.contracts.fields import digits, number, record, table, whole, word
 from sam2lite.contracts.keys import graph_key as check_key
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, Manifest
 from sam2lite.errors import BundleError
@@ -62,15 +62,15 @@ class EngineEntry(NamedTuple):
 
 
 _ENTRY = {
-    "file": text,
-    "key": text,
+    "file": word,
+    "key": word,
     "sha256": digits(64),
     "bytes": whole(0, _MOST_BYTES),
     "seconds": number,
-    "tensorrt": text,
-    "device": text,
-    "compute_capability": text,
-    "built": text,
+    "tensorrt": word,
+    "device": word,
+    "compute_capability": word,
+    "built": word,
 }
 _ENGINES = {
     version: record(
@@ -81,7 +81,7 @@ _ENGINES = {
     )
     for version, entry in (
         (_UNSEALED_VERSION, _ENTRY),
-        (ENGINES_VERSION, dict(_ENTRY, seal=text)),
+        (ENGINES_VERSION, dict(_ENTRY, seal=word)),
     )
 }
 
