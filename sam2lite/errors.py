@@ -31,6 +31,13 @@ class Sam2LiteError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        # Messages name what strangers wrote, and a terminal must not act on it.
+        return "".join(
+            character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+            for character in super().__str__()
+        )
+
 
 class ArgumentError(Sam2LiteError):
     """What was asked for does not exist or contradicts itself."""

@@ -1,5 +1,6 @@
 """Networks and bundles that many tests need; bundles are exported once per session."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,12 @@ MINI = Sam2LiteConfig(
 def one_thread() -> None:
     """Networks here are small, and waiting for a busy second core costs far more than it gives."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is kept for a user, such as the secret behind engines, is not the developer's."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,14 @@
 import json
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
+from sam2lite.contracts.fields import flag, items, one_of, or_none, record, table, text, whole, word
+from sam2lite.contracts.keys import graph_key
 from sam2lite.errors import BundleError
+from sam2lite.files.json_reading import parse_json
 
 PLAN_VERSION = 1
 PLAN_FILE = "plan.json"
+MAX_PLAN_BYTES = 4 << 20
 ENGINES_FOLDER = "engines"
 NOT_BUILT = "engine: not built"  # the manifest's status; engines are outside its hashes
 
@@ -70,37 +74,60 @@ class BuildPlan(NamedTuple):
         return json.dumps(self.to_json(), indent=1) + "\n"
 
 
-def loads(text: str, where: str) -> BuildPlan:
-    """Parse the text of a build plan.
+_FIELDS = record(
+    {
+        "plan_version": whole(0, 1 << 31),
+        "tensorrt": word,
+        "strongly_typed": flag,
+        "workspace_mb": whole(1, 1 << 20),
+        "graphs": table(
+            record(
+                {
+                    "onnx": text,
+                    "flags": items(one_of((FP16, INT8)), most=2),
+                    "fp32_nodes": items(text),
+                    "calibration_cache": or_none(text),
+                }
+            ),
+            key=graph_key,
+            most=1000,
+        ),
+    }
+)
+
+
+def loads(raw: bytes, where: str) -> BuildPlan:
+    """Parse the bytes of a build plan.
 
     Raises:
-        BundleError: it is not JSON, of another version, or lacks a field; `where` is named.
+        BundleError: it is not JSON, of another version, or lacks or misstates a field; `where` is
+            named.
     """
+    data = parse_json(raw, where, BundleError, "copy or export the bundle again")
+    version = data.get("plan_version", PLAN_VERSION) if isinstance(data, dict) else PLAN_VERSION
+    if version != PLAN_VERSION:
+        raise BundleError(
+            "{} has version {}, this SAM2-Lite reads {}; export the bundle again".format(
+                where, ascii(version)[:40], PLAN_VERSION
+            )
+        )
     try:
-        data = json.loads(text)
-        version = data["plan_version"]
-        graphs = {
-            str(key): GraphPlan(
-                str(entry["onnx"]),
-                tuple(str(flag) for flag in entry["flags"]),
-                tuple(str(name) for name in entry["fp32_nodes"]),
+        _FIELDS(data, "")
+    except ValueError as error:
+        raise BundleError(
+            "{} is no build plan ({}); copy or export the bundle again".format(where, error)
+        ) from None
+    return BuildPlan(
+        data["tensorrt"],
+        data["strongly_typed"],
+        data["workspace_mb"],
+        {
+            key: GraphPlan(
+                entry["onnx"],
+                tuple(entry["flags"]),
+                tuple(entry["fp32_nodes"]),
                 entry["calibration_cache"],
             )
             for key, entry in data["graphs"].items()
-        }
-        plan = BuildPlan(
-            str(data["tensorrt"]), bool(data["strongly_typed"]), int(data["workspace_mb"]), graphs
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(
-            "{} is no build plan ({}: {}); copy or export the bundle again".format(
-                where, type(error).__name__, error
-            )
-        ) from None
-    if version != PLAN_VERSION:
-        raise BundleError(
-            "{} has version {!r}, this SAM2-Lite reads {}; export the bundle again".format(
-                where, version, PLAN_VERSION
-            )
-        )
-    return plan
+        },
+    )

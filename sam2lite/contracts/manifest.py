@@ -7,8 +7,17 @@ frame loop, and everything a person needs to trust it, is in this one file.
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from sam2lite.contracts.fields import ascending
+from sam2lite.contracts.manifest_fields import (
+    ITEM_BYTES,
+    MANIFEST,
+    MAX_BUNDLE_BYTES,
+    MAX_GRAPH_BYTES,
+)
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import BundleError
+from sam2lite.files.json_reading import parse_json
+from sam2lite.files.reading import printable_data
 
 SCHEMA_VERSION = 2
 MANIFEST_FILE = "manifest.json"
@@ -112,6 +121,10 @@ class Manifest(NamedTuple):
         data["files"] = {key: dict(entry._asdict()) for key, entry in sorted(self.files.items())}
         return data
 
+    def for_people(self) -> "Manifest":
+        """Return the manifest with nothing in it that a terminal would act on."""
+        return _parsed(printable_data(self.to_json()))
+
     def dumps(self) -> str:
         """Return the text of `manifest.json`."""
         return json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
@@ -131,70 +144,61 @@ def _entry_json(entry: GraphEntry) -> Dict[str, Any]:
     return data if entry.function is None else dict(data, function=entry.function)
 
 
-def loads(text: str, where: str) -> Manifest:
-    """Parse the text of a manifest.
+def loads(raw: bytes, where: str) -> Manifest:
+    """Parse the bytes of a manifest; every field is of the type and within the bounds that it says.
 
     Raises:
-        BundleError: it is not JSON, of another schema version, or lacks a field; `where` is named.
+        BundleError: it is not JSON, of another schema version, or lacks or misstates a field;
+            `where` is named.
     """
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise BundleError(
-            "{} is not valid JSON ({}); export the bundle again".format(where, error)
-        ) from None
+    data = parse_json(raw, where, BundleError, "export the bundle again")
     if not isinstance(data, dict) or "schema_version" not in data:
         raise BundleError("{} is not a SAM2-Lite manifest: it has no schema_version".format(where))
     version = data["schema_version"]
-    if version == 1:
+    is_number = isinstance(version, int) and not isinstance(version, bool)
+    if is_number and version == 1:
         from sam2lite.contracts.schema_1 import upgraded
 
         data = upgraded(data, where)
-    elif version != SCHEMA_VERSION:
+    elif not is_number or version != SCHEMA_VERSION:
         raise BundleError(
             "{} has schema version {}, this SAM2-Lite reads {}; {}".format(
                 where,
-                version,
+                ascii(version)[:40],
                 SCHEMA_VERSION,
                 "upgrade sam2lite"
-                if isinstance(version, int) and version > SCHEMA_VERSION
+                if is_number and version > SCHEMA_VERSION
                 else "export the bundle again",
             )
         )
     try:
-        return _parse(data)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        MANIFEST(data, "")
+        manifest = _parsed(data)
+        _check_sums(manifest)
+    except (BundleError, ValueError) as error:
         raise BundleError(
-            "{} lacks or misstates a field ({}: {}); export the bundle again".format(
-                where, type(error).__name__, error
-            )
+            "{} lacks or misstates a field ({}); export the bundle again".format(where, error)
         ) from None
+    return manifest
 
 
-def _parse(data: Mapping[str, Any]) -> Manifest:
+def _parsed(data: Mapping[str, Any]) -> Manifest:
     fields = {name: data[name] for name in Manifest._fields}
     fields["model"] = ModelInfo(**data["model"])
-    fields["postprocess"] = _postprocess(**data["postprocess"])
-    fields["stages"] = tuple(str(stage) for stage in data["stages"])
-    fields["dims"] = {
-        str(rung): {str(symbol): int(number) for symbol, number in dims.items()}
-        for rung, dims in data["dims"].items()
-    }
-    fields["memory"] = dict(data["memory"])
-    fields["preprocess"] = dict(data["preprocess"])
-    fields["rungs"] = tuple(int(rung) for rung in data["rungs"])
-    fields["opset"] = int(data["opset"])
+    fields["postprocess"] = Postprocess(**data["postprocess"])
+    fields["stages"] = tuple(data["stages"])
+    fields["rungs"] = tuple(data["rungs"])
     fields["files"] = {key: FileEntry(**entry) for key, entry in data["files"].items()}
     fields["graphs"] = {
         key: GraphEntry(
-            str(entry["file"]),
-            str(entry["precision"]),
+            entry["file"],
+            entry["precision"],
             GraphSpec(
-                str(entry["name"]),
+                entry["name"],
                 _specs(entry["inputs"]),
                 _specs(entry["outputs"]),
-                per_size=bool(entry["per_size"]),
-                ranks=bool(entry["ranks"]),
+                per_size=entry["per_size"],
+                ranks=entry["ranks"],
             ),
             entry.get("function"),
         )
@@ -203,13 +207,38 @@ def _parse(data: Mapping[str, Any]) -> Manifest:
     return Manifest(**fields)
 
 
-def _postprocess(
-    mask_stride: Any, mask_threshold: Any, object_score_threshold: Any, upsampling: Any
-) -> Postprocess:
-    return Postprocess(
-        int(mask_stride), float(mask_threshold), float(object_score_threshold), str(upsampling)
-    )
-
-
 def _specs(entries: List[Mapping[str, Any]]) -> Tuple[TensorSpec, ...]:
     return tuple(TensorSpec.from_json(entry) for entry in entries)
+
+
+def _check_sums(manifest: Manifest) -> None:
+    """Check what no field shows alone.
+
+    Raises:
+        ValueError: input sizes do not ascend, a graph has another key than its name gives, or files
+            or tensors are too large.
+    """
+    ascending(list(manifest.rungs), "rungs")
+    total = sum(entry.bytes for entry in manifest.files.values())
+    if total > MAX_BUNDLE_BYTES:
+        raise ValueError(
+            "files have {} bytes, and no bundle has more than {}".format(total, MAX_BUNDLE_BYTES)
+        )
+    for key, entry in manifest.graphs.items():
+        spec = entry.spec
+        if key.partition("@")[0] != spec.name or ("@" in key) != spec.per_size:
+            raise ValueError("graphs.{} is called {}".format(key, spec.name))
+        size = sum(_bytes(tensor) for tensor in spec.inputs + spec.outputs)
+        if size > MAX_GRAPH_BYTES:
+            raise ValueError(
+                "the tensors of graphs.{} have {} bytes, and no graph has more than {}".format(
+                    key, size, MAX_GRAPH_BYTES
+                )
+            )
+
+
+def _bytes(tensor: TensorSpec) -> int:
+    size = ITEM_BYTES[tensor.dtype]
+    for dim in tensor.shape:
+        size *= int(dim)
+    return size

@@ -3,7 +3,25 @@
 from typing import Any, Dict
 
 from sam2lite.contracts.families.sam2lite import FAMILY, graph_dims
+from sam2lite.contracts.fields import anything, items, record, table, text, whole
+from sam2lite.contracts.keys import graph_key
+from sam2lite.contracts.manifest_fields import MAX_FILES, RUNGS, TENSOR
 from sam2lite.errors import BundleError
+
+# What is read here, before the whole is looked at as one of schema 2.
+_READ = record(
+    {
+        "rungs": RUNGS,
+        "graphs": table(
+            record({"name": text, "outputs": items(TENSOR, most=256)}, others=True),
+            key=graph_key,
+            most=MAX_FILES,
+        ),
+        "memory": record({"budget": whole(1, 1 << 16)}, others=True),
+        "model": table(anything),
+    },
+    others=True,
+)
 
 
 def upgraded(data: Dict[str, Any], where: str) -> Dict[str, Any]:
@@ -17,13 +35,14 @@ def upgraded(data: Dict[str, Any], where: str) -> Dict[str, Any]:
         BundleError: it is no bundle of the one family of that time.
     """
     try:
-        rungs = sorted(int(rung) for rung in data["rungs"])
+        _READ(data, "")
+        rungs = sorted(data["rungs"])
         graphs = {key: _graph(entry) for key, entry in data["graphs"].items()}
         encoder = graphs[FAMILY.image_encoder.key(rungs[0])]
         d, c8, c4 = [int(tensor["shape"][1]) for tensor in encoder["outputs"]]
-        budget = int(data["memory"]["budget"])
+        budget = data["memory"]["budget"]
         model = dict(data["model"], family=FAMILY.name)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, ValueError) as error:
         raise BundleError(
             "{} lacks or misstates a field ({}: {}); export the bundle again".format(
                 where, type(error).__name__, error

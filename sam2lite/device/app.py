@@ -12,6 +12,7 @@ from typing import List, NoReturn, Optional
 from sam2lite import __version__
 from sam2lite.device import bench, build, doctor, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
+from sam2lite.files.reading import printable
 from sam2lite.runtimes.commands.plain_warnings import show_plainly
 
 INTERRUPTED = 130  # what shells return after Ctrl-C
@@ -46,7 +47,7 @@ def main(arguments: List[str]) -> int:
         return _failed("interrupted: nothing was left half-written", INTERRUPTED)
     except OSError as error:
         named = error.filename or "no file named"
-        return _failed("{}: {}".format(error.strerror or error, named), 1)
+        return _failed(printable("{}: {}".format(error.strerror or error, named)), 1)
     return code
 
 

@@ -17,17 +17,18 @@ from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.opening import positive
 from sam2lite.device.tensorrt.board import check_generation, open_board
-from sam2lite.device.tensorrt.graph_build import Job, build_graph, check_files, is_built
+from sam2lite.device.tensorrt.graph_build import Job, build_graph, is_built
 from sam2lite.device.tensorrt.log import MEMORY_REMEDY
 from sam2lite.errors import ArgumentError, BundleError, OutputError, SessionError, UnknownNameError
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
-    engine_path,
+    engines_folder,
     read_engines,
     read_plan,
     write_engines,
 )
-from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.runtimes.bundle import family_of, read_manifest
+from sam2lite.runtimes.bundle_files import check_files
 from sam2lite.runtimes.commands.children import environment, running_ours
 
 _SIGKILL = -9  # how the system ends a process for want of memory
@@ -125,7 +126,15 @@ def _read(bundle: str) -> Tuple[Manifest, BuildPlan]:
                 bundle, manifest.backend
             )
         )
-    return manifest, read_plan(bundle)
+    family_of(bundle, manifest)
+    plan = read_plan(bundle)
+    for key in plan.graphs:
+        if key not in manifest.graphs:
+            raise BundleError(
+                "{}: {} names the graph {}, which the manifest does not; copy or export the bundle "
+                "again".format(bundle, PLAN_FILE, key)
+            )
+    return manifest, plan
 
 
 def _open(arguments: argparse.Namespace, manifest: Manifest, plan: BuildPlan) -> Job:
@@ -168,7 +177,7 @@ def _child_arguments(arguments: argparse.Namespace, key: str) -> List[str]:
 
 def _make_folder(bundle: str) -> None:
     """Make `engines/` now, and not after the minutes that the first engine takes."""
-    folder = os.path.join(bundle, ENGINES_FOLDER)
+    folder = engines_folder(bundle)
     try:
         if not os.path.isdir(folder):
             os.makedirs(folder)
@@ -191,7 +200,7 @@ def _forget_unreadable(bundle: str) -> None:
 
 
 def _remove_partial(bundle: str) -> None:
-    for path in glob.glob(glob.escape(engine_path(bundle, "")) + "*.partial-*"):
+    for path in glob.glob(glob.escape(engines_folder(bundle)) + "/*.partial-*"):
         os.remove(path)
 
 

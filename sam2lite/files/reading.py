@@ -2,7 +2,7 @@
 
 import os
 import stat
-from typing import Type
+from typing import Any, Type
 
 from sam2lite.errors import Sam2LiteError
 
@@ -48,6 +48,15 @@ def read_bytes(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: st
         raise error("cannot read {}: {}; {}".format(shown, reason, remedy)) from None
     finally:
         os.close(descriptor)
+
+
+def printable_data(data: Any) -> Any:
+    """Return plain data with all text in it, names included, as of `printable`."""
+    if isinstance(data, dict):
+        return {printable(name): printable_data(value) for name, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [printable_data(value) for value in data]
+    return printable(data) if isinstance(data, str) else data
 
 
 def printable(text: object) -> str:

@@ -7,17 +7,22 @@ was read off packages that coremltools 9.0 wrote; `coremltools` has it as MILBlo
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sam2lite.contracts.manifest_fields import MAX_BUNDLE_BYTES
 from sam2lite.errors import BundleError
+from sam2lite.files.names import inside
+from sam2lite.files.reading import read_bytes
 from sam2lite.mil.coremltools_import import import_coremltools
+from sam2lite.runtimes.backends.coreml.package_check import MANIFEST_FILE, check_package
 
 _BLOB_HEADER = struct.Struct("<IIQQ")  # mark, type, bytes, offset of the data
 _BLOB_MARK = 0xDEADBEEF
+_WEIGHTS = "@model_path/weights/"  # before the name of a file, in a constant's place
+_MAX_MODEL_BYTES = 256 << 20
 _MODEL = Path("Data") / "com.apple.CoreML" / "model.mlmodel"
 
 
@@ -39,18 +44,17 @@ def read_specification(path: Path) -> Any:
     proto = import_coremltools().proto.Model_pb2
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-    manifest_path = path / "Manifest.json"
-    if not manifest_path.is_file():
+    if not (path / MANIFEST_FILE).is_file():
         raise BundleError(
-            f"{path} is not a Core ML package: it has no Manifest.json; packages are folders that "
-            "end in .mlpackage"
+            f"{path} is not a Core ML package: it has no {MANIFEST_FILE}; packages are folders "
+            "that end in .mlpackage"
         )
+    content = read_bytes(
+        check_package(str(path)), _MAX_MODEL_BYTES, BundleError, "export the package again"
+    )
     try:
-        manifest = json.loads(manifest_path.read_text())
-        item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
-        content = (path / "Data" / item["path"]).read_bytes()
         specification = proto.Model.FromString(content)
-    except (ValueError, KeyError, TypeError, OSError, DecodeError) as error:
+    except (ValueError, DecodeError) as error:
         raise BundleError(f"{path} is damaged: {error}; export it again") from error
     kind = specification.WhichOneof("Type")
     if kind != "mlProgram":
@@ -98,13 +102,21 @@ def blobs(function: Any, path: Path) -> list[Blob]:
             if value.WhichOneof("value") != "blobFileValue":
                 continue
             place = value.blobFileValue
-            file = weights_folder(path) / place.fileName.rsplit("/", 1)[-1]
+            file = _weights_file(path, place.fileName)
             if file not in contents:
-                if not file.is_file():
-                    raise BundleError(f"{path} has no weights file {file.name}; export it again")
-                contents[file] = file.read_bytes()
+                contents[file] = read_bytes(
+                    str(file), MAX_BUNDLE_BYTES, BundleError, "export the package again"
+                )
             found[place.offset] = _checked(contents[file], place.offset, file)
     return list(found.values())
+
+
+def _weights_file(path: Path, said: str) -> Path:
+    """Return the weights file that a constant names, which lies in the package."""
+    name = said[len(_WEIGHTS) :]
+    if not said.startswith(_WEIGHTS) or "/" in name:
+        raise BundleError(f"{path} has weights in {ascii(said)[:80]}; it was not made by sam2lite")
+    return Path(inside(str(weights_folder(path)), name, BundleError))
 
 
 def _checked(content: bytes, offset: int, file: Path) -> Blob:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.mil.package import load_package
-from sam2lite.runtimes.session import Session
+from sam2lite.runtimes.session import Session, check_claim
 
 
 class SimulatedSession(Session):
@@ -30,6 +30,10 @@ class SimulatedSession(Session):
         super().__init__(spec)
         package = load_package(Path(path), None if function is None else [function])
         self._function = package.function(function)
+        found = [(tensor, True) for tensor in self._function.inputs]
+        found += [(tensor, False) for tensor in self._function.outputs]
+        # FP16 is computed with in FP32 here, and given so.
+        check_claim(spec, [(_as_given(tensor), is_input) for tensor, is_input in found], path)
 
     def _describe(self, value: Any) -> tuple[str, tuple[int, ...]]:
         return value.dtype.name, value.shape
@@ -40,6 +44,10 @@ class SimulatedSession(Session):
 
     def _close(self) -> None:
         del self._function
+
+
+def _as_given(tensor: TensorSpec) -> TensorSpec:
+    return tensor._replace(dtype="float32") if tensor.dtype == "float16" else tensor
 
 
 def open_simulated(spec: GraphSpec, path: str, function: str | None) -> Session:

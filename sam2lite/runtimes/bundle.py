@@ -12,10 +12,13 @@ from sam2lite.contracts import manifest as schema
 from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.contracts.family import Family, get_family
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.contracts.manifest_fields import MAX_BYTES
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ArgumentError, BundleError, TargetWarning, UnknownNameError
-from sam2lite.files.file_hash import file_sha256
+from sam2lite.files.names import inside
+from sam2lite.files.reading import read_bytes
 from sam2lite.runtimes.backends.adapter import adapter_of
+from sam2lite.runtimes.bundle_files import check_files, check_folder
 from sam2lite.targets.fit import misfits, usable_threads
 from sam2lite.targets.machine import read_machine
 
@@ -93,8 +96,11 @@ class Bundle:
 
         Args:
             key: of the graph in the manifest.
+
+        Raises:
+            BundleError: it is reached over a link.
         """
-        return os.path.join(self.path, *self.manifest.graphs[key].file.split("/"))
+        return inside(self.path, self.manifest.graphs[key].file, BundleError)
 
     def open_session(
         self, key: str, threads: Optional[int] = None, provider: Optional[str] = None
@@ -129,20 +135,39 @@ def read_manifest(path: str) -> Tuple[Manifest, str]:
         BundleError: there is none, or it cannot be read or understood.
     """
     path = str(path)
-    manifest_path = os.path.join(path, schema.MANIFEST_FILE)
     if not os.path.isdir(path):
         raise BundleError(
             "there is no bundle at {}; make one with: sam2lite-export ort -o {}".format(path, path)
         )
-    if not os.path.isfile(manifest_path):
+    manifest_path = inside(path, schema.MANIFEST_FILE, BundleError)
+    if not os.path.lexists(manifest_path):
         raise BundleError("{} is not a bundle: it has no {}".format(path, schema.MANIFEST_FILE))
-    with open(manifest_path, "rb") as stream:
-        raw = stream.read()
+    raw = read_bytes(manifest_path, MAX_BYTES, BundleError, "copy or export the bundle again")
+    return schema.loads(raw, manifest_path), hashlib.sha256(raw).hexdigest()
+
+
+def family_of(path: str, manifest: Manifest) -> Family:
+    """Return the family of a bundle, whose graphs it holds: all of them, and no other.
+
+    Raises:
+        BundleError: the family is not known, or a graph is missing or is none of its own.
+    """
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BundleError("{} is not UTF-8 text; export the bundle again".format(manifest_path))
-    return schema.loads(text, manifest_path), hashlib.sha256(raw).hexdigest()
+        family = get_family(manifest.model.family)
+    except UnknownNameError as error:
+        raise BundleError("{}: {}; upgrade sam2lite".format(path, error))
+    wanted = family.keyed(manifest.rungs)
+    missing = sorted(set(wanted) - set(manifest.graphs))
+    if missing:
+        raise BundleError("{} lacks the graphs {}".format(path, ", ".join(missing)))
+    others = sorted(set(manifest.graphs) - set(wanted))
+    if others:
+        raise BundleError(
+            "{} holds graphs that {} does not have: {}; it was not made by sam2lite".format(
+                path, family.title, ", ".join(others[:5])
+            )
+        )
+    return family
 
 
 def open_bundle(
@@ -175,7 +200,10 @@ def open_bundle(
             "out, or export for it".format(backend, path, manifest.backend, " or ".join(run_by))
         )
     manifest = _checked_graphs(path, manifest)
-    _check_files(path, manifest)
+    check_files(path, manifest)
+    for entry in manifest.graphs.values():
+        if entry.file not in manifest.files:  # a package of Core ML is a folder
+            check_folder(path, manifest, entry.file)
     bundle = Bundle(str(path), manifest, sha256, backend or manifest.backend, simulate)
     for misfit in bundle.misfits():
         warnings.warn("{}: {}".format(path, misfit), TargetWarning, stacklevel=2)
@@ -189,20 +217,11 @@ def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
         BundleError: the family is not known, a graph is missing or unlisted, or its tensors are
             others.
     """
-    try:
-        family = get_family(manifest.model.family)
-    except UnknownNameError as error:
-        raise BundleError("{}: {}; upgrade sam2lite".format(path, error))
-    wanted = family.keyed(manifest.rungs)
-    missing = sorted(set(wanted) - set(manifest.graphs))
-    if missing or not wanted:
-        raise BundleError(
-            "{} lacks the graphs {}".format(path, ", ".join(missing) or "of any input size")
-        )
+    family = family_of(path, manifest)
     _check_loop(path, manifest, family)
     dtype = get_backend(manifest.backend).image_dtype
     graphs = {}
-    for key, (graph, size) in wanted.items():
+    for key, (graph, size) in family.keyed(manifest.rungs).items():
         entry = manifest.graphs[key]
         try:
             spec = graph.with_image(dtype).bind(manifest.dims[str(size)])
@@ -233,33 +252,17 @@ def _check_loop(path: str, manifest: Manifest, family: Family) -> None:
             "{}: the manifest's mask_stride is {} px, but masks of {} have {} px; export the "
             "bundle again".format(path, stride, family.title, family.mask_stride)
         )
+    for size in manifest.rungs:
+        said = manifest.dims.get(str(size), {})
+        for symbol, side in family.sides(size).items():
+            if said.get(symbol, side) != side or size % family.strides[symbol]:
+                raise BundleError(
+                    "{}: {} does not take {} px, or the manifest's {} is not {}; export the bundle "
+                    "again".format(path, family.title, size, symbol, side)
+                )
     names = [graph.name for graph in family.graphs]
     if sorted(manifest.stages) != sorted(names):
         raise BundleError(
             "{}: the manifest's stages are {}, but the graphs of {} are {}; export the bundle "
             "again".format(path, ", ".join(manifest.stages), family.title, ", ".join(names))
         )
-
-
-def _check_files(path: str, manifest: Manifest) -> None:
-    root = os.path.realpath(path)
-    for name, entry in sorted(manifest.files.items()):
-        full = os.path.realpath(os.path.join(root, *name.split("/")))
-        if os.path.isabs(name) or not full.startswith(root + os.sep):
-            raise BundleError("{}: the path {!r} leaves the bundle".format(path, name))
-        if not os.path.isfile(full):
-            raise BundleError(
-                "{}: the file {} is missing; copy the bundle again".format(path, name)
-            )
-        size = os.path.getsize(full)
-        if size != entry.bytes:
-            raise BundleError(
-                "{}: {} has {} bytes, the manifest says {}; copy the bundle again".format(
-                    path, name, size, entry.bytes
-                )
-            )
-        if file_sha256(full) != entry.sha256:
-            raise BundleError(
-                "{}: {} was changed since it was exported (its SHA-256 differs from the "
-                "manifest's); copy or export the bundle again".format(path, name)
-            )

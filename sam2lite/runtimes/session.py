@@ -1,11 +1,12 @@
 """What every backend gives: sessions that run one graph, checked against its spec."""
 
-from typing import Any, Dict, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
 import numpy as np
 
-from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import SessionError
+from sam2lite.files.reading import printable
 
 
 class Session:
@@ -40,7 +41,7 @@ class Session:
 
         Raises:
             SessionError: the session is closed, a tensor is missing, unknown, or of another type or
-                shape than the spec says, or the backend failed.
+                shape than the spec says, going in or coming out, or the backend failed.
         """
         if not self._open:
             raise SessionError("{}: the session is closed".format(self.spec.name))
@@ -51,14 +52,11 @@ class Session:
                 )
             )
         for name, tensor in self._inputs.items():
-            dtype, shape = self._describe(inputs[name])
-            if dtype != tensor.dtype or shape != tensor.shape:
-                raise SessionError(
-                    "{}: input {} must be {} {}; got {} {}".format(
-                        self.spec.name, name, tensor.dtype, list(tensor.shape), dtype, list(shape)
-                    )
-                )
-        return self._run(inputs)
+            self._require(tensor, inputs[name], "input")
+        outputs = self._run(inputs)
+        for tensor in self.spec.outputs:
+            self._require(tensor, outputs[tensor.name], "output")
+        return outputs
 
     def close(self) -> None:
         """Free what the session holds."""
@@ -74,6 +72,21 @@ class Session:
         """
         return handle if isinstance(handle, np.ndarray) else self._numpy(handle)
 
+    def _require(self, tensor: TensorSpec, value: Any, kind: str) -> None:
+        dtype, shape = self._describe(value)
+        if dtype != tensor.dtype or shape != tensor.shape:
+            raise SessionError(
+                "{}: {} {} must be {} {}; got {} {}".format(
+                    self.spec.name,
+                    kind,
+                    tensor.name,
+                    tensor.dtype,
+                    list(tensor.shape),
+                    dtype,
+                    list(shape),
+                )
+            )
+
     def _numpy(self, handle: Any) -> np.ndarray:
         raise NotImplementedError
 
@@ -86,3 +99,39 @@ class Session:
 
     def _close(self) -> None:
         raise NotImplementedError
+
+
+def check_claim(spec: GraphSpec, found: Sequence[Tuple[TensorSpec, bool]], path: str) -> None:
+    """Compare what a file takes and gives with what the manifest says of it.
+
+    Args:
+        spec: the graph's bound spec.
+        found: every tensor of the file, and whether it is an input.
+        path: of the file, for the message.
+
+    Raises:
+        SessionError: a tensor is missing or too many, or has another type or shape.
+    """
+    claimed = [(tensor, True) for tensor in spec.inputs]
+    claimed += [(tensor, False) for tensor in spec.outputs]
+    wanted = {(tensor.name, is_input): tensor for tensor, is_input in claimed}
+    real = {(tensor.name, is_input): tensor for tensor, is_input in found}
+    for place in sorted(set(wanted) | set(real)):
+        if wanted.get(place) != real.get(place) or len(real) != len(found):
+            raise SessionError(
+                "{}: the manifest says that it has {}, and it has {}; export the bundle "
+                "again".format(
+                    printable(path),
+                    _shown(place, wanted.get(place)),
+                    _shown(place, real.get(place)),
+                )
+            )
+
+
+def _shown(place: Tuple[str, bool], tensor: Optional[TensorSpec]) -> str:
+    kind = "input" if place[1] else "output"
+    if tensor is None:
+        return "no {} {}".format(kind, ascii(place[0][:80]))
+    return "the {} {} {} {}".format(
+        kind, ascii(place[0][:80]), tensor.dtype, [str(dim)[:20] for dim in tensor.shape]
+    )

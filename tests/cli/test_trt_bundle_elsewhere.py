@@ -114,8 +114,9 @@ def test_inspect_knows_which_engines_are_built(bundle: Path) -> None:
     engines = {
         "image_encoder@240": entry(bundle, "image_encoder@240"),
         "mask_decoder@240": entry(bundle, "mask_decoder@240", key="another"),
-        "memory_select": entry(bundle, "memory_select", file="gone.engine"),
+        "memory_select": entry(bundle, "memory_select"),
     }
+    (bundle / "engines" / "memory_select.engine").unlink()
     write_engines(str(bundle), engines)
     checks = {
         "image_encoder@240": {

@@ -72,7 +72,7 @@ def write_manifest(folder: Path, target: str = "jetson-nano") -> None:
         opset=13,
         rungs=RUNGS,
         graphs={
-            path.stem: GraphEntry(f"graphs/{path.name}", "fp16", GraphSpec(path.stem, (), ()))
+            path.stem: GraphEntry(f"graphs/{path.name}", "fp16", _spec(path.stem))
             for path in graphs
         },
         preprocess={},
@@ -98,6 +98,11 @@ def write_manifest(folder: Path, target: str = "jetson-nano") -> None:
 def opened(folder: Path) -> tuple[Manifest, BuildPlan]:
     """Return what is needed to look for engines."""
     return read_manifest(str(folder))[0], read_plan(str(folder))
+
+
+def _spec(key: str) -> GraphSpec:
+    name, at, _ = key.partition("@")
+    return GraphSpec(name, (), (), per_size=bool(at))
 
 
 def _model(key: str, nodes: tuple[str, ...]) -> onnx.ModelProto:

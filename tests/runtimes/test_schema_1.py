@@ -48,11 +48,11 @@ def test_an_old_bundle_tracks_as_the_new_one(old_bundle: Path, mini_bundle: Path
 
 
 def test_an_old_manifest_is_written_as_a_new_one(old_bundle: Path, mini_bundle: Path) -> None:
-    old = loads(OLD.read_text(), "old")
+    old = loads(OLD.read_bytes(), "old")
     assert old.model.family == "sam2lite"
     text = old.dumps()
     assert json.loads(text)["schema_version"] == 2
-    assert loads(text, "rewritten") == old
+    assert loads(text.encode(), "rewritten") == old
 
     new = open_bundle(str(mini_bundle)).manifest
     opened = open_bundle(str(old_bundle)).manifest
@@ -65,4 +65,4 @@ def test_an_old_manifest_of_other_graphs_is_refused() -> None:
     data = json.loads(OLD.read_text())
     data["graphs"]["memory_select"]["name"] = "other"
     with pytest.raises(BundleError, match="unknown graph 'other'"):
-        loads(json.dumps(data), "old")
+        loads(json.dumps(data).encode(), "old")

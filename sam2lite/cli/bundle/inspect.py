@@ -1,6 +1,7 @@
 """`sam2lite inspect`: what a bundle holds, from its manifest."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,9 +22,11 @@ from sam2lite.cli.reports.engines import (
     describe_status,
     read_engine_report,
 )
+from sam2lite.cli.reports.exported import holds
 from sam2lite.cli.reports.memory import describe_memory
 from sam2lite.contracts.build_plan import PLAN_FILE
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.files.reading import printable_data
 from sam2lite.runtimes.bundle import read_manifest
 
 
@@ -42,11 +45,12 @@ def inspect(
     engines = read_engine_report(str(bundle), manifest) if PLAN_FILE in manifest.files else {}
     if as_json:
         data = {"bundle_sha256": sha256, **manifest.to_json()}
-        typer.echo(json.dumps({**data, **({"engines": engines} if engines else {})}, indent=1))
+        typer.echo(_json({**data, **({"engines": engines} if engines else {})}))
         return
+    manifest, engines = manifest.for_people(), printable_data(engines)
     if engines:
         manifest = manifest._replace(status=describe_status(engines))
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, emoji=False)
     console.print(_summary(manifest, sha256))
     if "memory" in manifest.verification:
         console.print("\n".join(describe_memory(manifest.verification["memory"])))
@@ -57,6 +61,11 @@ def inspect(
     if any(engine["state"] != NOT_BUILT for engine in engines.values()):
         console.print(_engines(engines))
     console.print(_tensors(manifest))
+
+
+def _json(data: dict[str, Any]) -> str:
+    # JSON lets this one control character stand as it is.
+    return json.dumps(data, indent=1).replace("\x7f", "\\u007f")
 
 
 def _summary(manifest: Manifest, sha256: str) -> Table:
@@ -82,7 +91,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
         ("status", manifest.status),
         ("made with", f"sam2lite {manifest.sam2lite_version}, torch {manifest.tools.get('torch')}"),
     ]
-    if loop is not None:
+    if holds(loop, "frames", "max_logit_difference", "min_iou"):
         rows.append(
             (
                 "loop parity",
@@ -93,7 +102,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
     if holds_packages(manifest):
         rows.extend(summary_rows(manifest))
     rounded = manifest.verification.get("fp16_loop")
-    if rounded is not None:
+    if holds(rounded, "frames", "mean_iou", "min_iou"):
         rows.append(
             (
                 "FP16 over a clip",
@@ -115,14 +124,15 @@ def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
         rows.append(
             (
                 "calibrated" if "int8_layers" in made else "FP16 ranges seen on",
-                f"{made['observer']}, {made['frames']} frames of {made['source']}",
+                f"{made.get('observer', 'unknown')}, {made.get('frames', '?')} frames of "
+                f"{made.get('source', 'unknown')}",
             )
         )
-    if "int8_layers" in made:
+    if holds(made, "int8_layers", "float_layers"):
         kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
         counts = f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float"
         rows.append(("layers", counts + kept))
-    if drop:
+    if drop is not None:
         before, after = drop["before"], drop["after"]
         rows.append(
             (
@@ -139,11 +149,16 @@ def _graphs(manifest: Manifest) -> Table:
     """Show every graph's worst output: of the float graph to PyTorch, and of this one to that."""
     table = Table("Graph", "Precision", "Relative error in float", "SQNR")
     for key, entry in sorted(manifest.graphs.items()):
-        report = manifest.verification["graphs"][key]
-        worst = max(float(statistics["relative"]) for statistics in report["parity"].values())
+        report = manifest.verification.get("graphs", {}).get(key, {})
+        # A figure that is not finite is null.
+        errors = [
+            statistics["relative"] if statistics["relative"] is not None else math.inf
+            for statistics in report.get("parity", {}).values()
+        ]
+        worst = f"{max(errors):.1e}" if errors else "not measured"
         ratios = [ratio for ratio in report.get("sqnr_db", {}).values() if ratio is not None]
         sqnr = f"{min(ratios):.1f} dB" if ratios else ""
-        table.add_row(key, entry.precision, f"{worst:.1e}", sqnr)
+        table.add_row(key, entry.precision, worst, sqnr)
     return table
 
 

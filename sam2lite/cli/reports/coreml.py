@@ -4,12 +4,18 @@ from typing import Any
 
 from rich.table import Table
 
+from sam2lite.cli.reports.exported import holds
 from sam2lite.contracts.manifest import Manifest
 
 
 def holds_packages(manifest: Manifest) -> bool:
     """Return whether a bundle was made for Core ML."""
     return bool(manifest.target.get("coreml"))
+
+
+def _reports(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return what is known of each graph, by its key."""
+    return dict(manifest.verification.get("graphs", {}))
 
 
 def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
@@ -26,7 +32,7 @@ def package_report(manifest: Manifest) -> dict[str, dict[str, Any]]:
         ratios = [
             ratio
             for key in graphs
-            for ratio in manifest.verification["graphs"][key]["sqnr_db"].values()
+            for ratio in _reports(manifest).get(key, {}).get("sqnr_db", {}).values()
             if ratio is not None
         ]
         report[package] = {
@@ -57,18 +63,19 @@ def package_lines(manifest: Manifest) -> list[str]:
 
 def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
     """Return rows for the summary: what was simulated, and what hinders the Neural Engine."""
-    target = manifest.target["coreml"]
-    loop = manifest.verification["loop"]
-    return [
-        ("Core ML", f"specification {target['specification']}, {manifest.target['os']} or newer"),
-        ("simulated", manifest.verification["simulation"]["what"]),
-        (
-            "clip, simulated",
-            f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
-            f"{loop['decisions_differ']} decisions differ, {loop['tied_choices']} tied candidates",
-        ),
-        ("not on the Neural Engine", _off_neural_engine(manifest)),
+    target, loop = manifest.target["coreml"], manifest.verification.get("loop")
+    version = target.get("specification", "unknown") if isinstance(target, dict) else "unknown"
+    rows = [
+        ("Core ML", f"specification {version}, {manifest.target.get('os', 'any')} or newer"),
+        ("simulated", manifest.verification.get("simulation", {}).get("what", "no")),
     ]
+    if loop is not None and holds(loop, "frames", "mean_iou", "decisions_differ", "tied_choices"):
+        clip = (
+            f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
+            f"{loop['decisions_differ']} decisions differ, {loop['tied_choices']} tied candidates"
+        )
+        rows.append(("clip, simulated", clip))
+    return [*rows, ("not on the Neural Engine", _off_neural_engine(manifest))]
 
 
 def package_table(manifest: Manifest) -> Table:
@@ -83,12 +90,12 @@ def package_table(manifest: Manifest) -> Table:
 def function_table(manifest: Manifest) -> Table:
     """Show every function: its weights, the memory that it takes by estimate, its operators."""
     table = Table("Function", "Weights MB", "Live MB", "Operators", "Kept in FP32")
-    for key, report in sorted(manifest.verification["graphs"].items()):
+    for key, report in sorted(_reports(manifest).items()):
         table.add_row(
             key,
-            f"{report['weight_bytes'] / 1e6:.2f}",
-            f"{report['peak_live_bytes'] / 1e6:.2f}",
-            str(sum(report["operators"].values())),
+            f"{report.get('weight_bytes', 0) / 1e6:.2f}",
+            f"{report.get('peak_live_bytes', 0) / 1e6:.2f}",
+            str(sum(report.get("operators", {}).values())),
             _in_fp32(report),
         )
     return table
@@ -98,9 +105,11 @@ def operator_lines(manifest: Manifest) -> list[str]:
     """Return a line for each graph: its operators at the largest rung, the most frequent first."""
     largest = f"@{manifest.rungs[-1]}"
     lines = []
-    for key, report in sorted(manifest.verification["graphs"].items()):
+    for key, report in sorted(_reports(manifest).items()):
         if "@" not in key or key.endswith(largest):
-            counts = sorted(report["operators"].items(), key=lambda item: (-item[1], item[0]))
+            counts = sorted(
+                report.get("operators", {}).items(), key=lambda item: (-item[1], item[0])
+            )
             lines.append(f"{key}: " + ", ".join(f"{count} {op}" for op, count in counts))
     return lines
 
@@ -108,7 +117,7 @@ def operator_lines(manifest: Manifest) -> list[str]:
 def _in_fp32(report: dict[str, Any]) -> str:
     """Return how many operators were kept in FP32, by reason."""
     reasons: dict[str, int] = {}
-    for reason in report["pinned"].values():
+    for reason in report.get("pinned", {}).values():
         name = reason.partition(":")[0]
         reasons[name] = reasons.get(name, 0) + 1
     return ", ".join(f"{count} {name}" for name, count in sorted(reasons.items()))
@@ -117,9 +126,9 @@ def _in_fp32(report: dict[str, Any]) -> str:
 def _off_neural_engine(manifest: Manifest) -> str:
     """Return the operators that are known, or held, not to run there, by graph at any rung."""
     found: dict[str, set[str]] = {}
-    for key, report in manifest.verification["graphs"].items():
+    for key, report in _reports(manifest).items():
         names = found.setdefault(key.partition("@")[0], set())
-        for obstacle in report["not_on_neural_engine"]:
+        for obstacle in report.get("not_on_neural_engine", ()):
             names.update(obstacle["operators"])
     return "\n".join(
         f"{graph}: {', '.join(sorted(names)) or 'nothing known'}" for graph, names in found.items()

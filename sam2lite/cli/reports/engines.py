@@ -1,12 +1,15 @@
 """Which engines of a bundle are built, on what, and how far off: for `inspect` and `export trt`."""
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sam2lite.contracts.fields import number, record, table, text, word
+from sam2lite.contracts.keys import graph_key
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
+from sam2lite.files.json_reading import read_json
 from sam2lite.runtimes.backends.tensorrt.engines import (
     VERIFICATION_FILE,
     EngineEntry,
@@ -16,6 +19,8 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     read_plan,
 )
 
+_WORDS = {"wrong": float("-inf"), "equal": float("inf")}
+_MAX_BYTES = 4 << 20
 BUILT, STALE, MISSING, NOT_BUILT = "built", "stale", "file is missing", "not built"
 
 
@@ -96,8 +101,7 @@ def describe_check(check: dict[str, Any] | None) -> str:
 
 
 def _order(ratio: float | str) -> float:
-    words = {"wrong": float("-inf"), "equal": float("inf")}
-    return words[ratio] if isinstance(ratio, str) else ratio
+    return _WORDS[ratio] if isinstance(ratio, str) else ratio
 
 
 def _state(bundle: str, entry: EngineEntry, current: bool) -> str:
@@ -107,13 +111,34 @@ def _state(bundle: str, entry: EngineEntry, current: bool) -> str:
 
 
 def _checks(bundle: str) -> dict[str, dict[str, Any]]:
-    path = Path(engine_path(bundle, VERIFICATION_FILE))
-    if not path.exists():
+    path = engine_path(bundle, VERIFICATION_FILE)
+    if not os.path.lexists(path):
         return {}
+    remedy = "delete it, it only says how far the engines are off"
+    data = read_json(path, BundleError, remedy, max_bytes=_MAX_BYTES)
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["engines"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(
-            f"{path} cannot be used ({type(error).__name__}: {error}); delete it, it only says how "
-            "far the engines are off"
-        ) from None
+        _CHECKS(data, "")
+    except ValueError as error:
+        raise BundleError(f"{path} cannot be used ({error}); {remedy}") from None
+    return dict(data["engines"])
+
+
+def _ratio(value: Any, where: str) -> None:
+    if value not in _WORDS:
+        number(value, where)
+
+
+# Only what was compared has figures: an engine without any is one that was not.
+_CHECKS = record(
+    {
+        "engines": table(
+            record(
+                {"engine_key": text, "sqnr_db": table(_ratio, most=256), "reference": word},
+                others=True,
+            ),
+            key=graph_key,
+            most=1000,
+        )
+    },
+    others=True,
+)

@@ -33,5 +33,5 @@ def describe_memory(memory: Mapping[str, Any]) -> list[str]:
 
 def _both(size: Mapping[str, Any], rung: str) -> str:
     """Return the verdict on running a rung, and that on building it where it differs."""
-    run, build = str(size["run"][rung]), size["build"][rung]
+    run, build = (str(size[what].get(rung, "")) for what in ("run", "build"))
     return run if run == build else f"{run}, build {build}"

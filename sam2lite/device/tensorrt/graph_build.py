@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, NamedTuple, Optional
 
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, BuildPlan
 from sam2lite.contracts.manifest import Manifest
@@ -12,7 +12,10 @@ from sam2lite.device.tensorrt.builder import Built, Request, build_engine
 from sam2lite.device.tensorrt.timing_cache import maker, read_timing_cache, write_timing_cache
 from sam2lite.errors import BundleError, OutputError
 from sam2lite.files.file_hash import file_sha256
+from sam2lite.files.names import inside
+from sam2lite.files.reading import read_bytes
 from sam2lite.files.staging import write_atomically
+from sam2lite.runtimes.backends.onnx_external import check_external
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
     engine_file,
@@ -21,8 +24,13 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     find_engine,
     input_files,
     read_engines,
+    sealed,
     write_engines,
 )
+from sam2lite.runtimes.backends.tensorrt.machine_secret import make_secret
+from sam2lite.runtimes.bundle_files import check_files
+
+_MAX_CACHE_BYTES = 16 << 20  # of a calibration cache: a line a tensor
 
 # Builds an engine; arguments and errors are those of `build_engine`.
 Build = Callable[[Any, Request, Optional[Callable[[str], None]]], Built]
@@ -71,12 +79,17 @@ def build_graph(job: Job, key: str, build: Build = build_engine) -> EngineEntry:
         build: makes the engine.
 
     Raises:
-        BundleError: a file of the graph is not what the manifest says.
+        BundleError: a file of the graph is not what the manifest says, or it has weights in one
+            that the manifest does not list.
         SessionError: see `build_engine`.
         OutputError: `engines/` cannot be written.
     """
     names = input_files(job.manifest, job.plan, key)
     check_files(job.bundle, job.manifest, names)
+    onnx = job.plan.graphs[key].onnx
+    check_external(_path(job.bundle, onnx), onnx, job.manifest.files)
+    # Whatever hinders writing is told before the minutes that building takes.
+    path, secret = engine_path(job.bundle, engine_file(key)), make_secret()
     started = time.perf_counter()
     here = maker(job.board.version, job.board.device)
     request = request_for(job, key)
@@ -84,7 +97,6 @@ def build_graph(job: Job, key: str, build: Build = build_engine) -> EngineEntry:
     for note in built.notes:
         warn(note)
     try:
-        path = engine_path(job.bundle, engine_file(key))
         write_atomically(path, built.engine)
         entry = EngineEntry(
             file=engine_file(key),
@@ -97,10 +109,11 @@ def build_graph(job: Job, key: str, build: Build = build_engine) -> EngineEntry:
             compute_capability=job.board.device.compute_capability,
             built=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
+        entry = sealed(key, entry, secret)
         entries = read_engines(job.bundle)
         entries[key] = entry
         write_engines(job.bundle, entries)
-        write_timing_cache(job.bundle, here, built.timing_cache)
+        write_timing_cache(job.bundle, here, built.timing_cache, secret)
     except OSError as error:
         raise OutputError(
             "{}: cannot write {}/{}: {}; free some space, and make the folder yours".format(
@@ -126,29 +139,19 @@ def request_for(job: Job, key: str) -> Request:
 
 def _timing_cache(job: Job, key: str) -> bytes:
     try:
-        found = read_timing_cache(job.bundle, maker(job.board.version, job.board.device))
+        found = read_timing_cache(
+            job.bundle, maker(job.board.version, job.board.device), make_secret()
+        )
     except BundleError as error:
         warn("{}: {}".format(key, error))
         return b""
     return found or b""
 
 
-def check_files(bundle: str, manifest: Manifest, names: Sequence[str]) -> None:
-    """Raise BundleError unless files are what the manifest says; the others are not looked at."""
-    for name in names:
-        path, entry = _path(bundle, name), manifest.files.get(name)
-        if entry is None or not os.path.isfile(path) or file_sha256(path) != entry.sha256:
-            raise BundleError(
-                "{}: {} is missing or not what the manifest says; copy the bundle again".format(
-                    bundle, name
-                )
-            )
-
-
 def _path(bundle: str, name: str) -> str:
-    return os.path.join(bundle, *name.split("/"))
+    return inside(bundle, name, BundleError)
 
 
 def _read(bundle: str, name: str) -> bytes:
-    with open(_path(bundle, name), "rb") as stream:
-        return stream.read()
+    remedy = "copy or export the bundle again"
+    return read_bytes(_path(bundle, name), _MAX_CACHE_BYTES, BundleError, remedy)

@@ -1,23 +1,26 @@
 """What TensorRT measured of its kernels, kept so that the next graph need not measure it again.
 
-One file: a line that says what it is, then TensorRT's bytes. TensorRT is shown only what was
-written here and fits, because what it does with other bytes is not documented.
+One file: a line that says what it is, then TensorRT's bytes. TensorRT is shown only what this user
+wrote on this machine and fits, because what it does with other bytes is not documented.
 """
 
-import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from sam2lite.errors import BundleError
+from sam2lite.files.reading import read_bytes
 from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.engines import engine_path
+from sam2lite.runtimes.backends.tensorrt.machine_secret import is_sealed, seal
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 
 TIMING_CACHE_FILE = "timing.cache"
 SET_ASIDE_SUFFIX = ".damaged"
-_MARK = b"SAM2-Lite timing cache 1 "
+_MARK = b"SAM2-Lite timing cache 2 "
+_OLD_MARK = b"SAM2-Lite timing cache 1 "  # anybody could have written those
+_MAX_BYTES = 256 << 20
 
 
 class Maker(NamedTuple):
@@ -33,20 +36,31 @@ def maker(tensorrt_version: str, device: "CudaDevice") -> Maker:
     return Maker(tensorrt_version, device.name, device.compute_capability)
 
 
-def read_timing_cache(bundle_path: str, here: Maker) -> Optional[bytes]:
+def read_timing_cache(bundle_path: str, here: Maker, secret: bytes) -> Optional[bytes]:
     """Return TensorRT's bytes, or None where there are none from this TensorRT and device.
 
+    Args:
+        bundle_path: the bundle.
+        here: who asks.
+        secret: of this user on this machine; what others wrote is not for TensorRT to read.
+
     Raises:
-        BundleError: the file is damaged. It was set aside, so that building can go on.
+        BundleError: the file is damaged, or somebody else's. It was set aside, so that building can
+            go on.
     """
     path = engine_path(bundle_path, TIMING_CACHE_FILE)
-    if not os.path.exists(path):
+    if not os.path.lexists(path):
         return None
-    with open(path, "rb") as stream:
-        head, content = stream.readline(), stream.read()
-    if not head.startswith(_MARK) or head[len(_MARK) :].split(b" ")[0] != _sha256(content):
-        raise set_aside(bundle_path, "its checksum is wrong")
-    return content if head == _head(here, content) else None
+    raw = read_bytes(path, _MAX_BYTES, BundleError, "delete it")
+    head, _, content = raw.partition(b"\n")
+    if head.startswith(_OLD_MARK):
+        return None
+    said, _, whose = head[len(_MARK) :].partition(b" ")
+    if not head.startswith(_MARK) or not is_sealed(
+        secret, whose + b"\n" + content, said.decode("ascii", "replace")
+    ):
+        raise set_aside(bundle_path, "it is not as this user wrote it on this machine")
+    return content if whose == _whose(here) else None
 
 
 def set_aside(bundle_path: str, reason: str) -> BundleError:
@@ -59,19 +73,17 @@ def set_aside(bundle_path: str, reason: str) -> BundleError:
     )
 
 
-def write_timing_cache(bundle_path: str, here: Maker, content: bytes) -> None:
+def write_timing_cache(bundle_path: str, here: Maker, content: bytes, secret: bytes) -> None:
     """Write TensorRT's bytes in one step.
 
     Raises:
         OSError: `engines/` cannot be written.
     """
     path = engine_path(bundle_path, TIMING_CACHE_FILE)
-    write_atomically(path, _head(here, content) + content)
+    whose = _whose(here)
+    said = seal(secret, whose + b"\n" + content).encode("ascii")
+    write_atomically(path, _MARK + said + b" " + whose + b"\n" + content)
 
 
-def _head(here: Maker, content: bytes) -> bytes:
-    return _MARK + _sha256(content) + " {}\n".format(" | ".join(here)).encode("utf-8")
-
-
-def _sha256(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode("ascii")
+def _whose(here: Maker) -> bytes:
+    return " | ".join(here).encode("utf-8")

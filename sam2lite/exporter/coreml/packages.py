@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sam2lite.contracts.manifest import GRAPHS_FOLDER
 from sam2lite.exporter.coreml.quiet import quiet
+from sam2lite.runtimes.backends.coreml.package_check import MANIFEST_FILE, read_items
 
 if TYPE_CHECKING:
     from sam2lite.contracts.tensors import GraphSpec
@@ -71,8 +72,8 @@ def settle_identifiers(package: Path) -> None:
 
     coremltools draws them at random.
     """
-    file = package / "Manifest.json"
-    manifest = json.loads(file.read_text(encoding="utf-8"))
+    file = package / MANIFEST_FILE
+    manifest = dict(read_items(str(package)))
     items = manifest["itemInfoEntries"]
     settled = {old: str(uuid.uuid5(uuid.NAMESPACE_URL, items[old]["path"])) for old in items}
     manifest["itemInfoEntries"] = {settled[old]: item for old, item in items.items()}

@@ -1,5 +1,6 @@
 """The adapter for Core ML: what it asks of macOS (a double), and that Linux has none."""
 
+import json
 import pickle
 import shutil
 import sys
@@ -90,14 +91,20 @@ def test_a_package_is_opened_as_asked_and_fed_pictures() -> None:
         {"image_encoder": "CPU_AND_NE", "memory_select": "CPU_ONLY"},  # as of schema 1
     ],
 )
-def test_compute_units_are_by_what_a_graph_is(units: dict[str, str], ranks: bool) -> None:
+def test_compute_units_are_by_what_a_graph_is(
+    units: dict[str, str], ranks: bool, tmp_path: Path
+) -> None:
+    listing = {"rootModelIdentifier": "1", "itemInfoEntries": {"1": {"path": "model.mlmodel"}}}
+    (tmp_path / "key.mlpackage" / "Data").mkdir(parents=True)
+    (tmp_path / "key.mlpackage" / "Data" / "model.mlmodel").touch()
+    (tmp_path / "key.mlpackage" / "Manifest.json").write_text(json.dumps(listing))
     spec = SPEC._replace(name="memory_select", ranks=True) if ranks else SPEC
     entry = SimpleNamespace(spec=spec, function=None)
     bundle: Any = SimpleNamespace(
         manifest=SimpleNamespace(
             graphs={"key": entry}, target={"coreml": {"compute_units": units}}
         ),
-        graph_path=lambda key: f"{key}.mlpackage",
+        graph_path=lambda key: str(tmp_path / f"{key}.mlpackage"),
     )
     with coreml.open_session(bundle, "key") as session:
         wanted = "CPU_ONLY" if ranks else "CPU_AND_NE"

@@ -17,8 +17,10 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     input_files,
     read_engines,
     read_plan,
+    sealed,
     write_engines,
 )
+from sam2lite.runtimes.backends.tensorrt.machine_secret import make_secret
 from tests.doubles.trt_bundle import GRAPH, KEYS, opened, write_trt_bundle
 
 NANO = CudaDevice("NVIDIA Tegra X1", "5.3", 4 << 30)
@@ -47,6 +49,7 @@ def entry(bundle: Path) -> EngineEntry:
         compute_capability=NANO.compute_capability,
         built="2026-01-01T00:00:00Z",
     )
+    made = sealed(KEY, made, make_secret())
     write_engines(str(bundle), {KEY: made})
     return made
 
@@ -150,7 +153,7 @@ def test_an_unlisted_file_is_refused(bundle: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"engines_version": 2},
+        {"engines_version": 3},
         {"engines": {KEY: {"file": "x"}}},
         {"engines": []},
     ],
@@ -166,13 +169,13 @@ def test_engines_json_that_is_not_understood(
 
 def test_an_engine_outside_its_folder_is_refused(bundle: Path, entry: EngineEntry) -> None:
     write_engines(str(bundle), {KEY: entry._replace(file="../engine")})
-    with pytest.raises(BundleError, match=r"'\.\./engine' is not in engines/"):
+    with pytest.raises(BundleError, match=r"'\.\./engine' may leave the folder"):
         find(bundle)
 
 
 def test_a_missing_plan_is_told(bundle: Path) -> None:
     (bundle / "plan.json").unlink()
-    with pytest.raises(BundleError, match=r"plan\.json .*; copy the bundle again"):
+    with pytest.raises(BundleError, match=r"plan\.json: .*; copy the bundle again"):
         read_plan(str(bundle))
 
 

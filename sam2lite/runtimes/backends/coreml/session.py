@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
+from sam2lite.contracts.fields import record, table, text
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.errors import SessionError
+from sam2lite.errors import BundleError, SessionError
+from sam2lite.runtimes.backends.coreml.package_check import check_package
 from sam2lite.runtimes.session import Session
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.bundle import Bundle
+
+_TARGET = record(
+    {"coreml": record({"compute_units": table(text, most=256)}, others=True)}, others=True
+)
 
 
 def is_available() -> Tuple[bool, str]:
@@ -46,17 +52,29 @@ def open_session(
             says if not given.
 
     Raises:
+        BundleError: the package leads out of itself, or the manifest does not say where the graph
+            may run.
         SessionError: Core ML is not there, or refuses the package.
     """
     entry = bundle.manifest.graphs[key]
     units = provider or _compute_units(bundle.manifest.target, entry.spec)
-    return CoremlSession(entry.spec, bundle.graph_path(key), entry.function, units)
+    path = bundle.graph_path(key)
+    check_package(path)
+    return CoremlSession(entry.spec, path, entry.function, units)
 
 
 def _compute_units(target: Mapping[str, Any], spec: GraphSpec) -> str:
     """Return where a graph may run. Bundles of schema 1 say it by the name of each graph."""
-    units = target["coreml"]["compute_units"]  # type: Mapping[str, str]
-    return units.get(spec.name) or units["ranks" if spec.ranks else "others"]
+    try:
+        _TARGET(target, "target")
+        units = target["coreml"]["compute_units"]  # type: Mapping[str, str]
+        return units.get(spec.name) or units["ranks" if spec.ranks else "others"]
+    except (KeyError, ValueError) as error:
+        raise BundleError(
+            "the manifest does not say where {} may run ({}); export the bundle again".format(
+                spec.name, error
+            )
+        ) from None
 
 
 class CoremlSession(Session):

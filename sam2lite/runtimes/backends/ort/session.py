@@ -10,13 +10,14 @@ Without any, an INT8 frame took up to a quarter longer, over pages that the C li
 a millisecond before; with one for each session, memory grows with every graph that is open.
 """
 
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
-from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import SessionError
-from sam2lite.runtimes.session import Session
+from sam2lite.runtimes.backends.onnx_external import check_external
+from sam2lite.runtimes.session import Session, check_claim
 
 if TYPE_CHECKING:
     from sam2lite.runtimes.bundle import Bundle
@@ -86,14 +87,18 @@ def open_session(
         provider: ONNX Runtime's execution provider; the CPU's if not given.
 
     Raises:
-        SessionError: ONNX Runtime cannot be used, or cannot load the graph.
+        BundleError: the graph has weights in a file that the manifest does not list.
+        SessionError: ONNX Runtime cannot be used, cannot load the graph, or finds other tensors in
+            it than the manifest says.
     """
     _require()
     manifest = bundle.manifest
+    path = bundle.graph_path(key)
+    check_external(path, manifest.graphs[key].file, manifest.files)
     int8_kernels = manifest.backend == NAME  # see `session_options`
     return OrtSession(
         manifest.graphs[key].spec,
-        bundle.graph_path(key),
+        path,
         session_options(threads, bundle.default_threads(), int8_kernels),
         arena=bool(manifest.target.get("arena", True)),
         provider=provider or CPU,
@@ -158,7 +163,8 @@ class OrtSession(Session):
             provider: ONNX Runtime's name of the execution provider.
 
         Raises:
-            SessionError: the provider is not available or not used, or the file cannot be loaded.
+            SessionError: the provider is not available or not used, or the file cannot be loaded
+                or has other tensors than the spec.
         """
         super().__init__(spec)
         import onnxruntime
@@ -179,6 +185,7 @@ class OrtSession(Session):
                     provider, self._session.get_providers()[0]
                 )
             )
+        check_claim(spec, _tensors(self._session), path)
         self._wrap = onnxruntime.OrtValue.ortvalue_from_numpy
         self._outputs = spec.output_names
 
@@ -231,6 +238,15 @@ def _shares_arena() -> bool:
         except Exception:  # a release without it, or somebody else's arena; theirs is not ours
             _arena = False
     return _arena
+
+
+def _tensors(session: Any) -> List[Tuple[TensorSpec, bool]]:
+    """Return the inputs and outputs that ONNX Runtime found, and which of them are inputs."""
+    return [
+        (TensorSpec(arg.name, _DTYPES.get(arg.type, arg.type), tuple(arg.shape)), is_input)
+        for args, is_input in ((session.get_inputs(), True), (session.get_outputs(), False))
+        for arg in args
+    ]
 
 
 def _first_line(error: Exception) -> str:

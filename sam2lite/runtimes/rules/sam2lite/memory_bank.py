@@ -6,6 +6,7 @@ import numpy as np
 
 from sam2lite.contracts import loop
 from sam2lite.contracts.families import sam2lite as contract
+from sam2lite.errors import SessionError
 from sam2lite.runtimes.rules.current_frame import Host
 from sam2lite.runtimes.rules.interface import Memory
 from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
@@ -87,9 +88,20 @@ class MemoryBank(Memory):
         return meta
 
     def commit(self, key: Any, value: Any, kept_index_bn: np.ndarray) -> None:
-        """Take what memory_select kept of the candidates; the index is in the order of rank."""
+        """Take what memory_select kept of the candidates; the index is in the order of rank.
+
+        Raises:
+            SessionError: the index is not one of different candidates.
+        """
+        index = kept_index_bn[0]
+        known = len(self._joined["age"])
+        if index.min() < 0 or index.max() >= known or len(np.unique(index)) < len(index):
+            raise SessionError(
+                "memory_select kept candidates that are not there, or one twice: {} of {}; the "
+                "graph is damaged, export the bundle again".format(list(index[:8]), known)
+            )
         self.key, self.value = key, value
-        self.columns = {name: column[kept_index_bn[0]] for name, column in self._joined.items()}
+        self.columns = {name: column[index] for name, column in self._joined.items()}
         self.columns["valid"][self.pruning.budget :] = False
         self.stored += 1
 

@@ -5,7 +5,8 @@ from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2lite import PRUNING_POLICY
+from sam2lite.contracts.families.sam2lite import PRUNING_POLICY, TOKENS_PER_FRAME
+from sam2lite.contracts.fields import flag, record, whole
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
@@ -16,6 +17,11 @@ from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits, resized
 from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
 from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
 from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
+
+_MOST_TOKENS = 1 << 16
+_MEMORY = record(
+    {"budget": whole(TOKENS_PER_FRAME, _MOST_TOKENS), "window_saves_time": flag}, others=True
+)
 
 
 class TokenBankRules(FrameRules):
@@ -46,12 +52,19 @@ class TokenBankRules(FrameRules):
             BundleError: the manifest does not say how large the bank is.
         """
         try:
-            self._slots = int(manifest.memory["budget"])
-            self.window_saves_time = bool(manifest.memory["window_saves_time"])
-        except (KeyError, TypeError, ValueError) as error:
+            _MEMORY(manifest.memory, "memory")
+        except ValueError as error:
             raise BundleError(
-                "the manifest lacks or misstates a field of its memory ({}: {}); export the bundle "
-                "again".format(type(error).__name__, error)
+                "the manifest lacks or misstates a field ({}); export the bundle again".format(
+                    error
+                )
+            )
+        self._slots = manifest.memory["budget"]  # type: int
+        self.window_saves_time = manifest.memory["window_saves_time"]
+        if any(dims.get("B", self._slots) != self._slots for dims in manifest.dims.values()):
+            raise BundleError(
+                "the manifest's memory.budget is {} tokens, and its graphs take another number; "
+                "export the bundle again".format(self._slots)
             )
         self._pruning = Pruning(self._slots, policy, tokens, window)
         self._mask_stride = manifest.postprocess.mask_stride
