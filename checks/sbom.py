@@ -33,6 +33,7 @@ from packaging.utils import canonicalize_name
 
 from sam2lite import __version__
 from sam2lite.exporter.bundle.device_app import DEVICE_APP, write_device_app
+from sam2lite.runtimes.commands.children import environment, running_module
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
@@ -46,8 +47,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="a folder")
     folder: Path = parser.parse_args(arguments).output
     folder.mkdir(parents=True, exist_ok=True)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(folder)]
-    subprocess.run([*build, str(ROOT)], check=True, stdout=subprocess.DEVNULL)
+    build = [*running_module("build"), "--wheel", "--no-isolation", "-o", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, env=environment(), stdout=subprocess.DEVNULL)
     wheel = next(folder.glob(f"{PACKAGE}-{__version__}-*.whl"))
     _write(wheel_bill(wheel), folder / f"{wheel.name}.cdx.json")
     app = folder / DEVICE_APP

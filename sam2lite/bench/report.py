@@ -11,6 +11,7 @@ from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.bench.object_costs import ObjectCosts
 from sam2lite.bench.rung_costs import RungCost
 from sam2lite.bench.startup import LoopSettings
+from sam2lite.files.names import public_name
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.percentiles import percentiles
 from sam2lite.runtimes.resident_memory import peak_rss_mb, rss_mb
@@ -47,7 +48,7 @@ class Subject:
             },
             "bundle_sha256": self.bundle.sha256,
             "bundle": {
-                "path": self.bundle.path,
+                "name": public_name(self.bundle.path),
                 "model": manifest.model.name,
                 "trained": manifest.model.trained,
                 "backend": self.bundle.backend,
@@ -58,7 +59,7 @@ class Subject:
             },
             "threads": self.settings.threads or self.bundle.default_threads(),
             "video": {
-                "name": self.footage.name,
+                "name": public_name(self.footage.name),
                 "width": self.footage.width,
                 "height": self.footage.height,
                 "passes": self.footage.passes,

@@ -50,7 +50,7 @@ def _print_subject(report: Report, console: Console) -> None:
         "Machine": f"{machine['model']}, {machine['cores']} cores, {machine['system']}",
         "Load average": f"{before} before, {after} after",
         "Versions": versions,
-        "Bundle": f"{bundle['path']}: {bundle['model']}"
+        "Bundle": f"{bundle['name']}: {bundle['model']}"
         f"{'' if bundle['trained'] else ' (untrained)'}, {_backend(bundle)}, "
         f"{bundle['precision']}, {bundle['megabytes']} MB, SHA-256 {report['bundle_sha256'][:12]}",
         "Threads": str(report["threads"]),

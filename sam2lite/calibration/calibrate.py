@@ -13,6 +13,7 @@ from sam2lite.calibration.observers import OBSERVERS
 from sam2lite.calibration.ranges import ActivationRanges, Provenance
 from sam2lite.calibration.recorder import Recording, record
 from sam2lite.errors import CalibrationError, UnknownNameError
+from sam2lite.files.names import public_name
 from sam2lite.models.loaded import LoadedModel
 
 GENERATED = "generated clips"
@@ -113,7 +114,7 @@ def recorded(
         checkpoint_sha256=loaded.sha256,
         rungs=tuple(sorted(rungs)),
         observer=settings.observer,
-        source=settings.source or GENERATED,
+        source=public_name(settings.source) if settings.source else GENERATED,
         data_sha256=recording.data_sha256,
         frames=settings.frames,
         seed=settings.seed,

@@ -24,7 +24,7 @@ class Provenance:
         checkpoint_sha256: of its weights.
         rungs: input sides that were observed, px.
         observer: name in `observers.OBSERVERS`, or `training` for ranges that were learned.
-        source: of the frames, as the user named it.
+        source: of the frames: the last part of what the user named.
         data_sha256: of frames and prompts.
         frames: how many.
         seed: of what was drawn.

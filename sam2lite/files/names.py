@@ -60,6 +60,17 @@ def inside(root: str, name: object, error: Type[Sam2LiteError]) -> str:
     return path
 
 
+def public_name(path: str) -> str:
+    """Return what a file that is passed on calls a path: its last part.
+
+    The folders before it tell of a person and a machine, and nobody else has them. Pipelines may
+    hold addresses and passwords, and are only said to be one.
+    """
+    if "!" in path or "://" in path:
+        return "a stream"
+    return os.path.basename(os.path.abspath(path)) or path
+
+
 def is_regular(path: str) -> bool:
     """Return whether a path is a regular file itself: no link, folder, pipe, socket or device."""
     try:

@@ -107,7 +107,7 @@ def test_a_clip_becomes_a_folder_of_results(run: Run, clip: Path) -> None:
 
     results = run.results
     assert results["schema_version"] == 1
-    assert (results["video"], results["width"], results["height"]) == (str(clip), WIDTH, HEIGHT)
+    assert (results["video"], results["width"], results["height"]) == (clip.name, WIDTH, HEIGHT)
     assert results["fps"] == FPS
     assert len(results["bundle_sha256"]) == 64
     assert results["model"]["name"] == "tiny"

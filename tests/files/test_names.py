@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sam2lite.errors import BundleError
-from sam2lite.files.names import check_name, inside, is_regular
+from sam2lite.files.names import check_name, inside, is_regular, public_name
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,20 @@ def test_regular_files_alone_are_regular(tmp_path: Path) -> None:
     assert is_regular(str(tmp_path / "file"))
     for path in (str(tmp_path), str(tmp_path / "link"), "/dev/zero", "nowhere", "a\0b"):
         assert not is_regular(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/home/me/secret/clip.mp4", "clip.mp4"),
+        ("../clips/", "clips"),
+        ("clip.mp4", "clip.mp4"),
+        ("0", "0"),
+        ("csi:0", "csi:0"),
+        ("/dev/video0", "video0"),
+        ("rtsp://me:word@10.0.0.7/live", "a stream"),
+        ("rtspsrc location=rtsp://me:word@cam ! decodebin ! appsink", "a stream"),
+    ],
+)
+def test_what_is_passed_on_has_no_folders(path: str, shown: str) -> None:
+    assert public_name(path) == shown

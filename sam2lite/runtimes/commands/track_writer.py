@@ -27,6 +27,7 @@ import numpy as np
 
 from sam2lite import __version__
 from sam2lite.errors import OutputError
+from sam2lite.files.names import public_name
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
@@ -193,7 +194,7 @@ def _header(
     return {
         "schema_version": SCHEMA_VERSION,
         "sam2lite_version": __version__,
-        "video": source.name,
+        "video": public_name(source.name),
         "width": source.width,
         "height": source.height,
         "fps": source.fps,
