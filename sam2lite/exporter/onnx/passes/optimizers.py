@@ -26,12 +26,12 @@ fuse_consecutive_unsqueezes fuse_pad_into_conv fuse_transpose_into_gemm
 """
 ALLOWED = frozenset(_ALLOWED.split())
 # What releases from 0.4.36 to 0.8.1 run beside; of some it is not to be learnt what they run.
-# On 3-D tensors the first two make Reshape-Gemm-Reshape of MatMul-Add, the third makes one product of q, k
-# and v, and the fourth merges crops. 106 of the mask decoder's 427 nodes would lose their module
-# path, by which calibration finds them, for half a percent: 5.74 ms with these optimizers, 5.77
-# without (Tiny at 480 px, opset 17, onnxruntime 1.31 on one thread of an AMD EPYC, medians of 200
-# interleaved runs; at 240 px and opset 13: 1.87 and 1.89). The others write one operator for many,
-# some of them onnxruntime's own, which no other runtime has.
+# On 3-D tensors the first two make Reshape-Gemm-Reshape of MatMul-Add, the third makes one product
+# of q, k and v, and the fourth merges crops. 106 of the mask decoder's 427 nodes would lose their
+# module path, by which calibration finds them, for half a percent: 5.74 ms with these optimizers,
+# 5.77 without (Tiny at 480 px, opset 17, onnxruntime 1.31 on one thread of an AMD EPYC, medians of
+# 200 interleaved runs; at 240 px and opset 13: 1.87 and 1.89). The others write one operator for
+# many, some of them onnxruntime's own, which no other runtime has.
 _KNOWN = """
 fuse_matmul_add_bias_into_gemm fuse_matmul_add_bias_into_gemm_batched fuse_qkv
 fuse_consecutive_slices
