@@ -4,16 +4,17 @@ The parser is the open project onnx/onnx-tensorrt. Sources are its docs/operator
 8.2-GA (f42daee), 8.4-GA (63d626b), 8.5-GA (fdeeaca), 8.6-GA (ee0b139) and 10.1-GA (96e7811) and at
 6bde6596 (10.16) and 7c51a63a (11.1), its docs/Changelog.md, and builtin_op_importers.cpp where
 these say less than the code does. What happens when an engine is built, they do not say.
+Forms are in `tensorrt_limits.py`, types of inputs in `tensorrt_types.py`, values of
+attributes in `tensorrt_attributes.py`.
 """
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.profile import Fact
+from sam2lite.targets.tensorrt_limits import LIMITS, LOWER, OLDEST, Limit, Version
+from sam2lite.targets.tensorrt_types import BYTES_SINCE, INT64_SINCE
 
-Version = Tuple[int, int]
-
-OLDEST = (8, 2)  # JetPack 4.6
 # Since when a network may be built with the types that stand in its graph, as 11 does always.
 # docs.nvidia.com, TensorRT 10.0, strongly typed networks.
 STRONGLY_TYPED_SINCE = (10, 0)
@@ -65,22 +66,21 @@ OPERATORS: Dict[str, Version] = dict.fromkeys(_IN_8_2.split(), OLDEST)
 for _version, _names in _LATER.items():
     OPERATORS.update(dict.fromkeys(_names.split(), _version))
 
-_LOWER = "`sam2lite-export lower` writes it "
 _QOPERATOR = "write INT8 with QuantizeLinear and DequantizeLinear around float operators"
 # How to do without an operator that a version does not take.
 REMEDIES = {
-    "LayerNormalization": _LOWER
+    "LayerNormalization": LOWER
     + "with ReduceMean and Sqrt, unless its mean is an output; or export "
     "with --opset 16 or less",
     "GroupNormalization": "export with --opset 17 or less: it becomes InstanceNormalization",
-    "Gelu": _LOWER + "with Erf or Tanh; or export with --opset 19 or less",
-    "HardSwish": _LOWER + "with HardSigmoid and Mul; or export with --opset 13",
-    "Mod": _LOWER + "with Div, Mul and Sub, where it is of int32, int64 or floats",
-    "Trilu": _LOWER + "with Where and a constant mask, where the diagonal is a constant",
-    "OneHot": _LOWER + "as Equal against a constant range, where depth and values are constants",
+    "Gelu": LOWER + "with Erf or Tanh; or export with --opset 19 or less",
+    "HardSwish": LOWER + "with HardSigmoid and Mul; or export with --opset 13",
+    "Mod": LOWER + "with Div, Mul and Sub, where it is of int32, int64 or floats",
+    "Trilu": LOWER + "with Where and a constant mask, where the diagonal is a constant",
+    "OneHot": LOWER + "as Equal against a constant range, where depth and values are constants",
     "NonZero": "its shape depends on the data; choose a fixed number by TopK",
-    "Reciprocal": _LOWER + "as Div",
-    "IsInf": _LOWER + "as Equal with infinity",
+    "Reciprocal": LOWER + "as Div",
+    "IsInf": LOWER + "as Equal with infinity",
     "GridSample": "write it with Gather at computed corners",
     "Attention": "export with --opset 22 or less: it becomes MatMul and Softmax",
     "RMSNormalization": "export with --opset 22 or less: it becomes ReduceMean, Sqrt and Div",
@@ -91,118 +91,6 @@ REMEDIES = {
     "MatMulInteger": _QOPERATOR,
     "DynamicQuantizeLinear": "calibrate ranges before export instead of taking them at run time",
 }
-
-
-class Limit(NamedTuple):
-    """A form of an operator that some versions do not take, although they take the operator.
-
-    Attributes:
-        operators: those concerned.
-        why: what the parser asks for.
-        remedy: what to change.
-        check: in `exporter/tensorrt/preflight_limits.py`, that finds the form in a graph.
-        argument: of the check: the number of an input, or a bound.
-        since: the first version that has the limit.
-        until: the first version that has it no longer; None where the newest has it.
-    """
-
-    operators: Tuple[str, ...]
-    why: str
-    remedy: str
-    check: str
-    argument: int = 0
-    since: Version = OLDEST
-    until: Optional[Version] = None
-
-
-_FOLD = "make it a constant of the graph"
-_PRODUCTS = (
-    _LOWER + "as products with matrices, where the last two of four axes change and sizes are "
-    "constants; or interpolate before export"
-)
-_QDQ = ("QuantizeLinear", "DequantizeLinear")
-_REDUCTIONS = tuple(name for name in OPERATORS if name.startswith("Reduce"))
-
-# Of the versions after 8.6, docs/Changelog.md says which limits they lifted.
-LIMITS = (
-    Limit(("TopK",), "K must be a constant", _FOLD, "variable_input", 1, until=(8, 6)),
-    Limit(("TopK",), "K must be below 3840", "take fewer", "k_from", 3840, since=(10, 0)),
-    Limit(("TopK",), "results must be sorted", "set sorted=1", "unsorted", since=(10, 0)),
-    Limit(
-        ("Conv", "ConvTranspose"),
-        "weights must be constants",
-        _FOLD,
-        "variable_input",
-        1,
-        until=(8, 5),
-    ),
-    # From 10.7 and 10.8 on, these three also take what the parser can fold to a constant.
-    Limit(("CumSum",), "the axis must be a constant", _FOLD, "variable_input", 1),
-    Limit(("Squeeze", "Unsqueeze"), "axes must be constants", _FOLD, "variable_input", 1),
-    Limit(("OneHot",), "the depth must be a constant", _FOLD, "variable_input", 1, since=(10, 0)),
-    Limit(_REDUCTIONS, "axes must be constants", _FOLD, "variable_input", 1),
-    Limit(("Slice",), "axes must be constants", _FOLD, "variable_input", 3, until=(10, 3)),
-    Limit(
-        ("Resize",),
-        "there is no cubic interpolation",  # asserted in the code of 8.2 and 8.4
-        _PRODUCTS,
-        "cubic",
-        until=(8, 5),
-    ),
-    Limit(("Resize",), "there is no antialiasing", _PRODUCTS, "antialias"),
-    Limit(
-        ("Einsum",),
-        "ellipsis and repeated indices of one input are not supported",
-        _LOWER
-        + "with MatMul, unless an index is twice in one input: take that diagonal before export",
-        "einsum_form",
-        until=(10, 12),  # docs/Changelog.md
-    ),
-    Limit(
-        ("GridSample", "Attention"),
-        "the input must have 4 dimensions",
-        "reshape it before",
-        "rank_not",
-        4,
-        since=(10, 0),
-    ),
-    Limit(
-        ("ScatterND",), "there is no reduction", "add in a node of its own", "reduction_attribute"
-    ),
-    Limit(
-        ("ScatterElements",),
-        "there is no reduction",
-        "add in a node of its own",
-        "reduction_attribute",
-        until=(10, 0),
-    ),
-    Limit(
-        ("GroupNormalization",),
-        "the form of opset 21 is not known",
-        "export with --opset 20 or less",
-        "opset_from",
-        21,
-        until=(10, 9),
-    ),
-    Limit(
-        ("Attention", "LayerNormalization", "MaxPool"),
-        "only the first output is computed",
-        "do without the others",
-        "more_outputs",
-    ),
-    Limit(
-        _QDQ,
-        "quantization must be symmetric: zero points are 0",
-        "render INT8 with signed activations and zero point 0",
-        "zero_point",
-    ),
-    Limit(
-        _QDQ,
-        "there is no quantization to UINT8",
-        "render INT8 with signed activations and zero point 0",
-        "unsigned",
-    ),
-)
 
 
 class BorderType(NamedTuple):
@@ -219,8 +107,6 @@ class BorderType(NamedTuple):
     remedy: str
 
 
-# docs/Changelog.md of 8.5: UINT8 inputs and outputs. Inside a graph there are none.
-BYTES_SINCE = (8, 5)
 _FLOAT_INSTEAD = "use float32 at the border"
 # A type that is not here is taken by no version.
 BORDER_TYPES = {
@@ -234,9 +120,8 @@ BORDER_TYPES = {
         "the parser has no type for it",
         "give images as float32, still 0 to 255, as `sam2lite-export lower` does",
     ),
-    # docs/Changelog.md of 9.0: INT64 is no longer made INT32.
     "INT64": BorderType(
-        (9, 0),
+        INT64_SINCE,
         "the parser makes it INT32 without asking",
         "use int32 at the border, as `sam2lite-export lower` does",
     ),

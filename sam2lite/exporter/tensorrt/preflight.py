@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
-from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
-from sam2lite.exporter.tensorrt.preflight_limits import CHECKS, GraphFacts
+from sam2lite.exporter.onnx.walk import graphs_of
+from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
+from sam2lite.exporter.tensorrt.preflight_values import attribute_limits, large_constants, odd_types
 from sam2lite.targets.tensorrt_ops import (
     BORDER_TYPES,
-    BYTES_SINCE,
     OPERATORS,
     REMEDIES,
     Version,
@@ -22,11 +23,13 @@ from sam2lite.targets.tensorrt_ops import (
     newest_opset,
     read_version,
 )
+from sam2lite.targets.tensorrt_types import INT64_SINCE
 
 if TYPE_CHECKING:
     import onnx
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
+BOUND_32 = "the nearest of 32 bits"
 NO_COUNTERPART = "write it with operators that this version takes"
 
 
@@ -73,16 +76,11 @@ def preflight(model: onnx.ModelProto, tensorrt: str) -> list[Finding]:
     for value in (*model.graph.input, *model.graph.output):
         if value.name not in weights:  # old exporters list weights as inputs
             findings += _border_findings(value, version)
-    byte_inputs = {
-        value.name
-        for value in model.graph.input
-        if value.type.tensor_type.elem_type == _data_type("UINT8")
-    }
+    border = {value.name for value in (*model.graph.input, *model.graph.output)}
     for graph in graphs_of(model.graph):
         for node in graph.node:
-            findings += _node_findings(node, facts, version)
-            if byte_inputs.intersection(node.input) and version >= BYTES_SINCE:
-                findings += _byte_findings(node)
+            findings += _node_findings(node, facts, version, border)
+    findings += _constant_findings(model, version)
     return findings
 
 
@@ -140,26 +138,21 @@ def _shape_finding(name: str, shape: str) -> Finding:
     )
 
 
-def _byte_findings(node: onnx.NodeProto) -> Iterator[Finding]:
-    wanted = {_data_type("FLOAT"), _data_type("FLOAT16")}
-    if node.op_type != "Cast" or attribute_of(node, "to", None) not in wanted:
+def _constant_findings(model: onnx.ModelProto, version: Version) -> Iterator[Finding]:
+    for name, value in large_constants(model, version):
         yield Finding(
-            "type",
-            node.name or node.output[0],
-            "UINT8",
-            "bytes can be cast to float and nothing else",
-            None,
-            "cast the image to float32 first",
+            "limit",
+            name,
+            "INT64",
+            f"the constant holds {value}, and the parser makes it {BOUND_32} without asking",
+            _text(INT64_SINCE),
+            "keep constants within 32 bits",
         )
 
 
-def _data_type(name: str) -> int:
-    import onnx
-
-    return int(onnx.TensorProto.DataType.Value(name))
-
-
-def _node_findings(node: onnx.NodeProto, facts: GraphFacts, version: Version) -> Iterator[Finding]:
+def _node_findings(
+    node: onnx.NodeProto, facts: GraphFacts, version: Version, border: Collection[str]
+) -> Iterator[Finding]:
     where = node.name or node.output[0]
     operator = node.op_type
     if node.domain not in DEFAULT_DOMAINS:
@@ -186,6 +179,17 @@ def _node_findings(node: onnx.NodeProto, facts: GraphFacts, version: Version) ->
     for limit in limits_of(operator, version):
         if CHECKS[limit.check](node, facts, limit.argument):
             yield Finding("limit", where, operator, limit.why, _text(limit.until), limit.remedy)
+    for attribute, value in attribute_limits(node, version):
+        yield Finding(
+            "limit",
+            where,
+            operator,
+            f"{attribute.attribute}={value}: {attribute.why}",
+            _text(attribute.until),
+            attribute.remedy,
+        )
+    for odd in odd_types(node, facts, version, border):
+        yield Finding("type", where, odd.subject, odd.why, _text(odd.first), odd.remedy)
 
 
 def _text(version: Version | None) -> str | None:

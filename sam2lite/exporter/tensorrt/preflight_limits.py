@@ -1,72 +1,19 @@
-"""Finding, in a graph, the forms of operators that `targets/tensorrt_ops.py` calls limits."""
+"""Finding, in a graph, the forms of operators that `targets/tensorrt_limits.py` lists."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
+from sam2lite.exporter.onnx.graph_facts import GraphFacts
+from sam2lite.exporter.onnx.walk import attribute_of
 
 if TYPE_CHECKING:
     import onnx
 
 
-class GraphFacts:
-    """What the checks need to know of a model beside the node.
-
-    Attributes:
-        opset: version of the default operator set.
-        makers: the node behind each tensor, by the tensor's name.
-        ranks: number of dimensions, by name, of the tensors whose shape the model says.
-    """
-
-    def __init__(self, model: onnx.ModelProto, opset: int) -> None:
-        self.opset = opset
-        self.makers: dict[str, onnx.NodeProto] = {}
-        self.ranks: dict[str, int] = {}
-        self._initializers: dict[str, onnx.TensorProto] = {}
-        for graph in graphs_of(model.graph):
-            self._initializers.update({tensor.name: tensor for tensor in graph.initializer})
-            self.makers.update({name: node for node in graph.node for name in node.output})
-            for value in (*graph.input, *graph.value_info, *graph.output):
-                if value.type.tensor_type.HasField("shape"):
-                    self.ranks[value.name] = len(value.type.tensor_type.shape.dim)
-
-    def constant(self, name: str) -> onnx.TensorProto | None:
-        """Return the constant of that name, an initializer or from a Constant node."""
-        if name in self._initializers:
-            return self._initializers[name]
-        maker = self.makers.get(name)
-        if maker is None or maker.op_type != "Constant":
-            return None
-        return next((a.t for a in maker.attribute if a.name == "value"), None)
-
-    def is_constant(self, name: str) -> bool:
-        """Return whether a tensor is known before the graph runs, quantized or not."""
-        if self.constant(name) is not None:
-            return True
-        maker = self.makers.get(name)
-        # Quantized weights are a constant behind DequantizeLinear, which the parser knows.
-        return maker is not None and (
-            maker.op_type in ("Constant", "DequantizeLinear", "QuantizeLinear")
-            and all(self.is_constant(part) for part in maker.input)
-        )
-
-
 def _input(node: onnx.NodeProto, index: int) -> str:
     return str(node.input[index]) if len(node.input) > index else ""
-
-
-def _array(facts: GraphFacts, name: str) -> np.ndarray[Any, Any] | None:
-    import onnx
-
-    tensor = facts.constant(name)
-    # The values of large weights may lie in another file; what is looked at here never does.
-    if tensor is None or tensor.data_location == onnx.TensorProto.EXTERNAL:
-        return None
-    return np.asarray(onnx.numpy_helper.to_array(tensor))
 
 
 def _variable_input(node: onnx.NodeProto, facts: GraphFacts, index: int) -> bool:
@@ -75,7 +22,7 @@ def _variable_input(node: onnx.NodeProto, facts: GraphFacts, index: int) -> bool
 
 
 def _k_from(node: onnx.NodeProto, facts: GraphFacts, bound: int) -> bool:
-    count = _array(facts, _input(node, 1))
+    count = facts.array(_input(node, 1))
     return count is not None and int(count.max()) >= bound
 
 
@@ -84,7 +31,7 @@ def _zero_point(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
     if not name:
         return False
     # What is not a constant cannot be shown to be 0.
-    points = _array(facts, name)
+    points = facts.array(name)
     return points is None or bool(points.any())
 
 
@@ -97,6 +44,101 @@ def _unsigned(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
     # Without a zero point, DequantizeLinear has the type of what it is given.
     tensor = facts.constant(name or node.input[0])
     return tensor is not None and bool(tensor.data_type == onnx.TensorProto.UINT8)
+
+
+def _no_zero_point(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
+    return not _input(node, 2)
+
+
+def _odd_constant(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
+    odd = {"sparse_value", "value_string", "value_strings"}
+    return any(attribute.name in odd for attribute in node.attribute)
+
+
+def _training_input(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
+    name = _input(node, 2)
+    if not name:
+        return not attribute_of(node, "is_test", 1)  # of opset 6
+    training = facts.array(name)
+    return training is None or bool(training.any())
+
+
+def _variable_floats(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
+    floats = facts.types.get(_input(node, 0)) in ("FLOAT", "DOUBLE", "FLOAT16")
+    return floats and any(_variable_input(node, facts, index) for index in range(3))
+
+
+def _variable_scales(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
+    scales = 2 if facts.opset >= 11 else 1
+    return not _input(node, 3) and _variable_input(node, facts, scales)
+
+
+def _scaled_before_last(node: onnx.NodeProto, facts: GraphFacts, last: int) -> bool:
+    """Of a Resize by scales; sizes are taken as they are."""
+    if attribute_of(node, "mode", "nearest") != {3: "linear", 2: "cubic"}[last]:
+        return False
+    scales = 1 if node.op_type == "Upsample" or facts.opset < 11 else 2
+    factors = facts.array(_input(node, scales))
+    return factors is not None and bool((factors.reshape(-1)[:-last] != 1).any())
+
+
+def _tf_rounding(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
+    return (
+        attribute_of(node, "coordinate_transformation_mode", "half_pixel") == "tf_half_pixel_for_nn"
+        and attribute_of(node, "nearest_mode", "round_prefer_floor") != "round_prefer_floor"
+    )
+
+
+def _begin_and_end(node: onnx.NodeProto) -> tuple[list[int], list[int]]:
+    pads = list(attribute_of(node, "pads", []))
+    return pads[: len(pads) // 2], pads[len(pads) // 2 :]
+
+
+def _uneven_pads(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
+    begin, end = _begin_and_end(node)
+    return any(after - before not in (0, 1) for before, after in zip(begin, end, strict=True))
+
+
+def _branches(node: onnx.NodeProto) -> tuple[onnx.GraphProto, onnx.GraphProto] | None:
+    found = {attribute.name: attribute.g for attribute in node.attribute}
+    if not {"then_branch", "else_branch"} <= set(found):
+        return None
+    return found["then_branch"], found["else_branch"]
+
+
+def _branch_ranks(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
+    branches = _branches(node)
+    if branches is None:
+        return False
+    ranks = ([facts.rank(value.name) for value in branch.output] for branch in branches)
+    return any(None not in (a, b) and a != b for a, b in zip(*ranks, strict=False))
+
+
+def _branch_names(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
+    branches = _branches(node)
+    if branches is None:
+        return False
+    return any(
+        a.name == b.name for a, b in zip(branches[0].output, branches[1].output, strict=False)
+    )
+
+
+def _rank_of_first(node: onnx.NodeProto, facts: GraphFacts) -> int | None:
+    return facts.rank(_input(node, 0))
+
+
+def _rank_below(node: onnx.NodeProto, facts: GraphFacts, bound: int) -> bool:
+    rank = _rank_of_first(node, facts)
+    return rank is not None and rank < bound
+
+
+def _rank_above(node: onnx.NodeProto, facts: GraphFacts, bound: int) -> bool:
+    rank = _rank_of_first(node, facts)
+    return rank is not None and rank > bound
+
+
+def _rank_not(node: onnx.NodeProto, facts: GraphFacts, wanted: int) -> bool:
+    return _rank_of_first(node, facts) not in (None, wanted)
 
 
 def _einsum_form(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
@@ -117,6 +159,19 @@ CHECKS: dict[str, Check] = {
     "antialias": lambda node, _, __: bool(attribute_of(node, "antialias", 0)),
     "reduction_attribute": lambda node, _, __: attribute_of(node, "reduction", "none") != "none",
     "more_outputs": lambda node, _, __: any(node.output[1:]),
-    "rank_not": lambda node, facts, rank: facts.ranks.get(node.input[0], rank) != rank,
+    "rank_not": _rank_not,
+    "rank_below": _rank_below,
+    "rank_above": _rank_above,
+    "no_zero_point": _no_zero_point,
+    "odd_constant": _odd_constant,
+    "training_input": _training_input,
+    "variable_floats": _variable_floats,
+    "variable_scales": _variable_scales,
+    "scaled_before_last": _scaled_before_last,
+    "tf_rounding": _tf_rounding,
+    "uneven_pads": _uneven_pads,
+    "negative_begin": lambda node, _, __: min(_begin_and_end(node)[0], default=0) < 0,
+    "branch_ranks": _branch_ranks,
+    "branch_names": _branch_names,
     "opset_from": lambda _, facts, opset: facts.opset >= opset,
 }

@@ -74,12 +74,14 @@ def test_a_plain_graph_has_no_findings() -> None:
     ],
 )
 def test_an_operator_that_is_too_new(operator: str, version: str, first: str | None) -> None:
-    finding = only(preflight(model(operator, opset=13), version))
+    shape = (4, 8, 8) if operator == "Trilu" else (1, 4, 8, 8)  # 8.5 has it up to 3 dimensions
+    graph = model(operator, opset=13, shape=shape)
+    finding = only(preflight(graph, version))
     assert (finding.kind, finding.where, finding.subject) == ("operator", "node", operator)
     assert finding.first_version == first
     assert finding.remedy
     if first is not None:
-        assert preflight(model(operator, opset=13), first) == []
+        assert preflight(graph, first) == []
 
 
 def test_layer_norm_is_remedied_by_an_older_opset() -> None:
@@ -94,16 +96,19 @@ def test_an_operator_of_another_domain_needs_a_plugin() -> None:
 
 
 def test_operators_in_branches_are_found() -> None:
-    # The branch's node is one that 8.2 does not have; If itself it takes.
-    branch = helper.make_graph(
-        [helper.make_node("Trilu", ["x0"], ["t"], "inner")],
-        "branch",
-        [],
-        [helper.make_tensor_value_info("t", TensorProto.FLOAT, [1, 4, 8, 8])],
+    # The branches' node is one that 8.2 does not have; If itself it takes.
+    then, other = (
+        helper.make_graph(
+            [helper.make_node("Trilu", ["x0"], [name], "inner")],
+            "branch",
+            [],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4, 8, 8])],
+        )
+        for name in "te"
     )
     outer = model("Relu", opset=13)
     outer.graph.node.append(
-        helper.make_node("If", ["c"], ["z"], "if", then_branch=branch, else_branch=branch)
+        helper.make_node("If", ["c"], ["z"], "if", then_branch=then, else_branch=other)
     )
     outer.graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, [1]))
     assert [finding.where for finding in preflight(outer, "8.2")] == ["inner", "inner"]
@@ -217,7 +222,8 @@ SCALE = constant("s", [1.0], TensorProto.FLOAT)
         ("zero_point", model("QuantizeLinear", constants=[SCALE, SHIFTED]), "8.5", None),
         ("zero_point", model("DequantizeLinear", constants=[SCALE, SHIFTED]), "10.3", None),
         ("unsigned", model("QuantizeLinear", constants=[SCALE, UNSIGNED]), "8.5", None),
-        ("unsigned", model("QuantizeLinear", constants=[SCALE]), "8.5", None),
+        ("unsigned", model("QuantizeLinear", constants=[SCALE]), "8.6", None),
+        ("no_zero_point", model("DequantizeLinear", constants=[SCALE]), "8.5", "8.6"),
     ],
 )
 def test_limits(check: str, graph: onnx.ModelProto, version: str, first: str | None) -> None:
@@ -237,7 +243,7 @@ def test_limits(check: str, graph: onnx.ModelProto, version: str, first: str | N
     [
         model("TopK", constants=[constant("k", [32])], opset=13),
         model("QuantizeLinear", constants=[SCALE, ZERO], opset=13),
-        model("DequantizeLinear", constants=[SCALE], opset=13),
+        model("DequantizeLinear", constants=[SCALE, ZERO], opset=13),
         model("Einsum", 2, opset=13, equation="bij,bjk->bik"),
         model("Resize", opset=13, mode="linear"),
         model("Conv", constants=[constant("w", [1.0], TensorProto.FLOAT)], opset=13),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sam2lite.errors import ExportError
+from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import graphs_of
 from sam2lite.exporter.tensorrt.passes.rewriting import DEFAULT_DOMAINS
-from sam2lite.exporter.tensorrt.preflight_limits import GraphFacts
 
 if TYPE_CHECKING:
     import onnx

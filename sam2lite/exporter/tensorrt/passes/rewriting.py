@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
-from sam2lite.exporter.tensorrt.preflight_limits import GraphFacts
 
 if TYPE_CHECKING:
     import onnx

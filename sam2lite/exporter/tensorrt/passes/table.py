@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.tensorrt.passes.einsum import einsum
+from sam2lite.exporter.tensorrt.passes.explicit.branch_names import branch_names
+from sam2lite.exporter.tensorrt.passes.explicit.zero_point import zero_point
 from sam2lite.exporter.tensorrt.passes.float_image import float_image
 from sam2lite.exporter.tensorrt.passes.gelu import gelu
 from sam2lite.exporter.tensorrt.passes.hard_swish import hard_swish
@@ -45,9 +47,13 @@ class Rewrite(NamedTuple):
         return self.below is None or version < self.below
 
 
-def _lifted(check: str) -> Version | None:
+def _lifted(check: str, operator: str = "") -> Version | None:
     """Return the first version without the limit that a check of preflight finds."""
-    return next(limit.until for limit in LIMITS if limit.check == check)
+    return next(
+        limit.until
+        for limit in LIMITS
+        if limit.check == check and (not operator or operator in limit.operators)
+    )
 
 
 # After `constants` and `simplify`, before `opset_down` and `shapes`.
@@ -58,7 +64,7 @@ REWRITES = (
     ),
     Rewrite(layer_norm, "LayerNormalization", OPERATORS["LayerNormalization"]),
     Rewrite(gelu, "Gelu", OPERATORS["Gelu"]),
-    Rewrite(trilu, "Trilu", OPERATORS["Trilu"]),
+    Rewrite(trilu, "Trilu", _lifted("rank_above", "Trilu")),
     Rewrite(mod, "Mod", OPERATORS["Mod"]),
     Rewrite(one_hot, "OneHot", OPERATORS["OneHot"]),
     Rewrite(hard_swish, "HardSwish", OPERATORS["HardSwish"]),
@@ -67,6 +73,8 @@ REWRITES = (
     Rewrite(cubic_resize, "Resize, mode=cubic", _lifted("cubic")),
     Rewrite(antialias_resize, "Resize, antialias=1", _lifted("antialias")),
     Rewrite(einsum, "Einsum", _lifted("einsum_form")),
+    Rewrite(zero_point, "DequantizeLinear without a zero point", _lifted("no_zero_point")),
+    Rewrite(branch_names, "If, both branches naming alike", _lifted("branch_names")),
 )
 
 

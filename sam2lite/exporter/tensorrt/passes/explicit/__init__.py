@@ -1,0 +1,1 @@
+"""Passes that write down what goes without saying elsewhere."""
