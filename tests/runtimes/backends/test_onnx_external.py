@@ -224,6 +224,15 @@ def test_compiled_code_is_refused(tmp_path: Path) -> None:
         check(tmp_path, model)
 
 
+def test_what_ends_the_process_of_a_runtime_is_refused(tmp_path: Path) -> None:
+    model = in_initializer(at("weights.bin"))
+    model.graph.node.append(helper.make_node("Clip", ["x", "w", ""], ["c"]))
+    check(tmp_path, model)
+    model.graph.node.append(helper.make_node("LayerNormalization", ["x", "w", ""], ["n"]))
+    with pytest.raises(BundleError, match="LayerNormalization leaves an input out"):
+        check(tmp_path, model)
+
+
 def test_the_bytes_of_a_large_graph_are_not_gone_through(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 256, 4 << 20, dtype=np.uint8)
     weights = TensorProto(name="w", data_type=TensorProto.UINT8, dims=[len(values)])
