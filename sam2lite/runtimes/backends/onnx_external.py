@@ -11,7 +11,6 @@ from typing import Dict, Mapping, Optional, Tuple
 
 from sam2lite.contracts.manifest import FileEntry
 from sam2lite.errors import BundleError
-from sam2lite.files.names import check_name
 from sam2lite.files.reading import printable
 from sam2lite.runtimes.backends.onnx_wire import BYTES, VARINT, Data, fields
 
@@ -161,9 +160,8 @@ def _entry(data: Data, start: int, end: int) -> Tuple[str, str]:
 def _check_place(
     place: Mapping[str, str], file: str, folder: str, files: Mapping[str, FileEntry]
 ) -> None:
-    name = check_name(place["location"], file, BundleError)
-    if folder:
-        name = folder + "/" + name
+    # Names that the manifest lists lead only down, so that this one may be joined and looked up.
+    name = folder + "/" + place["location"] if folder else place["location"]
     # A listed file of that name would not help: older releases take the name for an address.
     if name not in files or "*" in name:
         raise BundleError(
@@ -182,6 +180,6 @@ def _check_place(
 
 def _whole(digits: str) -> int:
     # Python's digits are more than ASCII's, and 19 are those of 2^63 - 1.
-    if not 1 <= len(digits) <= 19 or any(digit not in "0123456789" for digit in digits):
+    if not 1 <= len(digits) <= 19 or digits.strip("0123456789"):
         raise ValueError("a tensor is at byte {}".format(ascii(digits[:24])))
     return int(digits)
