@@ -125,8 +125,9 @@ def change_json(data: Any, rng: random.Random) -> None:
             nested = [nested]
         holder[key] = nested
     elif change == 5 and isinstance(holder[key], int | float):
-        holder[key] = holder[key] * rng.choice((-1, 2, 1000, 0.5, 1 << 40))
-    elif change == 6 and isinstance(holder[key], list | dict) and holder[key]:
+        with contextlib.suppress(OverflowError):
+            holder[key] = holder[key] * rng.choice((-1, 2, 1000, 0.5, 1 << 40))
+    elif change == 6 and isinstance(holder[key], list | dict) and 0 < len(holder[key]) < 5000:
         inner = holder[key]
         if isinstance(inner, list):
             inner.extend(inner * rng.choice((1, 1000)))

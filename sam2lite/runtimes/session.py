@@ -132,6 +132,5 @@ def _shown(place: Tuple[str, bool], tensor: Optional[TensorSpec]) -> str:
     kind = "input" if place[1] else "output"
     if tensor is None:
         return "no {} {}".format(kind, ascii(place[0][:80]))
-    return "the {} {} {} {}".format(
-        kind, ascii(place[0][:80]), tensor.dtype, [str(dim)[:20] for dim in tensor.shape]
-    )
+    shape = [dim if isinstance(dim, int) else str(dim)[:20] for dim in tensor.shape]
+    return "the {} {} {} {}".format(kind, ascii(place[0][:80]), tensor.dtype, shape)

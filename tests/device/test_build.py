@@ -1,5 +1,7 @@
 """The command `build`, in this process, with a double of TensorRT in each dialect."""
 
+import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -581,3 +583,123 @@ def test_a_graph_of_another_rung_is_a_contradiction(
     )
     assert build(bundle, "--only", key, "--rungs", rung) == 2
     assert "have no graph in common" in capsys.readouterr().err
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_nothing_is_written_or_removed_over_a_link(
+    options: list[str], insert: Insert, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.engine.partial-1").write_bytes(b"theirs")
+    (outside / "engines.json").write_bytes(b"{")
+    (bundle / "engines").symlink_to(outside)
+    insert(Scenario())
+    before = tree(outside)
+    assert build(bundle, *options) == 1
+    assert "'engines' is a link, which could lead anywhere" in capsys.readouterr().err
+    assert tree(outside) == before
+
+
+def replan(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the plan, and let its hash fit."""
+    path = bundle / "plan.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    write_manifest(bundle)
+
+
+@pytest.mark.parametrize("key", ["../../../outside", "/tmp/outside", "image_encoder@999", "other"])
+def test_only_the_manifests_graphs_are_built(
+    key: str, insert: Insert, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    replan(bundle, lambda data: data["graphs"].update({key: data["graphs"]["memory_select"]}))
+    trt = insert(Scenario())
+    before = tree(tmp_path)
+    assert build(bundle) == 1
+    assert "graph" in capsys.readouterr().err
+    assert tree(tmp_path) == before
+    assert not calls(trt, "Builder.create_network")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("onnx", "../outside.onnx"),
+        ("onnx", "/etc/hostname"),
+        ("calibration_cache", "../../x"),
+        ("flags", ["SAFETY_SCOPE"]),
+        ("fp32_nodes", "abc"),
+    ],
+)
+def test_a_plan_names_listed_files_and_known_flags(
+    field: str, value: object, insert: Insert, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    replan(bundle, lambda data: data["graphs"][KEYS[0]].update({field: value}))
+    trt = insert(Scenario())
+    assert build(bundle) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not calls(trt, "Builder.create_network")
+
+
+def test_weights_that_are_not_listed_reach_no_parser(
+    insert: Insert, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    path = bundle / "graphs" / f"{KEYS[0]}.onnx"
+    model = onnx.load(path)
+    tensor = model.graph.initializer.add(name="w", data_type=1, dims=[1], data_location=1)
+    tensor.external_data.add(key="location", value="/etc/hostname")
+    path.write_bytes(model.SerializeToString())
+    write_manifest(bundle)
+    trt = insert(Scenario())
+    assert build(bundle) == 1
+    assert "weights in '/etc/hostname', which the manifest does not" in capsys.readouterr().err
+    assert not calls(trt, "Builder.create_network")
+
+
+def test_a_timing_cache_of_somebody_else_is_not_shown(
+    insert: Insert,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    insert(Scenario())
+    assert build(bundle, "--only", KEYS[0]) == 0
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another"))
+    trt = insert(Scenario())
+    capsys.readouterr()
+    assert build(bundle, "--only", KEYS[0]) == 0
+    assert "it is not as this user wrote it on this machine" in capsys.readouterr().err
+    assert len(calls(trt, "Builder.build_serialized_network")) == 1, "nor is the engine theirs"
+    assert calls(trt, "IBuilderConfig.create_timing_cache")[0] == (b"",)
+
+
+def test_without_a_place_for_the_secret_nothing_is_built(
+    insert: Insert,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bundle = write_trt_bundle(tmp_path / "b")
+    (tmp_path / "config" / "sam2lite").mkdir(parents=True)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def refuse(source: str, target: str) -> None:
+        raise PermissionError(1, "not here", target)
+
+    monkeypatch.setattr(os, "link", refuse)
+    trt = insert(Scenario())
+    assert build(bundle) == 1
+    assert "set XDG_CONFIG_HOME to a folder that you may write to" in capsys.readouterr().err
+    assert not calls(trt, "Builder.create_network")
+    assert not list((tmp_path / "config" / "sam2lite").iterdir())

@@ -124,7 +124,7 @@ def _checks(bundle: str) -> dict[str, dict[str, Any]]:
 
 
 def _ratio(value: Any, where: str) -> None:
-    if value not in _WORDS:
+    if not isinstance(value, str) or value not in _WORDS:
         number(value, where)
 
 

@@ -11,7 +11,6 @@ from typing import Dict, Mapping, Optional, Tuple
 
 from sam2lite.contracts.manifest import FileEntry
 from sam2lite.errors import BundleError
-from sam2lite.files.names import check_name
 from sam2lite.files.reading import printable
 from sam2lite.runtimes.backends.onnx_wire import BYTES, VARINT, Data, fields
 
@@ -41,7 +40,7 @@ _ONCE = {
     "SparseTensorProto": {1, 2},
     "AttributeProto": {5, 6, 22},
 }  # type: Mapping[str, Set[int]]
-_OP_TYPE = 4  # of NodeProto
+_INPUT, _OP_TYPE = 1, 4  # of NodeProto
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of TensorProto
 _KEY, _VALUE = 1, 2  # of StringStringEntryProto
 _KNOWN_KEYS = {"location", "offset", "length", "checksum"}
@@ -49,6 +48,8 @@ _MOST_TEXT = 4096  # bytes of a key or value
 MAX_DEPTH = 100  # of messages in one another, as protobuf has it
 # A node that holds, or names a file with, code that another compiler made for some device.
 _COMPILED = b"EPContext"
+# Operators that end the process where an input is an empty name (ONNX Runtime 1.31).
+_WHOLE = {b"LayerNormalization"}
 
 
 def check_external(path: str, file: str, files: Mapping[str, FileEntry]) -> None:
@@ -92,7 +93,9 @@ def _check(data: Data, file: str, folder: str, files: Mapping[str, FileEntry]) -
                 _check_place(place, file, folder, files)
             continue
         within, once = MESSAGES[message], _ONCE.get(message, set())
+        is_node = message == "NodeProto"
         seen = set()  # type: Set[int]
+        operator, leaves_out = b"", False
         for number, wire_type, first, behind in fields(data, start, end):
             if number in within:
                 if wire_type != BYTES:
@@ -101,10 +104,15 @@ def _check(data: Data, file: str, folder: str, files: Mapping[str, FileEntry]) -
                     raise ValueError("field {} of {} is there twice".format(number, message))
                 seen.add(number)
                 left.append((within[number], first, behind, depth + 1))
-            elif (message, number, wire_type) == ("NodeProto", _OP_TYPE, BYTES) and data[
-                first:behind
-            ] == _COMPILED:
-                raise ValueError("a node holds compiled code")
+            elif is_node and wire_type == BYTES:
+                if number == _OP_TYPE:
+                    operator = data[first:behind]
+                elif number == _INPUT and first == behind:
+                    leaves_out = True
+        if operator == _COMPILED:
+            raise ValueError("a node holds compiled code")
+        if leaves_out and operator in _WHOLE:
+            raise ValueError("a node {} leaves an input out".format(operator.decode("ascii")))
 
 
 def _external_place(data: Data, start: int, end: int) -> Optional[Dict[str, str]]:
@@ -152,9 +160,8 @@ def _entry(data: Data, start: int, end: int) -> Tuple[str, str]:
 def _check_place(
     place: Mapping[str, str], file: str, folder: str, files: Mapping[str, FileEntry]
 ) -> None:
-    name = check_name(place["location"], file, BundleError)
-    if folder:
-        name = folder + "/" + name
+    # Names that the manifest lists lead only down, so that this one may be joined and looked up.
+    name = folder + "/" + place["location"] if folder else place["location"]
     # A listed file of that name would not help: older releases take the name for an address.
     if name not in files or "*" in name:
         raise BundleError(
@@ -173,6 +180,6 @@ def _check_place(
 
 def _whole(digits: str) -> int:
     # Python's digits are more than ASCII's, and 19 are those of 2^63 - 1.
-    if not 1 <= len(digits) <= 19 or any(digit not in "0123456789" for digit in digits):
+    if not 1 <= len(digits) <= 19 or digits.strip("0123456789"):
         raise ValueError("a tensor is at byte {}".format(ascii(digits[:24])))
     return int(digits)

@@ -9,6 +9,7 @@ from typing import Iterator, Tuple, Union
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FIXED_BYTES = {FIXED64: 8, FIXED32: 4}
 _MOST_VARINT_BYTES = 10
+_ENDLESS = 0x80  # the first byte of a number that goes on
 
 
 # Bytes that can be indexed and cut: `bytes`, or a file that is mapped.
@@ -40,7 +41,10 @@ def fields(data: Data, start: int, end: int) -> Iterator[Tuple[int, int, int, in
         if not number:
             raise ValueError("a field has no number")
         if wire_type == BYTES:
-            size, at = _varint(data, at, end)
+            size = data[at] if at < end else _ENDLESS
+            at += 1
+            if size > 0x7F:
+                size, at = _varint(data, at - 1, end)
             if size > end - at:
                 raise ValueError("a field is longer than what holds it")
             yield number, BYTES, at, at + size

@@ -186,3 +186,83 @@ def test_a_file_that_cannot_be_written_leaves_the_old(tmp_path: Path) -> None:
         write_atomically(str(path), "no bytes")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_engine_of_somebody_else_is_not_loaded(
+    bundle: Path, entry: EngineEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fits in every other way: graph, plan, device, version and hash."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nobody"))
+    with pytest.raises(BundleError, match=r"not built by this user on this machine.*; run:"):
+        find(bundle)
+    make_secret()
+    with pytest.raises(BundleError, match="not built by this user on this machine"):
+        find(bundle)
+    write_engines(str(bundle), {KEY: sealed(KEY, entry, make_secret())})
+    assert find(bundle)
+
+
+def test_a_seal_is_of_one_graph_and_one_engine(bundle: Path, entry: EngineEntry) -> None:
+    content = b"other!"
+    (bundle / "engines" / entry.file).write_bytes(content)
+    other = entry._replace(sha256=hashlib.sha256(content).hexdigest())
+    write_engines(str(bundle), {KEY: other})
+    with pytest.raises(BundleError, match="not built by this user on this machine"):
+        find(bundle)
+    moved = sealed(KEYS[1], other, make_secret())
+    write_engines(str(bundle), {KEY: moved})
+    with pytest.raises(BundleError, match="not built by this user on this machine"):
+        find(bundle)
+
+
+def test_engines_from_before_there_were_seals_are_to_be_built_again(
+    bundle: Path, entry: EngineEntry
+) -> None:
+    path = bundle / "engines" / "engines.json"
+    data = json.loads(path.read_text())
+    del data["engines"][KEY]["seal"]
+    path.write_text(json.dumps({**data, "engines_version": 1}))
+    with pytest.raises(BundleError, match=r"by an older sam2lite, .*; run: python3 device\.pyz"):
+        find(bundle)
+
+
+@pytest.mark.parametrize("what", ["engines", "engines/engines.json", "engines/{}.engine"])
+def test_no_link_leads_out_of_engines(bundle: Path, entry: EngineEntry, what: str) -> None:
+    path = bundle / what.format(KEY)
+    outside = path.rename(bundle.parent / "outside")
+    path.symlink_to(outside)
+    with pytest.raises(BundleError, match="is a link, which could lead anywhere"):
+        find(bundle)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("file", f"{KEYS[1]}.engine"),
+        ("file", 5),
+        ("bytes", -1),
+        ("bytes", "6"),
+        ("seconds", None),
+        ("device", ["a"]),
+        ("sha256", "x"),
+        ("tensorrt", "\x1b[31m"),
+        ("seal", 1),
+        ("more", 1),
+    ],
+)
+def test_fields_of_an_engine_are_what_they_say(
+    bundle: Path, entry: EngineEntry, field: str, value: object
+) -> None:
+    path = bundle / "engines" / "engines.json"
+    data = json.loads(path.read_text())
+    data["engines"][KEY][field] = value
+    path.write_text(json.dumps(data))
+    with pytest.raises(BundleError, match=r"engines\.json cannot be used .*build --force"):
+        read_engines(str(bundle))
+
+
+@pytest.mark.parametrize("key", ["../../x", "/x", "A", "a@b", "", "a" * 100])
+def test_a_key_is_a_graphs(bundle: Path, entry: EngineEntry, key: str) -> None:
+    write_engines(str(bundle), {key: entry._replace(file=engine_file(key))})
+    with pytest.raises(BundleError, match="no graph's key"):
+        read_engines(str(bundle))

@@ -170,7 +170,7 @@ def test_the_place_may_be_said_by_any_number_that_is_not_zero(tmp_path: Path) ->
     weights = tensor(("location", "/etc/passwd"), external=False).SerializeToString()
     cut = weights + b"\x70\x81\x80\x80\x80\x10"
     graph = b"\x2a" + bytes([len(cut)]) + cut
-    with pytest.raises(BundleError, match="may leave the folder"):
+    with pytest.raises(BundleError, match="passwd', which the manifest does not list"):
         check(tmp_path, b"\x3a" + bytes([len(graph)]) + graph)
 
 
@@ -221,6 +221,15 @@ def test_compiled_code_is_refused(tmp_path: Path) -> None:
     model = in_initializer(at("weights.bin"))
     model.graph.node.append(helper.make_node("EPContext", [], ["e"], domain="com.microsoft"))
     with pytest.raises(BundleError, match="compiled code"):
+        check(tmp_path, model)
+
+
+def test_what_ends_the_process_of_a_runtime_is_refused(tmp_path: Path) -> None:
+    model = in_initializer(at("weights.bin"))
+    model.graph.node.append(helper.make_node("Clip", ["x", "w", ""], ["c"]))
+    check(tmp_path, model)
+    model.graph.node.append(helper.make_node("LayerNormalization", ["x", "w", ""], ["n"]))
+    with pytest.raises(BundleError, match="LayerNormalization leaves an input out"):
         check(tmp_path, model)
 
 

@@ -39,7 +39,7 @@ def read_secret() -> Optional[bytes]:
         # No link, and no waiting for a pipe.
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         descriptor = os.open(path, flags)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise _unusable(path, error.strerror or str(error))
@@ -118,7 +118,6 @@ def _home() -> str:
 def _unusable(path: str, reason: str) -> SessionError:
     return SessionError(
         "{} cannot be used ({}), and with it no engine can be told from one that somebody else "
-        "made; delete it, and build the engines again: python3 device.pyz build".format(
-            path, reason
-        )
+        "made; delete it, or set XDG_CONFIG_HOME to a folder of your own, and build the engines "
+        "again: python3 device.pyz build".format(path, reason)
     )
