@@ -160,7 +160,9 @@ def family_of(path: str, manifest: Manifest) -> Family:
     missing = sorted(set(wanted) - set(manifest.graphs))
     if missing:
         raise BundleError("{} lacks the graphs {}".format(path, ", ".join(missing)))
-    others = sorted(set(manifest.graphs) - set(wanted))
+    # Those of sizes that are not listed are never opened.
+    known = {graph.name for graph in family.graphs}
+    others = sorted(key for key in manifest.graphs if key.partition("@")[0] not in known)
     if others:
         raise BundleError(
             "{} holds graphs that {} does not have: {}; it was not made by sam2lite".format(
