@@ -20,9 +20,9 @@ from sam2lite.device.tensorrt.board import check_generation, open_board
 from sam2lite.device.tensorrt.graph_build import Job, build_graph, check_files, is_built
 from sam2lite.device.tensorrt.log import MEMORY_REMEDY
 from sam2lite.errors import ArgumentError, BundleError, OutputError, SessionError, UnknownNameError
+from sam2lite.files.unfinished import clear_unfinished, is_unfinished, output_of
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
-    engine_path,
     read_engines,
     read_plan,
     write_engines,
@@ -191,7 +191,13 @@ def _forget_unreadable(bundle: str) -> None:
 
 
 def _remove_partial(bundle: str) -> None:
-    for path in glob.glob(glob.escape(engine_path(bundle, "")) + "*.partial-*"):
+    """Remove what builds that were killed left, of whichever graph."""
+    folder = os.path.join(bundle, ENGINES_FOLDER)
+    for name in os.listdir(folder):
+        if is_unfinished(name):
+            clear_unfinished(os.path.join(folder, output_of(name)))
+    # Earlier releases named them so.
+    for path in glob.glob(glob.escape(os.path.join(folder, "")) + "*.partial-*"):
         os.remove(path)
 
 

@@ -13,8 +13,8 @@ from sam2lite.contracts import build_plan
 from sam2lite.contracts.build_plan import ENGINES_FOLDER, PLAN_FILE, BuildPlan
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, Manifest
 from sam2lite.errors import BundleError
+from sam2lite.files.atomic import write_atomically
 from sam2lite.files.file_hash import file_sha256
-from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 
 ENGINES_VERSION = 1
