@@ -12,6 +12,7 @@ from typing import List, NoReturn, Optional
 from sam2lite import __version__
 from sam2lite.device import bench, build, doctor, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
+from sam2lite.runtimes.commands.interrupts import clean_up_after, interrupted, leave_at_once
 
 INTERRUPTED = 130  # what shells return after Ctrl-C
 
@@ -21,7 +22,17 @@ def run() -> None:
     # OpenCV 4.1.1 takes its log level from here alone, once, when it is imported; our errors say
     # better what it would warn of.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-    sys.exit(main(sys.argv[1:]))
+    code = 1
+    try:
+        clean_up_after()
+        code = main(sys.argv[1:])
+    except BaseException as error:
+        # Whatever an interrupted library makes of it, a signal is what ended the command.
+        if interrupted() is None and not isinstance(error, SystemExit):
+            raise
+        code = getattr(error, "code", code)
+    leave_at_once()
+    sys.exit(code if interrupted() is None or code == 0 else interrupted())
 
 
 def main(arguments: List[str]) -> int:
@@ -41,7 +52,8 @@ def main(arguments: List[str]) -> int:
     except ImportError as error:
         return _failed("{}; `python3 device.pyz doctor` says what to install".format(error), 1)
     except KeyboardInterrupt:
-        return _failed("interrupted: nothing was left half-written", INTERRUPTED)
+        code = interrupted() or INTERRUPTED
+        return _failed("interrupted: nothing was left half-written", code)
     except OSError as error:
         named = error.filename or "no file named"
         return _failed("{}: {}".format(error.strerror or error, named), 1)

@@ -72,14 +72,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.force:
         _forget_unreadable(job.bundle)
     _remove_partial(job.bundle)
-    for number, key in enumerate(keys, 1):
-        if not arguments.force and is_built(job, key):
-            _say("{:<22} built already".format(key))
-        elif arguments.in_process:
-            _say(_line(key, build_graph(job, key)))
-        else:
-            sys.stderr.write("building {} ({} of {})\n".format(key, number, len(keys)))
-            _build_in_child(key, _child_arguments(arguments, key))
+    try:
+        for number, key in enumerate(keys, 1):
+            if not arguments.force and is_built(job, key):
+                _say("{:<22} built already".format(key))
+            elif arguments.in_process:
+                _say(_line(key, build_graph(job, key)))
+            else:
+                sys.stderr.write("building {} ({} of {})\n".format(key, number, len(keys)))
+                _build_in_child(key, _child_arguments(arguments, key))
+    finally:
+        _remove_partial(job.bundle)  # of a child that was killed
     if not arguments.in_process:
         _say(_summary(job.bundle, keys))
     return 0
