@@ -33,7 +33,7 @@ from sam2lite.errors import ArgumentError
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.exporter.export import export
 from sam2lite.exporter.recipe import Recipe
-from sam2lite.files.staging import write_atomically
+from sam2lite.files.atomic import write_atomically
 from sam2lite.models.registry import load_model
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.results import FrameResult

@@ -1,22 +1,22 @@
 """A JSON file that is known to be writable before the work begins, and that appears whole."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sam2lite.errors import OutputError
+from sam2lite.files.atomic import Unchanged, replacing
 
 Write = Callable[[dict[str, Any]], None]
 
 
 @contextmanager
 def reserved_json(path: Path, force: bool) -> Iterator[Write]:
-    """Open a temporary sibling of a file, and give a function that writes it and puts it in place.
+    """See that a file can be made beside another, and give a function that writes that one.
 
-    Without a call of that function nothing is left behind.
+    It may be called again. Without a call nothing is left behind.
 
     Args:
         path: of the file; its folder must exist.
@@ -25,23 +25,18 @@ def reserved_json(path: Path, force: bool) -> Iterator[Write]:
     Raises:
         OutputError: the file exists, is a folder, or cannot be written.
     """
-    if path.is_dir():
-        raise OutputError(f"'{path}' is a folder; give the name of a file in it")
-    if path.exists() and not force:
-        raise OutputError(f"'{path}' exists; add --force to replace it, or choose another name")
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    written = False
 
     def write(data: dict[str, Any]) -> None:
-        with _explained(path):
-            partial.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-            partial.replace(path)
+        nonlocal written
+        # What this has written itself it may write again.
+        with _explained(path), replacing(str(path), force or written) as partial:
+            Path(partial).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        written = True
 
-    with _explained(path):
-        partial.touch()
-    try:
-        yield write
-    finally:
-        partial.unlink(missing_ok=True)
+    with _explained(path), replacing(str(path), force):
+        raise Unchanged  # a file could be made there
+    yield write
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.errors import CalibrationError
+from sam2lite.files.atomic import replacing
 
 SCHEMA_VERSION = 1
 
@@ -49,14 +50,20 @@ class ActivationRanges:
     spans: Mapping[str, tuple[float, float]]
     provenance: Provenance
 
-    def save(self, path: Path) -> None:
-        """Write `ranges.json`."""
+    def save(self, path: Path, force: bool = True) -> None:
+        """Write `ranges.json`; without `force` an older one is refused.
+
+        Raises:
+            OutputError: it is, or there is something that is no file.
+            OSError: it cannot be written.
+        """
         data = {
             "schema_version": SCHEMA_VERSION,
             "provenance": dataclasses.asdict(self.provenance),
             "ranges": {key: list(span) for key, span in sorted(self.spans.items())},
         }
-        path.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        with replacing(str(path), force) as partial:
+            Path(partial).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
     def check_fits(self, checkpoint_sha256: str, rungs: Collection[int]) -> None:
         """Check that the ranges are of a network, and were observed at the rungs it gets.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip, content_sha256
 from sam2lite.contracts.family import Family
-from sam2lite.files.staging import staged_folder
+from sam2lite.files.staging import cached_folder
 from sam2lite.models.loaded import LoadedModel
 
 FORMAT = 1  # of a recording; part of its key
@@ -88,7 +88,7 @@ def record(
     if recording.folder.is_dir():
         return recording
     fused = loaded.fused()
-    with staged_folder(recording.folder, force=False) as staging, ExitStack() as stack:
+    with cached_folder(recording.folder) as staging, ExitStack() as stack:
         writer = _Writer(staging, loaded.family.image_encoder.name)
         for spec in loaded.family.graphs:
             hook = writer.hook(spec.name, spec.input_names)

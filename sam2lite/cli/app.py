@@ -3,16 +3,15 @@
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sam2lite import __version__
 from sam2lite.errors import Sam2LiteError
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.runtimes.commands.interrupts import clean_up_after, interrupted, leave_at_once
 from sam2lite.runtimes.commands.plain_warnings import show_plainly
-
-INTERRUPTED = 130  # what shells and Typer return after Ctrl-C
 
 _debug = False
 _owns_process = False
@@ -73,21 +72,42 @@ def run_app(app: typer.Typer) -> None:
     """Run an application and leave the process with the exit code of what happened.
 
     A user's mistake is one sentence on standard error; a traceback only with --debug. Typer itself
-    answers for wrong options (2) and for Ctrl-C (130).
+    answers for wrong options (2). A signal that ends it gives 128 and its number.
     """
     global _owns_process
     _owns_process = True
     show_plainly()
+    code: Any = 0
+    try:
+        clean_up_after()
+        code = _run(app)
+    except BaseException as error:
+        # Whatever an interrupted library makes of it, a signal is what ended the command.
+        if interrupted() is None and not isinstance(error, SystemExit):
+            raise
+        code = getattr(error, "code", 1)
+    leave_at_once()
+    if interrupted() is not None and code != 0:
+        code = interrupted()
+        typer.echo("interrupted: nothing was left half-written", err=True)
+    sys.exit(code)
+
+
+def _run(app: typer.Typer) -> Any:
+    """Run an application; return the exit code."""
     try:
         app()
     except Sam2LiteError as error:
-        _fail(str(error), error.exit_code)
+        if interrupted() is None:
+            _tell(str(error))
+        return error.exit_code
     except SystemExit as exit_:
-        if exit_.code == INTERRUPTED:
-            typer.echo("interrupted: nothing was left half-written", err=True)
-        raise
+        return exit_.code
     except OSError as error:
-        _fail(f"{error.strerror or error}: {error.filename or 'no file named'}", 1)
+        if interrupted() is None:
+            _tell(f"{error.strerror or error}: {error.filename or 'no file named'}")
+        return 1
+    return 0
 
 
 def share_threads(bundle: Bundle, threads: int | None) -> None:
@@ -104,8 +124,7 @@ def share_threads(bundle: Bundle, threads: int | None) -> None:
         bundle.share_threads(threads)
 
 
-def _fail(message: str, code: int) -> None:
+def _tell(message: str) -> None:
     if _debug:
         traceback.print_exc()
     typer.echo(f"error: {message}", err=True)
-    sys.exit(code)

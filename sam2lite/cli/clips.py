@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sam2lite.errors import ArgumentError
-from sam2lite.files.staging import staged_folder
+from sam2lite.files.staging import FolderKind, staged_folder
 
 if TYPE_CHECKING:
     from sam2lite.data.clips import Clip
 
 FPS = 24.0
 _INDEX = "clips.json"
+_CLIPS = FolderKind(
+    "generated clips",
+    _INDEX,
+    '"clips"',
+    (_INDEX, "clip_[0-9]*.mp4", "JPEGImages/*", "Annotations/*", "ImageSets/*"),
+)
 
 
 class ClipFormat(StrEnum):
@@ -70,7 +76,7 @@ def clips(
     config = ClipConfig(height=height, width=width, frames=frames)
     started = time.perf_counter()
     records: list[dict[str, Any]] = []
-    with staged_folder(output, force) as folder:
+    with staged_folder(output, force, _CLIPS) as folder:
         progress = track(
             range(seed, seed + count),
             description="Making clips",

@@ -11,7 +11,7 @@ from sam2lite.cli.bundles import export_default
 from sam2lite.cli.export.options import DEFAULT_MODEL
 from sam2lite.cli.progress import shown_progress
 from sam2lite.errors import SessionError
-from sam2lite.files.staging import staged_folder
+from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.runtimes.commands.children import environment, running_ours
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
@@ -33,6 +33,13 @@ RESULTS = {
     "bench.json": "the benchmark above",
 }
 
+DEMO = FolderKind(
+    "a demo",
+    "track/results.json",
+    '"sam2lite_version"',
+    ("clip.mp4", "bundle/*", "track/*", "contact_sheet.png", "bench.json"),
+)
+
 
 def demo(
     output: Annotated[
@@ -47,7 +54,7 @@ def demo(
 
     Takes two minutes. The folder appears when all of it is done.
     """
-    with staged_folder(output, force) as folder:
+    with staged_folder(output, force, DEMO) as folder:
         typer.echo(f"1/4 generating {FRAMES} frames of video")
         click = _write_clip(folder / "clip.mp4")
         typer.echo(f"2/4 exporting {DEFAULT_MODEL} in INT8 for this machine and checking it")

@@ -13,6 +13,7 @@ from sam2lite import __version__
 from sam2lite.device import bench, build, doctor, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
 from sam2lite.files.reading import printable
+from sam2lite.runtimes.commands.interrupts import clean_up_after, interrupted, leave_at_once
 from sam2lite.runtimes.commands.plain_warnings import show_plainly
 
 INTERRUPTED = 130  # what shells return after Ctrl-C
@@ -23,7 +24,17 @@ def run() -> None:
     # OpenCV 4.1.1 takes its log level from here alone, once, when it is imported; our errors say
     # better what it would warn of.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
-    sys.exit(main(sys.argv[1:]))
+    code = 1
+    try:
+        clean_up_after()
+        code = main(sys.argv[1:])
+    except BaseException as error:
+        # Whatever an interrupted library makes of it, a signal is what ended the command.
+        if interrupted() is None and not isinstance(error, SystemExit):
+            raise
+        code = getattr(error, "code", code)
+    leave_at_once()
+    sys.exit(code if interrupted() is None or code == 0 else interrupted())
 
 
 def main(arguments: List[str]) -> int:
@@ -44,7 +55,8 @@ def main(arguments: List[str]) -> int:
     except ImportError as error:
         return _failed("{}; `python3 device.pyz doctor` says what to install".format(error), 1)
     except KeyboardInterrupt:
-        return _failed("interrupted: nothing was left half-written", INTERRUPTED)
+        code = interrupted() or INTERRUPTED
+        return _failed("interrupted: nothing was left half-written", code)
     except OSError as error:
         named = error.filename or "no file named"
         return _failed(printable("{}: {}".format(error.strerror or error, named)), 1)

@@ -13,6 +13,7 @@ from sam2lite.device.sensors import sampled
 from sam2lite.device.sensors.find import find_sensors
 from sam2lite.device.sensors.sampler import Sampler
 from sam2lite.errors import OutputError, VideoError
+from sam2lite.files.atomic import check_file, write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,14 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
         OutputError: the file cannot be written.
         ImportError: NumPy or OpenCV is missing.
     """
+    if arguments.json:
+        check_file(arguments.json, True)
     report = measure(arguments)
     sys.stdout.write("\n".join(table(report)) + "\n")
     for warning in report["warnings"]:
         warn(warning)
     if arguments.json:
         try:
-            with open(arguments.json, "w", encoding="utf-8") as stream:
-                stream.write(json.dumps(report, indent=1) + "\n")
+            write_atomically(arguments.json, (json.dumps(report, indent=1) + "\n").encode("utf-8"))
         except OSError as error:
             raise OutputError(
                 "cannot write '{}': {}; choose a place that you may write to".format(

@@ -20,6 +20,7 @@ from sam2lite.device.tensorrt.board import check_generation, open_board
 from sam2lite.device.tensorrt.graph_build import Job, build_graph, is_built
 from sam2lite.device.tensorrt.log import MEMORY_REMEDY
 from sam2lite.errors import ArgumentError, BundleError, OutputError, SessionError, UnknownNameError
+from sam2lite.files.unfinished import clear_unfinished, is_unfinished, output_of
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,
     engines_folder,
@@ -73,14 +74,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.force:
         _forget_unreadable(job.bundle)
     _remove_partial(job.bundle)
-    for number, key in enumerate(keys, 1):
-        if not arguments.force and is_built(job, key):
-            _say("{:<22} built already".format(key))
-        elif arguments.in_process:
-            _say(_line(key, build_graph(job, key)))
-        else:
-            sys.stderr.write("building {} ({} of {})\n".format(key, number, len(keys)))
-            _build_in_child(key, _child_arguments(arguments, key))
+    try:
+        for number, key in enumerate(keys, 1):
+            if not arguments.force and is_built(job, key):
+                _say("{:<22} built already".format(key))
+            elif arguments.in_process:
+                _say(_line(key, build_graph(job, key)))
+            else:
+                sys.stderr.write("building {} ({} of {})\n".format(key, number, len(keys)))
+                _build_in_child(key, _child_arguments(arguments, key))
+    finally:
+        _remove_partial(job.bundle)  # of a child that was killed
     if not arguments.in_process:
         _say(_summary(job.bundle, keys))
     return 0
@@ -200,7 +204,13 @@ def _forget_unreadable(bundle: str) -> None:
 
 
 def _remove_partial(bundle: str) -> None:
-    for path in glob.glob(glob.escape(engines_folder(bundle)) + "/*.partial-*"):
+    """Remove what builds that were killed left, of whichever graph."""
+    folder = engines_folder(bundle)
+    for name in os.listdir(folder):
+        if is_unfinished(name):
+            clear_unfinished(os.path.join(folder, output_of(name)))
+    # Earlier releases named them so.
+    for path in glob.glob(glob.escape(os.path.join(folder, "")) + "*.partial-*"):
         os.remove(path)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sam2lite.contracts.backends import get_backend
 from sam2lite.errors import DependencyError, RecipeError, TargetWarning, UnknownNameError
 from sam2lite.exporter.backends import BackendExporter, ExportRequest, exporter_of
+from sam2lite.exporter.bundle.kind import BUNDLE
 from sam2lite.exporter.progress import SILENT, Progress
 from sam2lite.exporter.recipe import ALWAYS, Recipe
 from sam2lite.files.staging import check_replaceable
@@ -71,7 +72,7 @@ def export(recipe: Recipe, progress: Progress | None = None) -> Bundle:
         VerificationError: a bound is missed.
     """
     exporter, request = _requested(recipe, progress or SILENT)
-    check_replaceable(request.output.resolve(), recipe.force)
+    check_replaceable(request.output.resolve(), recipe.force, BUNDLE)
     manifest = exporter.write(request)
     exporter.after(request, manifest)
     path = str(request.output)

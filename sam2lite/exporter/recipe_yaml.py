@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.errors import DependencyError, OutputError, RecipeError, UnknownNameError
+from sam2lite.files.atomic import check_file, replacing
 
 MOST_BYTES = 1 << 16
 
@@ -36,12 +37,12 @@ def read_fields(path: Path, known: Sequence[str]) -> dict[str, Any]:
 def write_fields(fields: Mapping[str, Any], path: Path, force: bool) -> None:
     """Write fields in their order; raises as `Recipe.save`."""
     yaml = _yaml()
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists; name another file, or replace it with --force")
+    check_file(str(path), force)
     plain = {name: _plain(value) for name, value in fields.items()}
     text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=1 << 12)
     try:
-        path.write_text(text, encoding="utf-8")
+        with replacing(str(path), force) as partial:
+            Path(partial).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
 

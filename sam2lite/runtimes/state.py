@@ -1,12 +1,12 @@
 """State files: the memory of a running segmenter as one `.npz`, without pickle."""
 
-import os
 import zipfile
 from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 
 from sam2lite.errors import BundleError, OutputError
+from sam2lite.files.atomic import replacing
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.rules.current_frame import Host
 from sam2lite.runtimes.rules.interface import FrameRules
@@ -75,15 +75,12 @@ def save(
         if track.last is not None:
             columns = dict(columns, **{_HINT: track.last})
         arrays.update({"{}/{}".format(object_id, name): column for name, column in columns.items()})
-    temporary = "{}.{}.tmp".format(path, os.getpid())
     try:
-        with open(temporary, "wb") as stream:
+        with replacing(path) as partial, open(partial, "wb") as stream:
             np.savez(stream, **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise OutputError("cannot write the state to {}: {}".format(path, error.strerror))
+    except (OSError, OutputError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError("cannot write the state to {}: {}".format(path, reason))
 
 
 def load(path: str, bundle_sha256: str, rules: FrameRules, size: Optional[int]) -> LoadedState:

@@ -13,7 +13,7 @@ from sam2lite.bench.tables import _backend
 from sam2lite.cli.bundle.bench import app as bench_app
 from sam2lite.cli.main import app
 from sam2lite.errors import BundleError, SessionError
-from sam2lite.files.staging import write_atomically
+from sam2lite.files.atomic import write_atomically
 from sam2lite.runtimes.backends.tensorrt import session as trt
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 from sam2lite.runtimes.backends.tensorrt.engines import (

@@ -120,6 +120,12 @@ def test_command_refuses_a_folder_in_use_unless_forced(tmp_path: Path) -> None:
     assert isinstance(refused.exception, OutputError)
     assert "--force" in str(refused.exception)
     assert (out / "old.txt").read_text() == "mine"
+    forced = run("-o", out, "--force", *SHORT)
+    assert "holds more than generated clips (old.txt)" in str(forced.exception)
+    assert (out / "old.txt").read_text() == "mine"
+    (out / "old.txt").unlink()
+    assert run("-o", out, *SHORT).exit_code == 0
+    assert "is not empty; add --force" in str(run("-o", out, *SHORT).exception)
     assert run("-o", out, "--force", *SHORT).exit_code == 0
     assert sorted(path.name for path in out.iterdir()) == ["clip_00000.mp4", "clips.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.txt", "out"]
@@ -148,12 +154,12 @@ def test_command_leaves_nothing_behind_after_bad_arguments(
 
 
 def test_command_keeps_the_old_folder_when_making_the_new_one_fails(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "old.txt").write_text("mine")
+    assert run("-o", tmp_path / "out", *SHORT).exit_code == 0
+    before = (tmp_path / "out" / "clips.json").read_bytes()
     result = run("-o", tmp_path / "out", "--force", "--seed", "-1", *SHORT)
     assert isinstance(result.exception, ArgumentError)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out" / "old.txt").exists()
+    assert (tmp_path / "out" / "clips.json").read_bytes() == before
 
 
 def test_command_refuses_a_file_as_output(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from sam2lite.errors import OutputError
-from sam2lite.files.staging import staged_folder
+from sam2lite.files.staging import FolderKind, staged_folder
+
+KIND = FolderKind("a test", "mark.json", '"test"', ("mark.json", "old.txt", "graphs/*"))
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -18,16 +20,20 @@ def tree(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A folder that holds something."""
+    """A folder that was made before."""
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "old.txt").write_text("mine")
+    (folder / "mark.json").write_text('{"test": 1}')
     return folder
+
+
+OLD = {"out/old.txt": "mine", "out/mark.json": '{"test": 1}'}
 
 
 def write(output: Path, force: bool = False, end: BaseException | None = None) -> None:
     """Stage a file, and end the block early if told so."""
-    with staged_folder(output, force) as folder:
+    with staged_folder(output, force, KIND) as folder:
         (folder / "graphs").mkdir()
         (folder / "graphs" / "a.onnx").write_text("new")
         if end is not None:
@@ -36,7 +42,7 @@ def write(output: Path, force: bool = False, end: BaseException | None = None) -
 
 def test_a_folder_appears_when_the_block_has_succeeded(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    with staged_folder(output, False) as folder:
+    with staged_folder(output, False, KIND) as folder:
         (folder / "a").write_text("new")
         assert not output.exists()
         assert folder.parent == output.parent
@@ -57,7 +63,7 @@ def test_an_empty_folder_is_filled_without_force(tmp_path: Path) -> None:
 def test_what_is_there_is_refused_without_force(old: Path) -> None:
     with pytest.raises(OutputError, match=r"is not empty; add --force"):
         write(old)
-    assert tree(old.parent) == {"out/old.txt": "mine"}
+    assert tree(old.parent) == OLD
 
 
 def test_force_replaces_all_of_it(old: Path) -> None:
@@ -74,7 +80,7 @@ def test_whatever_ends_the_block_leaves_the_rest_as_it_was(
     output = old if force else old.with_name("new")
     with pytest.raises(type(end)):
         write(output, force, end)
-    assert tree(old.parent) == {"out/old.txt": "mine"}
+    assert tree(old.parent) == OLD
     assert [path.name for path in old.parent.iterdir()] == ["out"]
 
 
@@ -101,14 +107,14 @@ def test_the_working_folder_and_those_above_it_are_refused(
     monkeypatch.chdir([old, old / "below"][above])
     with pytest.raises(OutputError, match="holds the working or the home folder"):
         write(old, force=True)
-    assert tree(old) == {"old.txt": "mine"}
+    assert tree(old.parent) == OLD
 
 
 def test_the_home_folder_is_refused(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(old / "me"))
     with pytest.raises(OutputError, match="holds the working or the home folder"):
         write(old, force=True)
-    assert tree(old) == {"old.txt": "mine"}
+    assert tree(old.parent) == OLD
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -126,22 +132,22 @@ def test_a_full_disk_is_said_and_nothing_is_left(old: Path, force: bool) -> None
     full = OSError(errno.ENOSPC, "No space left on device", "a.onnx")
     with pytest.raises(OutputError, match=r"cannot write .*No space left on device.*has room"):
         write(old if force else old.with_name("new"), force, full)
-    assert tree(old.parent) == {"out/old.txt": "mine"}
+    assert tree(old.parent) == OLD
     assert [path.name for path in old.parent.iterdir()] == ["out"]
 
 
 def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = Path.rename
+    rename = os.rename
 
-    def refuse_the_new(path: Path, target: Path) -> Path:
-        if ".partial-" in path.name:
+    def refuse_the_new(path: str, target: str) -> None:
+        if ".partial-" in path:
             raise OSError(errno.EIO, "Input/output error")
-        return rename(path, target)
+        rename(path, target)
 
-    monkeypatch.setattr(Path, "rename", refuse_the_new)
+    monkeypatch.setattr(os, "rename", refuse_the_new)
     with pytest.raises(OutputError, match="Input/output error"):
         write(old, force=True)
-    assert tree(old.parent) == {"out/old.txt": "mine"}
+    assert tree(old.parent) == OLD
     assert [path.name for path in old.parent.iterdir()] == ["out"]

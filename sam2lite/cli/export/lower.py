@@ -54,7 +54,7 @@ def lower(
     with options.reported_steps("lower", steps_for(version)) as report:
         lowered = lower_model(model, version, skip=skip_pass or (), report=report)
     if not lowered.findings:
-        write_onnx(lowered.model, output)
+        write_onnx(lowered.model, output, force)
     seconds = time.perf_counter() - started
     worst = max((applied.relative for applied in lowered.passes), default=0.0)
     if as_json:

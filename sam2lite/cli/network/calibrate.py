@@ -10,6 +10,7 @@ import typer
 from sam2lite.cli.export import options
 from sam2lite.cli.export import quantize_options as quantize
 from sam2lite.errors import OutputError
+from sam2lite.files.atomic import check_file
 
 
 def calibrate(
@@ -32,15 +33,14 @@ def calibrate(
     them wants it.
     """
     started = time.perf_counter()
-    if output.exists() and not force:
-        raise OutputError(f"{output} exists; name another file, or replace it with --force")
+    check_file(str(output), force)
     checkpoint = options.load_model(model)
     chosen = options.parse_sizes(rungs, image_sizes) or checkpoint.sizes
     found = quantize.calibrated(
         checkpoint, chosen, calib, calib_frames, calib_seed, observer
     ).ranges
     try:
-        found.save(output)
+        found.save(output, force)
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror}") from None
     seconds = time.perf_counter() - started

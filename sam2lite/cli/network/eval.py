@@ -14,7 +14,7 @@ from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.files.staging import staged_folder
+from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.targets.machine import allowed_cpus
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from sam2lite.evaluation.workers import Task, TrackerRecipe
 
 WORST_CASES = 6
+SCORES = FolderKind(
+    "the results of eval",
+    "results.json",
+    '"per_object"',
+    ("results.json", "j_over_frames.png", "worst/*.png"),
+)
 
 
 def eval(  # noqa: A001 - commands are named like their functions
@@ -122,7 +128,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     if not trained:
         warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
     task = Task(recipe, chosen_rungs, EvaluationSettings(prompt, skip_last, not no_baselines))
-    with nullcontext() if output is None else staged_folder(output, force) as folder:
+    with nullcontext() if output is None else staged_folder(output, force, SCORES) as folder:
         with progress_bar() as bar:
             scored = score_clips(references, task, workers or allowed_cpus())
             scores = gather(list(bar.track(scored, len(references), description="clips")))

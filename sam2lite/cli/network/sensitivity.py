@@ -12,6 +12,7 @@ from rich.table import Table
 from sam2lite.cli.export import options
 from sam2lite.cli.export import quantize_options as quantize
 from sam2lite.errors import OutputError, UnknownNameError
+from sam2lite.files.atomic import check_file, replacing
 
 if TYPE_CHECKING:
     from sam2lite.exporter.precision.sensitivity import Sensitivity
@@ -46,6 +47,7 @@ def sensitivity(
         from sam2lite.evaluation.charts import require_matplotlib
 
         require_matplotlib("--plot")
+        check_file(str(plot), True)
     checkpoint = options.load_model(model)
     side = checkpoint.sizes[-1] if rung is None else rung
     if side not in checkpoint.sizes:
@@ -90,7 +92,8 @@ def _draw(path: Path, layers: "list[Sensitivity]", rung: int) -> None:
     bars = [Bar(found.name, found.sqnr_db, found.name.partition(".")[0]) for found in layers]
     title = f"One layer in INT8, the rest in float: SQNR of the worst output at {rung} px"
     try:
-        plot_bars(bars, title, "dB").savefig(path, format="png")
+        with replacing(str(path)) as partial:
+            plot_bars(bars, title, "dB").savefig(partial, format="png")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from None
     typer.echo(f"{path}: {len(layers)} layers", err=True)

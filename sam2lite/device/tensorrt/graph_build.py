@@ -11,10 +11,10 @@ from sam2lite.device.tensorrt.board import Board
 from sam2lite.device.tensorrt.builder import Built, Request, build_engine
 from sam2lite.device.tensorrt.timing_cache import maker, read_timing_cache, write_timing_cache
 from sam2lite.errors import BundleError, OutputError
+from sam2lite.files.atomic import write_atomically
 from sam2lite.files.file_hash import file_sha256
 from sam2lite.files.names import inside
 from sam2lite.files.reading import read_bytes
-from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.onnx_external import check_external
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,

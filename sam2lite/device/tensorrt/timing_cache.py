@@ -8,8 +8,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from sam2lite.errors import BundleError
+from sam2lite.files.atomic import write_atomically
 from sam2lite.files.reading import read_bytes
-from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.engines import engine_path
 from sam2lite.runtimes.backends.tensorrt.machine_secret import is_sealed, seal
 

@@ -16,6 +16,7 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.exporter.backends import BackendExporter, exporter_of
 from sam2lite.exporter.bundle.device_app import add_device_app
 from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.kind import BUNDLE
 from sam2lite.exporter.bundle.manifest import file_entries, manifest_of
 from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 from sam2lite.exporter.verify.opening import open_here
@@ -159,7 +160,7 @@ def write_bundle(
     scheme = scheme or Float32()
     exporter = exporter_of(target.backend)
     job = ExportJob.of(loaded, rungs or loaded.sizes, target.backend)
-    with staged_folder(output, force) as folder:
+    with staged_folder(output, force, BUNDLE) as folder:
         manifest = _write_graphs(
             loaded, target, exporter, job, folder, report, scheme, verification or {}, skip
         )

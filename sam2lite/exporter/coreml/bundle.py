@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, MANIFEST_FILE, GraphEntry, Manifest
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle.job import ExportJob
+from sam2lite.exporter.bundle.kind import BUNDLE
 from sam2lite.exporter.bundle.manifest import file_entries, manifest_of
 from sam2lite.exporter.coreml.compress import Compressed, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
@@ -84,7 +85,7 @@ def write_coreml_bundle(
     """
     assert target.coreml is not None  # by the backend
     job = ExportJob.of(checkpoint, rungs, target.backend)
-    with staged_folder(output, force) as folder:
+    with staged_folder(output, force, BUNDLE) as folder:
         maker = _Maker(checkpoint, target.coreml, precision, recording[0], folder)
         entries = maker.make(job, report)
         reports = maker.verify(job, entries, report)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sam2lite.errors import ExportError, OutputError
 from sam2lite.exporter.onnx.walk import graphs_of
+from sam2lite.files.atomic import check_file, replacing
 
 if TYPE_CHECKING:
     import onnx
@@ -60,32 +60,28 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 
 def check_onnx_output(path: Path, force: bool) -> None:
     """Raise OutputError if a file is there already that may not be replaced, or a folder is."""
-    if path.is_dir():
-        raise OutputError(f"'{path}' is a folder; give --output the name of a file")
-    if path.exists() and not force:
-        raise OutputError(f"'{path}' exists; add --force to replace it, or choose another")
+    check_file(str(path), force)
 
 
-def write_onnx(model: onnx.ModelProto, path: Path) -> None:
+def write_onnx(model: onnx.ModelProto, path: Path, force: bool = True) -> None:
     """Write a model, weights inside, as a file that appears whole or not at all.
+
+    Without `force` a file that has appeared since `check_onnx_output` is kept.
 
     Raises:
         OutputError: it cannot be written.
     """
     import onnx
 
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, partial, format="protobuf")
-        partial.replace(path)
+        with replacing(str(path), force) as partial:
+            onnx.save(model, partial, format="protobuf")
     except OSError as error:
         raise OutputError(
             f"cannot write '{path}': {error.strerror or error}; "
             "choose a folder that you may write to, and that has room"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _weight_files(model: onnx.ModelProto) -> set[str]:

@@ -21,6 +21,7 @@ from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, AccuracyTest
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.search import Outcome, search
+from sam2lite.files.atomic import write_atomically
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
@@ -161,16 +162,13 @@ def _key(scheme: Scheme, making: Making, plan: PrecisionAssignment, bound: Bound
 
 
 def _remember(memo: Path, outcome: Outcome) -> None:
-    memo.parent.mkdir(parents=True, exist_ok=True)
     data = {
         "int8": sorted(outcome.plan.int8),
         "kept": dict(outcome.plan.kept),
         "drop": asdict(outcome.drop),
         "trials": outcome.trials,
     }
-    staged = memo.with_suffix(".partial")
-    staged.write_text(json.dumps(data), encoding="utf-8")
-    staged.replace(memo)
+    write_atomically(str(memo), json.dumps(data).encode())
 
 
 def _remembered(memo: Path) -> Outcome | None:

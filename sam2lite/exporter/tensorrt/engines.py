@@ -22,7 +22,7 @@ from sam2lite.exporter.tensorrt.bisect import Subject, bisect_engine
 from sam2lite.exporter.tensorrt.engine_check import EngineCheck, EngineTest, engine_runner
 from sam2lite.exporter.tensorrt.passes.table import passes_of
 from sam2lite.exporter.tensorrt.polygraphy_build import build_with_polygraphy
-from sam2lite.files.staging import write_atomically
+from sam2lite.files.atomic import write_atomically
 from sam2lite.runtimes.backends.tensorrt.engines import (
     VERIFICATION_FILE,
     EngineEntry,

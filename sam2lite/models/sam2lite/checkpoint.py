@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2lite.errors import ModelError, OutputError
-from sam2lite.files.staging import staged_folder
+from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.models.checkpoint import (
     CONFIG_FILE,
     LAYOUT,
@@ -31,6 +31,9 @@ from sam2lite.models.sam2lite.network import Sam2Lite, build
 
 RANGES_FILE = "ranges.json"
 RANGES_SCHEMA_VERSION = 1
+CHECKPOINT = FolderKind(
+    "a checkpoint", CONFIG_FILE, '"licence"', (CONFIG_FILE, WEIGHTS_FILE, RANGES_FILE)
+)
 LARGEST = float(np.finfo(np.float32).max)  # of a range
 
 
@@ -63,14 +66,15 @@ def save_checkpoint(
     """
     safetensors = need_safetensors("writing a checkpoint")
     folder = Path(folder).resolve()
-    _check_replaceable(folder, force)
+    if folder.exists() and not force:
+        raise OutputError(f"{folder} exists; choose another folder, or replace it with --force")
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     if half:
         # Buffers stay: a running variance may not fit, and Fourier frequencies would be others.
         wide = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
         state = {name: t.half() if name in wide else t for name, t in state.items()}
     config = {**model.config.to_json(), "licence": licence, "trained": trained}
-    with staged_folder(folder, force) as staging:
+    with staged_folder(folder, force, CHECKPOINT) as staging:
         (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
         (staging / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         if activation_ranges:
@@ -105,17 +109,6 @@ def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
     model.load_state_dict(state)
     ranges = _read_ranges(folder / RANGES_FILE, model)
     return LoadedModel(model, config, licence, trained, sha256, host, ranges)
-
-
-def _check_replaceable(folder: Path, force: bool) -> None:
-    """Refuse what exists, and even with `force` what is not a checkpoint and nothing else."""
-    if not folder.exists():
-        return
-    if not force:
-        raise OutputError(f"{folder} exists; choose another folder, or replace it with --force")
-    known = {CONFIG_FILE, WEIGHTS_FILE, RANGES_FILE}
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - known:
-        raise OutputError(f"{folder} holds more than a checkpoint; --force does not replace it")
 
 
 def _read_ranges(path: Path, model: Sam2Lite) -> dict[str, tuple[float, float]] | None:

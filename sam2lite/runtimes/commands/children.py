@@ -39,7 +39,9 @@ def running_ours(module: str, function: str) -> List[str]:
     else:
         # Only for this one import: the folder of a checkout is often the current one.
         find = "sys.path.insert(0, {!r}); import sam2lite; del sys.path[0]".format(_ROOT)
-    return running_code("{}\nfrom {} import {} as run\nrun()".format(find, module, function))
+    quiet = "from sam2lite.runtimes.commands.interrupts import leave_at_once; leave_at_once()"
+    call = "from {} import {} as run\nrun()".format(module, function)
+    return running_code("\n".join((find, quiet, call)))
 
 
 def running_module(module: str) -> List[str]:

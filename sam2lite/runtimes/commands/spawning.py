@@ -5,8 +5,10 @@ See `children` for the others.
 
 import os
 import signal
+import threading
 from contextlib import contextmanager
-from multiprocessing import context, resource_tracker
+from multiprocessing import context, parent_process, resource_tracker
+from multiprocessing.connection import wait
 from typing import Iterator
 
 from sam2lite.runtimes.commands.children import environment
@@ -46,6 +48,19 @@ class _Process(context.SpawnProcess):
     def start(self) -> None:
         with sheltered():
             super().start()
+
+    def run(self) -> None:
+        """Work, in the new process, for as long as there is somebody to work for."""
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        super().run()
+
+
+def _end_with_parent() -> None:
+    # Workers of a pool wait for work from a pipe that they hold open themselves.
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 class _Spawn(context.SpawnContext):

@@ -19,7 +19,7 @@ from sam2lite.runtimes.commands.prompted import (
     expected_frames,
     track_prompted,
 )
-from sam2lite.runtimes.commands.track_writer import TrackWriter
+from sam2lite.runtimes.commands.track_writer import TRACK, TrackWriter
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.source import FrameSource, open_source
 
@@ -80,7 +80,7 @@ def track_video(
         check_prompts(prompts, source, frames)
         feed = _Feed(source, frames)
         with ExitStack() as stack:
-            folder = stack.enter_context(staged_folder(output, force))
+            folder = stack.enter_context(staged_folder(output, force, TRACK))
             segmenter = stack.enter_context(
                 VideoSegmenter(bundle, budget_ms, preset, rung, threads)
             )

@@ -28,6 +28,7 @@ import numpy as np
 from sam2lite import __version__
 from sam2lite.errors import OutputError
 from sam2lite.files.names import public_name
+from sam2lite.files.staging import FolderKind
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
@@ -40,6 +41,12 @@ SCHEMA_VERSION = 1
 RESULTS_FILE = "results.json"
 OVERLAY_FILE = "overlay.mp4"
 MASKS_FOLDER = "masks"
+TRACK = FolderKind(
+    "the results of track",
+    RESULTS_FILE,
+    '"sam2lite_version"',
+    (RESULTS_FILE, OVERLAY_FILE, MASKS_FOLDER + "/*/*.png"),
+)
 
 Prompts = Mapping[int, Mapping[int, Prompt]]  # by object by frame
 

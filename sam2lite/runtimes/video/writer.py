@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 
 from sam2lite.errors import ArgumentError, OutputError, VideoError
+from sam2lite.files.atomic import Unchanged, replacing
 from sam2lite.runtimes.video.source import silence_opencv
 
 
@@ -51,14 +51,10 @@ class VideoWriter:
         # Both codecs store colour at half resolution, so they need even sides. One more column or
         # row is added, a copy of the last, because cropping would lose pixels that may be masked.
         self._padding = (height % 2, width % 2)
-        self._partial = self._reserve()
-        try:
-            self._encoder = _open_encoder(
-                str(self._partial), fps, width + width % 2, height + height % 2
-            )
-        except BaseException:
-            self._remove_partial()
-            raise
+        with contextlib.ExitStack() as stack:
+            partial = self._reserve(stack)
+            self._encoder = _open_encoder(partial, fps, width + width % 2, height + height % 2)
+            self._files = stack.pop_all()
         self.codec = self._encoder.codec
 
     def write(self, frame_bgr_hwc: np.ndarray) -> None:
@@ -101,51 +97,37 @@ class VideoWriter:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
+        complete = kind is None and self.frame_count > 0
         try:
-            if kind is None and self.frame_count:
-                self._publish()
-                return
-            with contextlib.suppress(*self._encoder.errors):  # the first error is the one to report
+            with self._files:
+                if not complete:
+                    with contextlib.suppress(*self._encoder.errors):  # there was one before
+                        self._encoder.close()
+                    raise Unchanged
                 self._encoder.close()
-            if kind is None:
-                raise VideoError("no frame was written to '{}'".format(self._path))
-        finally:
-            self._remove_partial()
+        except self._encoder.errors as fault:
+            raise self._write_error(fault) from fault
+        if kind is None and not complete:
+            raise VideoError("no frame was written to '{}'".format(self._path))
 
-    def _publish(self) -> None:
-        try:
-            self._encoder.close()
-            os.replace(str(self._partial), str(self._path))
-        except self._encoder.errors as error:
-            raise self._write_error(error) from error
-
-    def _reserve(self) -> Path:
+    def _reserve(self, stack: "contextlib.ExitStack[Any]") -> str:
         if self._path.suffix.lower() != ".mp4":
             raise OutputError(
                 "a clip cannot be written to '{}'; give it a name that ends in .mp4".format(
                     self._path
                 )
             )
-        if self._path.is_dir():
-            raise OutputError("'{}' is a folder; give a file name in it".format(self._path))
-        partial = self._path.with_name(
-            "{}.partial-{}.mp4".format(self._path.stem, os.getpid())  # the suffix picks the format
-        )
         try:
-            partial.open("wb").close()
+            # The suffix picks the format.
+            return stack.enter_context(replacing(str(self._path), suffix=".mp4"))
         except OSError as error:
             raise self._write_error(error) from error
-        return partial
 
     def _write_error(self, error: Exception) -> OutputError:
         return OutputError(
             "cannot write '{}': {}; choose a folder that exists, that you may write to, and that "
             "has room".format(self._path, getattr(error, "strerror", None) or error)
         )
-
-    def _remove_partial(self) -> None:
-        with contextlib.suppress(OSError):
-            self._partial.unlink()
 
 
 class _PyAvEncoder:

@@ -19,6 +19,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 from sam2lite.errors import ArgumentError, TrainingError
 from sam2lite.runtimes.commands.spawning import sheltered
 from sam2lite.targets.machine import allowed_cpus
+from sam2lite.training.run.folder import held_run
 from sam2lite.training.run.trainer import Report, RunOptions, train
 
 
@@ -66,9 +67,10 @@ def launch(
         rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         _train_one(rank, world, "env://", options, folder, resume, report)
     elif processes == 1:
-        _train_one(0, 1, "", options, folder, resume, report)
+        with held_run(folder):
+            _train_one(0, 1, "", options, folder, resume, report)
     else:
-        with tempfile.TemporaryDirectory() as meeting:
+        with held_run(folder), tempfile.TemporaryDirectory() as meeting:
             address = f"file://{meeting}/store"
             arguments = (processes, address, options, folder, resume, report)
             with sheltered():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
 from torch import Tensor
+
+from sam2lite.files.atomic import replacing
 
 
 def replace_tensors(
@@ -21,13 +22,9 @@ def replace_tensors(
         metadata: kept in the file's header.
 
     Raises:
+        OutputError: there is something that is no regular file.
         OSError: the file cannot be written.
         safetensors.SafetensorError: likewise; the library has its own.
     """
-    staged = path.with_suffix(f".partial{os.getpid()}")
-    try:
-        safetensors.torch.save_file(dict(tensors), staged, metadata)
-        staged.replace(path)
-    except (OSError, safetensors.SafetensorError):
-        staged.unlink(missing_ok=True)
-        raise
+    with replacing(str(path)) as partial:
+        safetensors.torch.save_file(dict(tensors), Path(partial), metadata)

@@ -47,6 +47,8 @@ from sam2lite.training.validation import Score, validate, validation_batches
 from sam2lite.weights import SHIPPED
 
 CHECKPOINT_FOLDER = "checkpoint"
+LOG_FILE = "log.csv"
+SCORES_FILE = "scores.csv"
 SAVE_EVERY_S = 60.0
 VALIDATE_EVERY_S = 300.0
 VALIDATION_SHARE = 0.05  # of the time, at most: on a busy machine it comes less often
@@ -226,7 +228,7 @@ class _Run:
             if self.rank == 0:
                 self.log, self.scores = (
                     stack.enter_context(closing(CsvLog(self.folder / name, columns, self.step)))
-                    for name, columns in (("log.csv", _LOG_COLUMNS), ("scores.csv", _SCORE_COLUMNS))
+                    for name, columns in ((LOG_FILE, _LOG_COLUMNS), (SCORES_FILE, _SCORE_COLUMNS))
                 )
                 self.held_out = [batch.to(self.device) for batch in validation_batches()]
                 if not self.step:

@@ -7,7 +7,7 @@ import pytest
 from sam2lite.contracts.build_plan import BuildPlan, GraphPlan
 from sam2lite.contracts.manifest import FileEntry
 from sam2lite.errors import BundleError
-from sam2lite.files.staging import write_atomically
+from sam2lite.files.atomic import write_atomically
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 from sam2lite.runtimes.backends.tensorrt.engines import (
     EngineEntry,

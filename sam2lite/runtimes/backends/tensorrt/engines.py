@@ -16,11 +16,11 @@ from sam2lite.contracts.fields import digits, number, record, table, whole, word
 from sam2lite.contracts.keys import graph_key as check_key
 from sam2lite.contracts.manifest import GRAPHS_FOLDER, Manifest
 from sam2lite.errors import BundleError
+from sam2lite.files.atomic import write_atomically
 from sam2lite.files.file_hash import file_sha256
 from sam2lite.files.json_reading import read_json
 from sam2lite.files.names import check_name, inside, is_regular
 from sam2lite.files.reading import read_bytes
-from sam2lite.files.staging import write_atomically
 from sam2lite.runtimes.backends.tensorrt.cuda import CudaDevice
 from sam2lite.runtimes.backends.tensorrt.machine_secret import is_sealed, read_secret, seal
 
