@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from sam2lite.errors import ArgumentError, OutputError, VideoError
+from sam2lite.runtimes.video.opencv_files import capture_file, name_for_opencv
 from sam2lite.runtimes.video.source import silence_opencv
 
 
@@ -52,10 +53,13 @@ class VideoWriter:
         # row is added, a copy of the last, because cropping would lose pixels that may be masked.
         self._padding = (height % 2, width % 2)
         self._partial = self._reserve()
+        self._names = contextlib.ExitStack()
         try:
-            self._encoder = _open_encoder(
-                str(self._partial), fps, width + width % 2, height + height % 2
-            )
+            name = self._names.enter_context(name_for_opencv(self._partial))
+            self._encoder = _open_encoder(name, fps, width + width % 2, height + height % 2)
+        except OSError as error:
+            self._remove_partial()
+            raise self._write_error(error) from error
         except BaseException:
             self._remove_partial()
             raise
@@ -144,6 +148,7 @@ class VideoWriter:
         )
 
     def _remove_partial(self) -> None:
+        self._names.close()
         with contextlib.suppress(OSError):
             self._partial.unlink()
 
@@ -210,7 +215,7 @@ class _OpenCvEncoder:
     def close(self) -> None:
         self._writer.release()
         # It reports no error, not even a full disk, but a clip that lost its end cannot be opened.
-        if not cv2.VideoCapture(self._path).isOpened():
+        if not capture_file(self._path).isOpened():
             raise OSError("the clip could not be written to its end")
 
 
