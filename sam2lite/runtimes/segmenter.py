@@ -1,40 +1,25 @@
 """The frame loop: prompts and frames in, masks out. Its rules are in docs/architecture.md."""
 
-import functools
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, Union, cast
+from typing import Any, Dict, List, Optional, Type, Union
 
 import numpy as np
 
 from sam2lite.contracts.arguments import check_options, whole_number
 from sam2lite.contracts.loop import MAX_OBJECTS
-from sam2lite.errors import ArgumentError, SessionError
+from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
-from sam2lite.runtimes.geometry import Scratch, check_frame, source_mask
+from sam2lite.runtimes.geometry import Scratch, check_frame
 from sam2lite.runtimes.object_track import ObjectTrack
+from sam2lite.runtimes.one_at_a_time import one_at_a_time
 from sam2lite.runtimes.prompts import Prompt, checked_id
-from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.results import FrameResult, ObjectResult, object_result
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
 from sam2lite.runtimes.rules.interface import MAX_FRAMES, rules_for
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 from sam2lite.runtimes.stage_clock import POSTPROCESS, PREPROCESS, StageClock
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def _one_at_a_time(method: _Method) -> _Method:
-    """Let calls of several threads wait for one another, and refuse them once it is closed."""
-
-    @functools.wraps(method)
-    def alone(self: "VideoSegmenter", *arguments: Any, **keywords: Any) -> Any:
-        with self._lock:
-            if self._closed:
-                raise SessionError("the segmenter is closed; make another one")
-            return method(self, *arguments, **keywords)
-
-    return cast(_Method, alone)
 
 
 class VideoSegmenter:
@@ -49,13 +34,11 @@ class VideoSegmenter:
             for frame in frames:
                 masks = segmenter.track(frame).masks
 
-    Without `frame_index`, a frame with the pixels of the current one is taken for the current one.
-    Videos repeat frames: who prompts in the middle of one says which frame it is.
+    Without `frame_index`, a frame that looks like the current one is taken for it. Videos repeat
+    frames: who prompts in the middle of one says which frame it is.
 
-        for index, frame in enumerate(frames):
-            if index in clicks:
-                segmenter.prompt(frame, points=clicks[index], frame_index=index)
-            masks = segmenter.track(frame, frame_index=index).masks
+        segmenter.prompt(frame, points=[(40, 90)], frame_index=5)
+        masks = segmenter.track(frame, frame_index=5).masks
     """
 
     def __init__(
@@ -88,8 +71,8 @@ class VideoSegmenter:
             SessionError: the backend cannot run the bundle as asked.
         """
         check_options(budget_ms, preset, rung, threads)
-        self._lock = threading.RLock()
-        self._closed = False
+        self.lock = threading.RLock()
+        self.closed = False
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
@@ -127,15 +110,15 @@ class VideoSegmenter:
 
     def close(self) -> None:
         """Free the sessions. The segmenter cannot be used afterwards."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
+        with self.lock:
+            if not self.closed:
+                self.closed = True
                 self._loader.close()
 
     @property
     def object_ids(self) -> List[int]:
         """Ids of the objects that are followed."""
-        with self._lock:
+        with self.lock:
             return sorted(self._objects)
 
     @property
@@ -143,7 +126,7 @@ class VideoSegmenter:
         """Input side of the last frame, or of the first one to come, px."""
         return self._graphs.rung
 
-    @_one_at_a_time
+    @one_at_a_time
     def reset(self) -> None:
         """Forget all objects and start counting frames at 0; sessions and controller stay."""
         self._objects: Dict[int, ObjectTrack] = {}
@@ -152,7 +135,7 @@ class VideoSegmenter:
         self._scratch = Scratch()
         self._next_index = 0
 
-    @_one_at_a_time
+    @one_at_a_time
     def set_rung(self, rung: int) -> None:
         """Use another rung from the next frame on, waiting for its graphs.
 
@@ -205,7 +188,7 @@ class VideoSegmenter:
         """
         return self.give(frame, object_id, Prompt(points, labels, box, mask), frame_index)
 
-    @_one_at_a_time
+    @one_at_a_time
     def give(
         self,
         frame: np.ndarray,
@@ -232,7 +215,7 @@ class VideoSegmenter:
             self._objects[object_id] = track
             return self._result(current, decision)
 
-    @_one_at_a_time
+    @one_at_a_time
     def track(self, frame: np.ndarray, frame_index: Optional[int] = None) -> FrameResult:
         """Follow every object into the next frame.
 
@@ -266,7 +249,7 @@ class VideoSegmenter:
             current.index, objects, current.graphs.rung, current.clock.result(), state
         )
 
-    @_one_at_a_time
+    @one_at_a_time
     def correct(
         self,
         object_id: int,
@@ -292,7 +275,7 @@ class VideoSegmenter:
         prompt = Prompt(points, labels, box, mask)
         return self._result(current, self._process(self._objects[object_id], current, prompt))
 
-    @_one_at_a_time
+    @one_at_a_time
     def remove(self, object_id: int) -> None:
         """Stop following an object.
 
@@ -308,7 +291,7 @@ class VideoSegmenter:
         if self._frame is not None:
             self._frame.decisions.pop(object_id, None)
 
-    @_one_at_a_time
+    @one_at_a_time
     def save_state(self, path: str) -> None:
         """Write the memory of all objects to an `.npz` file, without pickle.
 
@@ -327,7 +310,7 @@ class VideoSegmenter:
             self._memory_size(),
         )
 
-    @_one_at_a_time
+    @one_at_a_time
     def load_state(self, path: str) -> None:
         """Go on from a state that the same bundle saved; what was followed before is forgotten.
 
@@ -406,21 +389,7 @@ class VideoSegmenter:
     def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
         threshold = self.bundle.manifest.postprocess.mask_threshold
         with frame.clock.stage(POSTPROCESS):
-            if decision.visible:
-                mask = source_mask(
-                    decision.logits, frame.width, frame.height, self._scratch, threshold
-                )
-            else:
-                mask = np.zeros((frame.height, frame.width), bool)
-        return ObjectResult(
-            mask,
-            decision.logits,
-            decision.iou,
-            decision.object_score,
-            decision.visible,
-            decision.lost,
-            decision.prompted,
-        )
+            return object_result(decision, frame.width, frame.height, self._scratch, threshold)
 
     def _observe(self, frame: CurrentFrame, plain: bool) -> Optional[ControllerState]:
         """Tell the controller, unless the frame's time says nothing about the rung."""
