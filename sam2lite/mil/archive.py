@@ -7,15 +7,18 @@ was read off packages that coremltools 9.0 wrote; `coremltools` has it as MILBlo
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sam2lite.errors import BundleError
+from sam2lite.files.json_reading import read_json
+from sam2lite.files.names import inside
+from sam2lite.files.reading import read_bytes
 from sam2lite.mil.coremltools_import import import_coremltools
 
+_MOST_SPECIFICATION = 2 << 30  # what protobuf reads
 _BLOB_HEADER = struct.Struct("<IIQQ")  # mark, type, bytes, offset of the data
 _BLOB_MARK = 0xDEADBEEF
 _MODEL = Path("Data") / "com.apple.CoreML" / "model.mlmodel"
@@ -46,11 +49,12 @@ def read_specification(path: Path) -> Any:
             "end in .mlpackage"
         )
     try:
-        manifest = json.loads(manifest_path.read_text())
+        manifest = read_json(str(manifest_path), BundleError, "export it again")
         item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
-        content = (path / "Data" / item["path"]).read_bytes()
+        file = inside(str(path / "Data"), item["path"], BundleError)
+        content = read_bytes(file, _MOST_SPECIFICATION, BundleError, "export it again")
         specification = proto.Model.FromString(content)
-    except (ValueError, KeyError, TypeError, OSError, DecodeError) as error:
+    except (ValueError, KeyError, TypeError, BundleError, DecodeError) as error:
         raise BundleError(f"{path} is damaged: {error}; export it again") from error
     kind = specification.WhichOneof("Type")
     if kind != "mlProgram":

@@ -17,7 +17,7 @@ from sam2lite.contracts.loop import (
 from sam2lite.errors import ArgumentError, PromptError
 
 _PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
-_ID_BITS = 63  # of object ids, beside the sign
+MAX_ID = (1 << 63) - 1  # of objects; state files have 64 bits
 
 
 class PromptSlots(NamedTuple):
@@ -124,7 +124,7 @@ def checked_id(object_id: Any) -> int:
         PromptError: it is no integer of 64 bits.
     """
     try:
-        return whole_number("the object's id", object_id, -(1 << _ID_BITS), (1 << _ID_BITS) - 1)
+        return whole_number("the object's id", object_id, -MAX_ID - 1, MAX_ID)
     except ArgumentError as error:
         raise PromptError(str(error))
 

@@ -27,7 +27,6 @@ class VideoSegmenter:
 
     Frames are uint8 [height, width, 3] in BGR, as OpenCV reads them. Each is encoded once, however
     many objects there are. Threads may share a segmenter: one call runs at a time, the others wait.
-    A call that fails leaves it as usable as before.
 
         with VideoSegmenter("bundle", budget_ms=33) as segmenter:
             segmenter.prompt(first_frame, points=[(300, 200)])

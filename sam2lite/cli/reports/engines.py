@@ -1,12 +1,12 @@
 """Which engines of a bundle are built, on what, and how far off: for `inspect` and `export trt`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
+from sam2lite.files.json_reading import read_json
 from sam2lite.runtimes.backends.tensorrt.engines import (
     VERIFICATION_FILE,
     EngineEntry,
@@ -110,10 +110,11 @@ def _checks(bundle: str) -> dict[str, dict[str, Any]]:
     path = Path(engine_path(bundle, VERIFICATION_FILE))
     if not path.exists():
         return {}
+    remedy = "delete it, it only says how far the engines are off"
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))["engines"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        checks = dict(read_json(str(path), BundleError, remedy)["engines"])
+        return {str(key): dict(check) for key, check in checks.items()}
+    except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
-            f"{path} cannot be used ({type(error).__name__}: {error}); delete it, it only says how "
-            "far the engines are off"
+            f"{path} cannot be used ({type(error).__name__}: {error}); {remedy}"
         ) from None
