@@ -29,7 +29,7 @@ from fuzz.kind import CORRECT, Kind  # noqa: E402
 from fuzz.worker import FINDING, READY, REFUSED, kind_of, work  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent
-NO_KINDS = {"__init__", "kind", "run", "watch", "worker", "mutations"}
+NO_KINDS = {"__init__", "kind", "mutations", "run", "small_network", "watch", "worker"}
 FINDINGS = ROOT / "build" / "fuzz"
 WORKERS = 2
 ANSWER_S = 10.0
