@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 
 from sam2lite.data.clips import ClipConfig, generate_clip
+from sam2lite.runtimes.video.opencv_files import write_picture
 from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 
 ROOT = Path(__file__).parent.parent
@@ -235,7 +236,7 @@ def draw_clips() -> None:
             frames += [draw_overlay(frame_bgr, masks)]
     path = ROOT / "docs" / "images" / "clips.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), contact_sheet(frames, 3, 960), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    write_picture(path, contact_sheet(frames, 3, 960), [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 def main() -> None:

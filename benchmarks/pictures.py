@@ -20,6 +20,7 @@ from sam2lite import Recipe, VideoSegmenter, export
 from sam2lite.data.clips import Clip, first_click, generate_clip
 from sam2lite.data.eval_sets import EVAL_SETS
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.video.opencv_files import write_picture
 from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 from sam2lite.runtimes.video.source import open_source
 
@@ -76,7 +77,7 @@ def main() -> None:
         export(Recipe(sizes=(480,), output=bundle))
         for name, (frames, prompts) in jobs.items():
             path = IMAGES / f"{name}.jpg"
-            cv2.imwrite(str(path), strip(bundle, frames, prompts), [cv2.IMWRITE_JPEG_QUALITY, 85])
+            write_picture(path, strip(bundle, frames, prompts), [cv2.IMWRITE_JPEG_QUALITY, 85])
             print(path)
 
 

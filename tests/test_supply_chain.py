@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import runpy
 import tomllib
 import zipfile
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from checks.sbom import OPTIONAL, PACKAGE, archive_bill, locked_hashes, requirements
 from sam2lite.exporter.bundle.device_app import write_device_app
 
 ROOT = Path(__file__).parent.parent
+SBOM = runpy.run_path(str(ROOT / "checks" / "sbom.py"))
+OPTIONAL, PACKAGE, requirements = SBOM["OPTIONAL"], SBOM["PACKAGE"], SBOM["requirements"]
 LOCK = (ROOT / "requirements.lock").read_text()
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
 
@@ -26,7 +28,7 @@ def test_the_lock_is_the_constraints_with_hashes_but_for_pytorch() -> None:
     wanted = pinned(CONSTRAINTS)
     assert wanted.pop("torch") == "2.13.0"
     assert pinned(LOCK) == wanted
-    hashes = locked_hashes(LOCK)
+    hashes = SBOM["locked_hashes"](LOCK)
     assert set(hashes) == set(wanted)
     assert all(hashes.values())
 
@@ -56,11 +58,11 @@ def test_base_requirements_are_few_and_extras_are_added() -> None:
 def test_the_bill_of_device_pyz_lists_every_file(tmp_path: Path) -> None:
     path = tmp_path / "device.pyz"
     write_device_app(path)
-    bill = archive_bill(path)
+    bill = SBOM["archive_bill"](path)
     with zipfile.ZipFile(path) as archive:
         expected = {
             name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()
         }
     listed = {each.name: next(iter(each.hashes)).content for each in bill.components}
     assert listed == expected
-    assert bill.serial_number == archive_bill(path).serial_number
+    assert bill.serial_number == SBOM["archive_bill"](path).serial_number

@@ -81,7 +81,9 @@ def compare(
         with (progress or SILENT).phase("comparing", count) as report:
             for frame in islice(source, frames):
                 here = prompts.get(tracked, {})
-                results = [track_prompted(s, frame, here) for s in (segmenter_a, segmenter_b)]
+                results = [
+                    track_prompted(s, frame, tracked, here) for s in (segmenter_a, segmenter_b)
+                ]
                 total_ms += [result.stage_ms["total"] for result in results]
                 for object_id, found in results[0].objects.items():
                     agreement = agreements.setdefault(object_id, Agreement())

@@ -25,6 +25,7 @@ from sam2lite.errors import ArgumentError, VideoError
 from sam2lite.evaluation.clip import MIN_AREA_SHARE
 from sam2lite.evaluation.first_prompts import PROMPTS
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.video.opencv_files import read_picture
 from sam2lite.runtimes.video.source import IMAGE_SUFFIXES, open_source
 
 Frames = NDArray[np.uint8]
@@ -148,9 +149,7 @@ def _pictures(
     for index, length in zip(
         np.linspace(0, len(paths) - 1, len(lengths)).astype(int), lengths, strict=True
     ):
-        picture = cv2.imread(str(paths[index]), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise VideoError(f"the image '{paths[index]}' cannot be read; replace or remove it")
+        picture = read_picture(paths[index], cv2.IMREAD_COLOR, VideoError)
         still = np.asarray(picture, np.uint8)[None]
         yield _unlabelled(paths[index].name, list(_crops(still, length, rng)[0]), rng)
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sam2lite.errors import CalibrationError
+from sam2lite.contracts.arguments import shown, whole_number
+from sam2lite.errors import ArgumentError, CalibrationError
 from sam2lite.files.atomic import replacing
+from sam2lite.files.json_reading import read_json
+from sam2lite.files.reading import printable
 
 SCHEMA_VERSION = 1
+_LARGEST = 3.4e38  # of float32
 
 
 @dataclass(frozen=True)
@@ -92,31 +96,49 @@ def load_ranges(path: Path) -> ActivationRanges:
     Raises:
         CalibrationError: the file is missing, damaged, or of another schema version.
     """
+    data = read_json(str(path), CalibrationError, "calibrate again")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         if data["schema_version"] != SCHEMA_VERSION:
             raise CalibrationError(
-                f"{path} has schema version {data['schema_version']!r}, this release reads "
+                f"{printable(path)} has schema version {shown(data['schema_version'])}, this "
+                "release reads "
                 f"{SCHEMA_VERSION}; calibrate again"
             )
         return ActivationRanges(_spans(data["ranges"]), _provenance(data["provenance"]))
-    except OSError as error:
-        raise CalibrationError(f"cannot read {path}: {error.strerror}") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        ArgumentError,
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CalibrationError(
-            f"{path} is damaged or holds no ranges ({error!r}); calibrate again"
+            f"{printable(path)} is damaged or holds no ranges ({printable(repr(error)[:200])}); "
+            "calibrate again"
         ) from None
 
 
 def _provenance(data: Mapping[str, Any]) -> Provenance:
-    return Provenance(**{**data, "rungs": tuple(int(rung) for rung in data["rungs"])})
+    made = Provenance(**{**data, "rungs": tuple(data["rungs"])})
+    for name, value in (("frames", made.frames), ("seed", made.seed)):
+        whole_number(name, value, 0)
+    for rung in made.rungs:
+        whole_number("a rung", rung, 1)
+    for field in dataclasses.fields(made):
+        if field.type == "str" and not isinstance(getattr(made, field.name), str):
+            raise TypeError(f"{field.name} is no text")
+    return made
 
 
 def _spans(data: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    spans = {key: (float(least), float(greatest)) for key, (least, greatest) in data.items()}
-    for key, (least, greatest) in spans.items():
-        if not (math.isfinite(least) and math.isfinite(greatest) and least <= 0.0 <= greatest):
+    spans = {}
+    for key, (least, greatest) in data.items():
+        if not all(type(end) in (int, float) and math.isfinite(end) for end in (least, greatest)):
+            raise ValueError(f"{key} is no pair of numbers")
+        if not -_LARGEST <= least <= 0.0 <= greatest <= _LARGEST:
             raise ValueError(f"{key} is {least}..{greatest}, which does not hold zero")
+        spans[key] = (float(least), float(greatest))
     return spans
 
 

@@ -8,16 +8,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
 from sam2lite.calibration.following import follow
 from sam2lite.calibration.footage import CalibrationClip, content_sha256
 from sam2lite.contracts.family import Family
+from sam2lite.errors import CalibrationError
+from sam2lite.files.reading import printable
 from sam2lite.files.staging import cached_folder
 from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.tensor_files import claimed_tensors
 
 FORMAT = 1  # of a recording; part of its key
+_REMEDY = "delete its folder, and it is made again"
 _SUFFIX = ".safetensors"
 
 
@@ -56,8 +61,14 @@ class Recording:
         return sorted(self.folder.glob(f"{graph}@{rung or '*'}-*{_SUFFIX}"))
 
     def _inputs(self, path: Path, graph: str) -> list[Tensor]:
-        tensors = safetensors.torch.load_file(path)
-        return [_restored(tensors[name]) for name in self.family.graph(graph).input_names]
+        claimed_tensors(path, CalibrationError, _REMEDY)
+        try:
+            tensors = safetensors.torch.load_file(path)
+            return [_restored(tensors[name]) for name in self.family.graph(graph).input_names]
+        except (KeyError, OSError, RuntimeError, safetensors.SafetensorError) as error:
+            raise CalibrationError(
+                f"{printable(path)} is no recording of {graph} ({error}); {_REMEDY}"
+            ) from None
 
 
 def record(

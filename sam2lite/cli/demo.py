@@ -103,11 +103,10 @@ def _bench(output: Path) -> None:
 
 
 def _write_sheet(overlay: Path, path: Path) -> None:
-    import cv2
-
+    from sam2lite.runtimes.video.opencv_files import write_picture
     from sam2lite.runtimes.video.overlay import contact_sheet
     from sam2lite.runtimes.video.source import open_source
 
     with open_source(str(overlay)) as source:
         frames = [f for index, f in enumerate(source) if index % (FRAMES // SHEET_FRAMES) == 0]
-    cv2.imwrite(str(path), contact_sheet(frames, SHEET_COLUMNS, SHEET_WIDTH_PX))
+    write_picture(path, contact_sheet(frames, SHEET_COLUMNS, SHEET_WIDTH_PX))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.runtimes.geometry import check_frame, network_input, source_mask
-from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.prompts import Prompt, checked_id
 from sam2lite.runtimes.results import FrameResult, ObjectResult
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _INDEX, _OBJECTS = "frame", "objects"  # of `state`
 class ReferenceTracker:
     """Follows objects like `VideoSegmenter`, with the network itself in place of its graphs.
 
-    Frames are prepared and masks enlarged as users' are, and the same pixels twice are one frame
-    under the same conditions. Results have no times and no controller.
+    Frames are prepared and masks enlarged as users' are, and told apart as users' are: by their
+    index if it is given, by their pixels otherwise. Results have no times and no controller.
     """
 
     def __init__(
@@ -92,24 +93,27 @@ class ReferenceTracker:
         labels: Any = None,
         box: Any = None,
         mask: Any = None,
+        frame_index: int | None = None,
     ) -> ObjectResult:
         """Point out an object on a frame; see `VideoSegmenter.prompt` for arguments and errors."""
-        return self.give(frame, object_id, Prompt(points, labels, box, mask))
+        return self.give(frame, object_id, Prompt(points, labels, box, mask), frame_index)
 
-    def give(self, frame: Frame, object_id: int, prompt: Prompt) -> ObjectResult:
+    def give(
+        self, frame: Frame, object_id: int, prompt: Prompt, frame_index: int | None = None
+    ) -> ObjectResult:
         """Do what `prompt` does, with a prompt that is made already."""
+        object_id = checked_id(object_id)
         check_frame(frame)
         prompt.slots(frame.shape[1], frame.shape[0])  # checked before anything changes
-        self._show(frame, joins_tracked=True)
+        self._show(frame, frame_index, joins_tracked=True)
         return self._given(object_id, prompt)
 
-    def track(self, frame: Frame) -> FrameResult:
+    def track(self, frame: Frame, frame_index: int | None = None) -> FrameResult:
         """Follow every object into the next frame, or finish the one that was prompted just now.
 
-        Raises:
-            ArgumentError: the frame is not an image of the video's size.
+        See `VideoSegmenter.track` for the index and errors.
         """
-        self._show(frame, joins_tracked=False)
+        self._show(frame, frame_index, joins_tracked=False)
         # In the order of the first prompts, which recordings of what graphs are fed depend on.
         objects = {key: self._result(key, self._loop.track(key)) for key in self._prompted}
         self._tracked = True
@@ -171,27 +175,39 @@ class ReferenceTracker:
         if object_id not in self._prompted:
             raise ArgumentError(f"there is no object {object_id}; known: {self.object_ids}")
 
-    def _show(self, frame: Frame, joins_tracked: bool) -> None:
-        """Encode a frame, unless it is the current one."""
+    def _show(self, frame: Frame, index: int | None, joins_tracked: bool) -> None:
+        """Encode a frame, unless it is the current one; see `VideoSegmenter.track`."""
         import torch
 
         check_frame(frame)
-        if self._image is not None:
-            if self._size != frame.shape[:2]:
-                raise ArgumentError(
-                    f"the frame is {frame.shape[1]}x{frame.shape[0]} px, but the video so far is "
-                    f"{self._size[1]}x{self._size[0]}; call reset() to start another video"
-                )
-            if joins_tracked or not self._tracked:
-                shown = network_input(frame, int(self._image.shape[-1]))
-                if np.array_equal(shown, self._image):
-                    return
+        if self._image is not None and self._size != frame.shape[:2]:
+            raise ArgumentError(
+                f"the frame is {frame.shape[1]}x{frame.shape[0]} px, but the video so far is "
+                f"{self._size[1]}x{self._size[0]}; call reset() to start another video"
+            )
+        if index is None:
+            if (joins_tracked or not self._tracked) and self._shows(frame):
+                return
+            index = self._index + 1
+        elif whole_number("frame_index", index, 0) == self._index:
+            if not self._shows(frame):
+                raise ArgumentError(f"frame {index} has other pixels than before")
+            return
+        elif index < self._index:
+            raise ArgumentError(f"frame {index} comes after frame {self._index}")
         self._image = network_input(frame, self._rung)
         self._size = frame.shape[:2]
         self._loop.start_frame(torch.from_numpy(self._image))
         self._tracked = False
-        self._index += 1
+        self._index = index
         self._prompted = dict.fromkeys(self._prompted, False)
+
+    def _shows(self, frame: Frame) -> bool:
+        """Return whether a frame looks the same to the network as the current one."""
+        image = self._image
+        return image is not None and np.array_equal(
+            network_input(frame, int(image.shape[-1])), image
+        )
 
     def _given(self, object_id: int, prompt: Prompt) -> ObjectResult:
         height, width = self._size

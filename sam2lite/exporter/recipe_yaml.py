@@ -6,8 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sam2lite.errors import DependencyError, OutputError, RecipeError, UnknownNameError
+from sam2lite.contracts.arguments import shown
+from sam2lite.errors import (
+    ArgumentError,
+    DependencyError,
+    OutputError,
+    RecipeError,
+    UnknownNameError,
+)
 from sam2lite.files.atomic import check_file, replacing
+from sam2lite.files.reading import read_text
 
 MOST_BYTES = 1 << 16
 
@@ -25,6 +33,8 @@ def read_fields(path: Path, known: Sequence[str]) -> dict[str, Any]:
             f"{path} holds no fields; write one a line, as in 'backend: ort'", "recipe"
         )
     for name in data:
+        if not isinstance(name, str):
+            raise RecipeError(f"{path}: {shown(name)} is no name of a field", "recipe")
         if name == "force":
             raise RecipeError(
                 f"{path}: `force` is no field of a file; say it where the recipe is used", "force"
@@ -55,16 +65,9 @@ def _plain(value: object) -> object:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise RecipeError(f"cannot read {path}: {error.strerror}", "recipe") from None
-    if len(raw) > MOST_BYTES:
-        raise RecipeError(f"{path} has more than {MOST_BYTES} bytes, so it is no recipe", "recipe")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path} is not UTF-8 text, so it is no recipe", "recipe") from None
+        return read_text(str(path), MOST_BYTES, ArgumentError, "a recipe is a small file of text")
+    except ArgumentError as error:
+        raise RecipeError(str(error), "recipe") from None
 
 
 def _parse(text: str, path: Path) -> object:
@@ -94,7 +97,16 @@ def _parse(text: str, path: Path) -> object:
     try:
         return yaml.load(text, Loader)
     # ValueError: a date such as 2026-99-99.
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    # The others: values that its own constructors stumble over.
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         said = "it is nested too deep" if isinstance(error, RecursionError) else _sentence(error)
         raise RecipeError(f"{path} is no YAML that can be used: {said}", "recipe") from None
 

@@ -59,6 +59,18 @@ def printable_data(data: Any) -> Any:
     return printable(data) if isinstance(data, str) else data
 
 
+def read_text(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: str) -> str:
+    """Return the text of a file in UTF-8; see `read_bytes`.
+
+    Raises:
+        Sam2LiteError: of the type `error`; it cannot be read, or is no UTF-8.
+    """
+    try:
+        return read_bytes(path, max_bytes, error, remedy).decode("utf-8")
+    except UnicodeDecodeError:
+        raise error("{} is not UTF-8 text; {}".format(printable(path), remedy)) from None
+
+
 def printable(text: object) -> str:
     """Return text for a terminal: control characters and broken Unicode as escapes."""
     return "".join(

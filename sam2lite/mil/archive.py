@@ -19,6 +19,7 @@ from sam2lite.files.reading import read_bytes
 from sam2lite.mil.coremltools_import import import_coremltools
 from sam2lite.runtimes.backends.coreml.package_check import MANIFEST_FILE, check_package
 
+_MOST_SPECIFICATION = 2 << 30  # what protobuf reads
 _BLOB_HEADER = struct.Struct("<IIQQ")  # mark, type, bytes, offset of the data
 _BLOB_MARK = 0xDEADBEEF
 _WEIGHTS = "@model_path/weights/"  # before the name of a file, in a constant's place

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sam2lite.contracts.family import family_names, get_family, load
 from sam2lite.errors import ModelError, UnknownNameError
+from sam2lite.files.reading import printable
 from sam2lite.models.family import HostFamily
 from sam2lite.models.found import Found, look_at
+from sam2lite.models.known_networks import recognised
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.weights import SHIPPED
 
@@ -68,8 +70,13 @@ def _family_of(found: Found) -> HostFamily:
     for host in hosts():
         if host.recognises(found.keys, found.config):
             return host
+    other = recognised(found.keys)
+    if other is not None:
+        raise ModelError(
+            f"{printable(found.path)} is {other.title}: it has {found.words}; {other.remedy}"
+        )
     known = ", ".join(f"{host.family.name} ({host.family.title})" for host in hosts())
     raise ModelError(
-        f"{found.path} is a checkpoint of no family that is known: it has {found.words}; "
-        f"families: {known}"
+        f"{printable(found.path)} is a checkpoint of no family that is known: it has "
+        f"{found.words}; families: {known}"
     )

@@ -58,9 +58,10 @@ def stretched(image: np.ndarray, side: int, scratch: Optional[Scratch] = None) -
 
 def check_frame(frame_bgr_hwc: np.ndarray) -> None:
     """Raise ArgumentError unless the frame is uint8 [height, width, 3]."""
-    shape = getattr(frame_bgr_hwc, "shape", None)
+    shape = getattr(frame_bgr_hwc, "shape", ())
     dtype = getattr(frame_bgr_hwc, "dtype", None)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or dtype != np.uint8 or 0 in shape:
+    fits = isinstance(frame_bgr_hwc, np.ndarray) and len(frame_bgr_hwc.shape) == 3
+    if not fits or shape[2] != 3 or dtype != np.uint8 or 0 in shape:
         raise ArgumentError(
             "a frame must be a uint8 array [height, width, 3] in BGR, as OpenCV reads it; "
             "got {} {}".format(dtype if dtype is not None else type(frame_bgr_hwc).__name__, shape)

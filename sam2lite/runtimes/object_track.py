@@ -44,11 +44,15 @@ class ObjectTrack:
 
         Raises:
             PromptError: the prompt does not fit the frame; nothing has changed.
+            SessionError: a graph failed; the object can be processed again.
         """
         before = frame.decisions.get(self.object_id)
         inputs = rules.prompt_inputs(prompt, frame.width, frame.height)
         if before is not None and before.stored:
             self.memory.forget_last()
+            # Not twice, should a graph fail before there is a new decision.
+            before = before._replace(stored=False)
+            frame.decisions[self.object_id] = before
         hint = rules.hint(frame, prompt, before, self.last)
         candidates = rules.decode(frame, self.memory, window, inputs, hint)
         chosen = rules.choose(frame, candidates, prompt, hint)

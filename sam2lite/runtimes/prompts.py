@@ -4,6 +4,7 @@ from typing import Any, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
+from sam2lite.contracts.arguments import shown, whole_number
 from sam2lite.contracts.loop import (
     LABEL_BOX_BOTTOM_RIGHT,
     LABEL_BOX_TOP_LEFT,
@@ -13,9 +14,10 @@ from sam2lite.contracts.loop import (
     MASKED_BIAS,
     PROMPT_SLOTS,
 )
-from sam2lite.errors import PromptError
+from sam2lite.errors import ArgumentError, PromptError
 
 _PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
+MAX_ID = (1 << 63) - 1  # of objects; state files have 64 bits
 
 
 class PromptSlots(NamedTuple):
@@ -115,6 +117,18 @@ class Prompt:
             )
 
 
+def checked_id(object_id: Any) -> int:
+    """Return an object's id as an integer of Python.
+
+    Raises:
+        PromptError: it is no integer of 64 bits.
+    """
+    try:
+        return whole_number("the object's id", object_id, -MAX_ID - 1, MAX_ID)
+    except ArgumentError as error:
+        raise PromptError(str(error))
+
+
 def empty_slots() -> PromptSlots:
     """Return the slots of a frame without a prompt: all padded and hidden."""
     return PromptSlots(
@@ -126,11 +140,15 @@ def empty_slots() -> PromptSlots:
 
 def _numbers(what: str, value: Any, form: str) -> np.ndarray:
     try:
-        numbers = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        raise PromptError("{} {!r} cannot be read; give {}".format(what, value, form))
+        given = np.asarray(value)
+        # Text is no number, even where NumPy could read it as one.
+        numbers = np.asarray(given, np.float64) if given.dtype.kind in "biuf" else None
+    except (ArithmeticError, TypeError, ValueError, Warning):
+        numbers = None
+    if numbers is None:
+        raise PromptError("{} {} cannot be read; give {}".format(what, shown(value), form))
     if not np.isfinite(numbers).all():
-        raise PromptError("{} {!r} must be finite numbers; give {}".format(what, value, form))
+        raise PromptError("{} {} must be finite numbers; give {}".format(what, shown(value), form))
     return numbers
 
 
@@ -140,7 +158,7 @@ def _points(value: Any) -> np.ndarray:
     if points_xy.size == 0:
         return np.zeros((0, 2))
     if points_xy.ndim != 2 or points_xy.shape[1] != 2:
-        raise PromptError("points {!r} are not pairs; give {}".format(value, form))
+        raise PromptError("points {} are not pairs; give {}".format(shown(value), form))
     return points_xy
 
 
@@ -159,15 +177,18 @@ def _box(value: Any) -> np.ndarray:
     form = "x1, y1, x2, y2 with x1 < x2 and y1 < y2"
     box_xyxy = _numbers("box", value, form)
     if box_xyxy.shape != (4,):
-        raise PromptError("box {!r} is not four numbers; give {}".format(value, form))
+        raise PromptError("box {} is not four numbers; give {}".format(shown(value), form))
     x1, y1, x2, y2 = box_xyxy
     if x1 >= x2 or y1 >= y2:
-        raise PromptError("box {!r} has no area; give {}".format(value, form))
+        raise PromptError("box {} has no area; give {}".format(shown(value), form))
     return box_xyxy
 
 
 def _mask(value: Any) -> np.ndarray:
-    mask = np.asarray(value)
+    try:
+        mask = np.asarray(value)
+    except (TypeError, ValueError, Warning):
+        raise PromptError("the mask {} cannot be read; give an array".format(shown(value)))
     if mask.ndim != 2 or mask.dtype.kind not in "bui":
         raise PromptError(
             "a mask of shape {} and type {} cannot be used; give bool or integer [height, "

@@ -5,6 +5,8 @@ from typing import Dict, NamedTuple, Optional
 import numpy as np
 
 from sam2lite.runtimes.controller import ControllerState
+from sam2lite.runtimes.geometry import Scratch, source_mask
+from sam2lite.runtimes.rules.current_frame import Decision
 
 
 class ObjectResult(NamedTuple):
@@ -55,3 +57,23 @@ class FrameResult(NamedTuple):
     def lost(self) -> bool:
         """Whether any object was lost to a number that is not finite."""
         return any(value.lost for value in self.objects.values())
+
+
+def object_result(
+    decision: Decision, width: int, height: int, scratch: Scratch, threshold: float
+) -> ObjectResult:
+    """Return what callers are told of a decision.
+
+    Args:
+        decision: about an object on a frame.
+        width: of the frame, px.
+        height: of the frame, px.
+        scratch: of the stream.
+        threshold: that the mask's logits are cut at.
+    """
+    if decision.visible:
+        mask = source_mask(decision.logits, width, height, scratch, threshold)
+    else:
+        mask = np.zeros((height, width), bool)
+    # What was decided, without whether it was stored.
+    return ObjectResult(mask, *decision[: len(ObjectResult._fields) - 1])

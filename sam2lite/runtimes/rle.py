@@ -10,6 +10,7 @@ from typing import Any, Dict, Mapping
 
 import numpy as np
 
+from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError
 
 _BITS = 5
@@ -17,6 +18,7 @@ _LOW = 31
 _SIGN = 16  # of the last group
 _MORE = 32
 _FIRST_CHARACTER = 48
+_MOST_SIDE = 1 << 16  # px
 _GROUPS = 7  # 35 bits hold any count of a mask below 2^34 pixels
 
 
@@ -56,9 +58,11 @@ def decode(rle: Mapping[str, Any]) -> np.ndarray:
     Raises:
         ArgumentError: the counts are malformed or do not fill the size.
     """
-    height, width = rle["size"]
+    height, width = (whole_number("size", side, 1, _MOST_SIDE) for side in rle["size"])
     counts = _from_text(rle["counts"])
-    if counts.sum() != height * width or (counts < 0).any():
+    # Each by itself, too: a sum of large ones may come round to the right number.
+    fits = not ((counts < 0) | (counts > height * width)).any()
+    if not fits or counts.sum() != height * width:
         raise ArgumentError(
             "the counts of a {}x{} mask add up to {} pixels, not {}; the run-length encoding is "
             "damaged".format(width, height, counts.sum(), height * width)
@@ -83,13 +87,17 @@ def _to_text(counts: np.ndarray) -> str:
 
 
 def _from_text(text: str) -> np.ndarray:
-    characters = np.frombuffer(text.encode(), np.uint8).astype(np.int64) - _FIRST_CHARACTER
+    characters = (
+        np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64) - _FIRST_CHARACTER
+    )
     is_last = characters & _MORE == 0
     is_valid = (characters >= 0) & (characters <= _LOW + _MORE)
     if not is_valid.all() or not is_last[-1:].any():
         raise ArgumentError("the counts {!r} are not COCO's run-length encoding".format(text))
     starts = np.concatenate([[0], np.flatnonzero(is_last)[:-1] + 1])
     lengths = np.diff(np.concatenate([starts, [len(characters)]]))
+    if lengths.max() > _GROUPS:
+        raise ArgumentError("the counts of a run-length encoding are beyond any mask's")
     positions = np.arange(len(characters)) - np.repeat(starts, lengths)
     counts = np.add.reduceat((characters & _LOW) << (_BITS * positions), starts)
     is_negative = characters[is_last] & _SIGN != 0

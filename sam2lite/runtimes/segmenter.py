@@ -1,20 +1,23 @@
 """The frame loop: prompts and frames in, masks out. Its rules are in docs/architecture.md."""
 
+import threading
 from types import TracebackType
 from typing import Any, Dict, List, Optional, Type, Union
 
 import numpy as np
 
+from sam2lite.contracts.arguments import check_options, whole_number
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
-from sam2lite.runtimes.geometry import Scratch, check_frame, source_mask
+from sam2lite.runtimes.geometry import Scratch, check_frame
 from sam2lite.runtimes.object_track import ObjectTrack
-from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.one_at_a_time import one_at_a_time
+from sam2lite.runtimes.prompts import Prompt, checked_id
+from sam2lite.runtimes.results import FrameResult, ObjectResult, object_result
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
-from sam2lite.runtimes.rules.interface import rules_for
+from sam2lite.runtimes.rules.interface import MAX_FRAMES, rules_for
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 from sam2lite.runtimes.stage_clock import POSTPROCESS, PREPROCESS, StageClock
 
@@ -23,12 +26,18 @@ class VideoSegmenter:
     """Follows objects through a video, one frame at a time, in constant memory.
 
     Frames are uint8 [height, width, 3] in BGR, as OpenCV reads them. Each is encoded once, however
-    many objects there are.
+    many objects there are. Threads may share a segmenter: one call runs at a time, the others wait.
 
         with VideoSegmenter("bundle", budget_ms=33) as segmenter:
             segmenter.prompt(first_frame, points=[(300, 200)])
             for frame in frames:
                 masks = segmenter.track(frame).masks
+
+    Without `frame_index`, a frame that looks like the current one is taken for it. Videos repeat
+    frames: who prompts in the middle of one says which frame it is.
+
+        segmenter.prompt(frame, points=[(40, 90)], frame_index=5)
+        masks = segmenter.track(frame, frame_index=5).masks
     """
 
     def __init__(
@@ -56,9 +65,13 @@ class VideoSegmenter:
         Raises:
             BundleError: the bundle is damaged or missing.
             UnknownNameError: the rung, the preset or a setting does not exist.
-            ArgumentError: the budget is not positive, or a setting is out of its range.
+            ArgumentError: an argument is not what it must be, the budget is not positive, or a
+                preset is given without one.
             SessionError: the backend cannot run the bundle as asked.
         """
+        check_options(budget_ms, preset, rung, threads)
+        self.lock = threading.RLock()
+        self.closed = False
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
@@ -96,18 +109,23 @@ class VideoSegmenter:
 
     def close(self) -> None:
         """Free the sessions. The segmenter cannot be used afterwards."""
-        self._loader.close()
+        with self.lock:
+            if not self.closed:
+                self.closed = True
+                self._loader.close()
 
     @property
     def object_ids(self) -> List[int]:
         """Ids of the objects that are followed."""
-        return sorted(self._objects)
+        with self.lock:
+            return sorted(self._objects)
 
     @property
     def rung(self) -> int:
         """Input side of the last frame, or of the first one to come, px."""
         return self._graphs.rung
 
+    @one_at_a_time
     def reset(self) -> None:
         """Forget all objects and start counting frames at 0; sessions and controller stay."""
         self._objects: Dict[int, ObjectTrack] = {}
@@ -116,6 +134,7 @@ class VideoSegmenter:
         self._scratch = Scratch()
         self._next_index = 0
 
+    @one_at_a_time
     def set_rung(self, rung: int) -> None:
         """Use another rung from the next frame on, waiting for its graphs.
 
@@ -123,6 +142,7 @@ class VideoSegmenter:
             UnknownNameError: the bundle does not hold it.
             ArgumentError: a controller chooses the rung, or memory holds for one rung alone.
         """
+        rung = whole_number("rung", rung, 1)
         self.bundle.check_rung(rung)
         if self._controller is not None:
             raise ArgumentError(
@@ -144,38 +164,48 @@ class VideoSegmenter:
         labels: Any = None,
         box: Any = None,
         mask: Any = None,
+        frame_index: Optional[int] = None,
     ) -> ObjectResult:
         """Point out an object on a frame: a new one, or one that is followed already.
 
-        A frame with the pixels of the current one is the current one: several objects may be
-        prompted on it, before or after `track` has returned it. Prompts are remembered as anchors.
+        Several objects may be prompted on one frame, before or after `track` has returned it.
+        Prompts are remembered as anchors.
 
         Args:
             frame: uint8 [height, width, 3], BGR.
-            object_id: any integer.
+            object_id: any integer of 64 bits.
             points: (x, y) pairs in source pixels.
             labels: one per point, 1 on the object and 0 beside it; all 1 if not given.
             box: x1, y1, x2, y2 in source pixels.
             mask: bool or integer [height, width].
+            frame_index: which frame of the video it is; see `track`.
 
         Raises:
-            PromptError: nothing is given or it does not fit the frame.
-            ArgumentError: there are too many objects, or the frame is not an image of the video's
-                size.
+            PromptError: nothing is given or it does not fit the frame, or the id is no integer.
+            ArgumentError: there are too many objects, the frame is not an image of the video's
+                size, or its index goes back.
         """
-        return self.give(frame, object_id, Prompt(points, labels, box, mask))
+        return self.give(frame, object_id, Prompt(points, labels, box, mask), frame_index)
 
-    def give(self, frame: np.ndarray, object_id: int, prompt: Prompt) -> ObjectResult:
+    @one_at_a_time
+    def give(
+        self,
+        frame: np.ndarray,
+        object_id: int,
+        prompt: Prompt,
+        frame_index: Optional[int] = None,
+    ) -> ObjectResult:
         """Do what `prompt` does, with a prompt that is made already."""
         # Everything is checked before anything changes.
-        self._check_frame(frame)
+        object_id = checked_id(object_id)
+        frame_index = self._checked(frame, frame_index)
         self._rules.prompt_inputs(prompt, frame.shape[1], frame.shape[0])
         if object_id not in self._objects and len(self._objects) >= MAX_OBJECTS:
             raise ArgumentError(
                 "object {} would be one too many: {} objects at a time is the limit; remove "
                 "one first".format(object_id, MAX_OBJECTS)
             )
-        current = self._current(frame, joins_tracked=True)
+        current = self._current(frame, frame_index, joins_tracked=True)
         track = self._objects.get(object_id)
         if track is None:
             track = ObjectTrack(object_id, self._rules.new_memory())
@@ -184,17 +214,25 @@ class VideoSegmenter:
             self._objects[object_id] = track
             return self._result(current, decision)
 
-    def track(self, frame: np.ndarray) -> FrameResult:
+    @one_at_a_time
+    def track(self, frame: np.ndarray, frame_index: Optional[int] = None) -> FrameResult:
         """Follow every object into the next frame.
 
         If objects were prompted on this very frame just before, their masks are returned as they
         are, and only the others are tracked.
 
+        Args:
+            frame: uint8 [height, width, 3], BGR.
+            frame_index: which frame of the video it is, counted from 0: the index of the current
+                frame means that one, a larger one a new frame. If not given, a frame that was
+                prompted and not yet tracked is told by its pixels, and any other is a new one.
+
         Raises:
-            ArgumentError: the frame is not an image of the video's size.
+            ArgumentError: the frame is not an image of the video's size, or its index goes back or
+                is that of a current frame with other pixels.
         """
-        self._check_frame(frame)
-        current = self._current(frame, joins_tracked=False)
+        frame_index = self._checked(frame, frame_index)
+        current = self._current(frame, frame_index, joins_tracked=False)
         plain = not current.decisions
         with current.clock.whole():
             for object_id in self.object_ids:
@@ -210,6 +248,7 @@ class VideoSegmenter:
             current.index, objects, current.graphs.rung, current.clock.result(), state
         )
 
+    @one_at_a_time
     def correct(
         self,
         object_id: int,
@@ -224,6 +263,7 @@ class VideoSegmenter:
             PromptError: nothing is given or it does not fit the frame.
             ArgumentError: there is no such object, or no frame yet.
         """
+        object_id = checked_id(object_id)
         if object_id not in self._objects:
             raise ArgumentError(
                 "there is no object {} to correct; known: {}".format(object_id, self.object_ids)
@@ -234,12 +274,14 @@ class VideoSegmenter:
         prompt = Prompt(points, labels, box, mask)
         return self._result(current, self._process(self._objects[object_id], current, prompt))
 
+    @one_at_a_time
     def remove(self, object_id: int) -> None:
         """Stop following an object.
 
         Raises:
             ArgumentError: there is no such object.
         """
+        object_id = checked_id(object_id)
         if object_id not in self._objects:
             raise ArgumentError(
                 "there is no object {} to remove; known: {}".format(object_id, self.object_ids)
@@ -248,6 +290,7 @@ class VideoSegmenter:
         if self._frame is not None:
             self._frame.decisions.pop(object_id, None)
 
+    @one_at_a_time
     def save_state(self, path: str) -> None:
         """Write the memory of all objects to an `.npz` file, without pickle.
 
@@ -266,6 +309,7 @@ class VideoSegmenter:
             self._memory_size(),
         )
 
+    @one_at_a_time
     def load_state(self, path: str) -> None:
         """Go on from a state that the same bundle saved; what was followed before is forgotten.
 
@@ -275,7 +319,11 @@ class VideoSegmenter:
         """
         from sam2lite.runtimes import state
 
-        loaded = state.load(path, self.bundle.sha256, self._rules, self._memory_size())
+        size = self._memory_size()
+        sizes = self.bundle.manifest.rungs if size is None else (size,)
+        stride = self.bundle.manifest.postprocess.mask_stride
+        sides = [each // stride for each in sizes]
+        loaded = state.load(str(path), self.bundle.sha256, self._rules, size, sides)
         self.reset()
         self._next_index = loaded.next_index
         self._rules.restore(loaded.stream)
@@ -285,30 +333,43 @@ class VideoSegmenter:
         """Return the one input side that memory holds for, px; None where it holds for all."""
         return None if self.bundle.family.keeps_memory_across_sizes else self.rung
 
-    def _check_frame(self, frame: np.ndarray) -> None:
+    def _checked(self, frame: np.ndarray, index: Optional[int]) -> Optional[int]:
+        """Check a frame and its index, if any, before anything changes; return the index."""
         check_frame(frame)
-        old = self._frame
-        if old is not None and (old.height, old.width) != frame.shape[:2]:
+        if self._frame is not None:
+            self._frame.check_next(frame)
+        if index is None:
+            return None
+        index = whole_number("frame_index", index, 0, MAX_FRAMES)
+        if self._frame is not None and index == self._frame.index:
+            self._frame.check_same(frame)
+        elif index < self._next_index:
             raise ArgumentError(
-                "the frame is {}x{} px, but the video so far is {}x{}; call reset() to start "
-                "another video".format(frame.shape[1], frame.shape[0], old.width, old.height)
+                "frame {} comes after frame {}; an index only grows, and reset() starts again at "
+                "0".format(index, self._next_index - 1)
             )
+        return index
 
-    def _current(self, frame: np.ndarray, joins_tracked: bool) -> CurrentFrame:
-        """Return the frame to work on: the current one if the pixels are its own, or a new one."""
-        old = self._frame
-        if old is not None and (joins_tracked or not old.tracked) and old.shows(frame):
-            return old
+    def _current(
+        self, frame: np.ndarray, index: Optional[int], joins_tracked: bool
+    ) -> CurrentFrame:
+        """Return the frame to work on, the current one or a new one; see `track`."""
+        if index is None:
+            if self._frame is not None and self._frame.is_meant(frame, joins_tracked):
+                return self._frame
+            index = self._next_index
+        elif self._frame is not None and index == self._frame.index:
+            return self._frame
         self._graphs = self._graphs_for_next()
         clock = StageClock(self.bundle.manifest.stages)
         with clock.whole():
             frame_now = CurrentFrame(
-                self._next_index, frame, self._graphs, clock, self._loader.numpy, self._scratch
+                index, frame, self._graphs, clock, self._loader.numpy, self._scratch
             )
             with clock.stage(PREPROCESS):
                 self._rules.see(frame_now)
         self._frame = frame_now
-        self._next_index += 1
+        self._next_index = index + 1
         for track in self._objects.values():
             track.memory.tick()
         return frame_now
@@ -327,21 +388,7 @@ class VideoSegmenter:
     def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
         threshold = self.bundle.manifest.postprocess.mask_threshold
         with frame.clock.stage(POSTPROCESS):
-            if decision.visible:
-                mask = source_mask(
-                    decision.logits, frame.width, frame.height, self._scratch, threshold
-                )
-            else:
-                mask = np.zeros((frame.height, frame.width), bool)
-        return ObjectResult(
-            mask,
-            decision.logits,
-            decision.iou,
-            decision.object_score,
-            decision.visible,
-            decision.lost,
-            decision.prompted,
-        )
+            return object_result(decision, frame.width, frame.height, self._scratch, threshold)
 
     def _observe(self, frame: CurrentFrame, plain: bool) -> Optional[ControllerState]:
         """Tell the controller, unless the frame's time says nothing about the rung."""

@@ -1,28 +1,24 @@
 """State files: the memory of a running segmenter as one `.npz`, without pickle."""
 
-import zipfile
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import numpy as np
 
+from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import BundleError, OutputError
+from sam2lite.files.array_reading import ArrayFile, Column, most_bytes
 from sam2lite.files.atomic import replacing
+from sam2lite.files.reading import printable
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.rules.current_frame import Host
-from sam2lite.runtimes.rules.interface import FrameRules
-
-# What np.load and its archive raise for files that are missing, cut short or something else.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    AttributeError,
-    KeyError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-)
+from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES, FrameRules
 
 _HINT = "hint"  # the column that an object's last mask is in
+_HEAD = {
+    "bundle_sha256": Column("U64"),
+    "object_ids": Column("int64", (tuple(range(MAX_OBJECTS + 1)),)),
+    "next_index": Column("int64", (), 0, MAX_FRAMES),
+}
 
 
 class LoadedState(NamedTuple):
@@ -83,48 +79,70 @@ def save(
         raise OutputError("cannot write the state to {}: {}".format(path, reason))
 
 
-def load(path: str, bundle_sha256: str, rules: FrameRules, size: Optional[int]) -> LoadedState:
-    """Read a state file.
+def load(
+    path: str, bundle_sha256: str, rules: FrameRules, size: Optional[int], hint_sides: Sequence[int]
+) -> LoadedState:
+    """Read a state file; what it gives can be tracked with, or it is refused.
 
     Args:
         path: of the file.
         bundle_sha256: of the bundle that goes on with it.
         rules: make the memories; their settings are the ones to go on with.
         size: input side that memory must hold for, px; None where it holds for all.
+        hint_sides: sides that an object's last mask may have, cells.
 
     Raises:
-        BundleError: the file is missing, is no state file, or belongs to another bundle or size.
+        BundleError: the file is missing, is no state file, or belongs to another bundle or size; or
+            something in it is not what `save` writes.
     """
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as data:
-            owner = str(data["bundle_sha256"])
-            if owner != bundle_sha256:
-                raise BundleError(
-                    "{} was saved with another bundle ({}..., this one is {}...); memory of one "
-                    "network means nothing to another".format(path, owner[:12], bundle_sha256[:12])
-                )
-            if size is not None and int(data["size"]) != size:
-                raise BundleError(
-                    "{} was saved at {} px, this is {} px; call reset() and set_rung({}) "
-                    "first".format(path, data["size"], size, data["size"])
-                )
-            tracks = {}
-            for object_id in data["object_ids"].tolist():
-                memory = rules.new_memory()
-                prefix = "{}/".format(object_id)
-                columns = {
-                    name[len(prefix) :]: data[name]
-                    for name in data.files
-                    if name.startswith(prefix)
-                }
-                last = columns.pop(_HINT, None)
-                memory.restore(columns)
-                tracks[object_id] = ObjectTrack(object_id, memory, last)
-            of_stream = {name: data[name] for name in data.files if "/" not in name}
-            return LoadedState(int(data["next_index"]), of_stream, tracks)
-    except _UNREADABLE as error:
+    of_file = dict(_HEAD, size=Column("int64", (), 1, needed=size is not None))
+    of_stream = rules.stream_columns()
+    sides = tuple(hint_sides)
+    hint = Column("float32", (sides, sides), -LARGEST, LARGEST, needed=False)
+    of_object = dict(rules.memory_columns(), **{_HINT: hint})
+    most = most_bytes(of_file) + most_bytes(of_stream)
+    most += MAX_OBJECTS * most_bytes(of_object)
+    data = ArrayFile(path, "state file", most, BundleError, "save it again with save_state")
+    head = data.read(of_file, others=True)
+    owner, ids = str(head["bundle_sha256"]), head["object_ids"].tolist()
+    if owner != bundle_sha256:
         raise BundleError(
-            "{} is not a readable state file ({}); save it again with save_state".format(
-                path, error
+            "{} was saved with another bundle ({}..., this one is {}...); memory of one "
+            "network means nothing to another".format(
+                printable(path), printable(owner[:12]), bundle_sha256[:12]
             )
         )
+    if size is not None and int(head["size"]) != size:
+        raise BundleError(
+            "{} was saved at {} px, this is {} px; call reset() and set_rung({}) first".format(
+                printable(path), head["size"], size, head["size"]
+            )
+        )
+    if len(set(ids)) < len(ids):
+        raise data.fault("an object's id is there twice")
+    columns = dict(of_file, **of_stream)
+    for object_id in ids:
+        columns.update({_name(object_id, name): each for name, each in of_object.items()})
+    arrays = data.read(columns)
+    tracks = {}
+    for object_id in ids:
+        found = {
+            name: arrays[_name(object_id, name)]
+            for name in of_object
+            if _name(object_id, name) in arrays
+        }
+        last = found.pop(_HINT, None)
+        if last is not None and last.shape[0] != last.shape[1]:
+            raise data.fault("{} is {}".format(_name(object_id, _HINT), list(last.shape)))
+        memory = rules.new_memory()
+        try:
+            memory.restore(found)
+        except ValueError as fault:
+            raise data.fault("object {}: {}".format(object_id, fault))
+        tracks[object_id] = ObjectTrack(object_id, memory, last)
+    stream = {name: arrays[name] for name in of_stream if name in arrays}
+    return LoadedState(int(head["next_index"]), stream, tracks)
+
+
+def _name(object_id: int, column: str) -> str:
+    return "{}/{}".format(object_id, column)

@@ -232,7 +232,9 @@ def test_a_damaged_coco_file(coco_json: Path, key: str, value: list[object], fou
     refused(coco_json, str(coco_json), found)
 
 
-@pytest.mark.parametrize(("text", "found"), [("[1, 2", "not JSON"), ("{}", "no 'images', 'ann")])
+@pytest.mark.parametrize(
+    ("text", "found"), [("[1, 2", "not valid JSON"), ("{}", "no 'images', 'ann")]
+)
 def test_what_is_no_coco_file(coco_json: Path, text: str, found: str) -> None:
     coco_json.write_text(text)
     refused(coco_json, str(coco_json), found, "val2017")

@@ -13,6 +13,7 @@ from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postpro
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.contracts.values import IMAGE, TensorInfo
 from sam2lite.errors import ArgumentError
+from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision, Host
@@ -137,6 +138,7 @@ class GridRules(FrameRules):
         if not 1 <= slots <= SLOTS:
             raise ArgumentError("{} slots; choose 1 to {}".format(slots, SLOTS))
         self._slots = slots
+        self._sides = tuple(size // STRIDE for size in manifest.rungs)
         self._threshold = manifest.postprocess.object_score_threshold
         self.frames_seen = 0
 
@@ -148,6 +150,13 @@ class GridRules(FrameRules):
 
     def restore(self, arrays: Arrays) -> None:
         self.frames_seen = int(arrays["frames_seen"])
+
+    def stream_columns(self) -> Dict[str, Column]:
+        return {"frames_seen": Column("int64", (), 0)}
+
+    def memory_columns(self) -> Dict[str, Column]:
+        slots = Column("float32", (1, SLOTS, self._sides, self._sides), needed=False)
+        return {"written": Column("int64", (), 0), "ticks": Column("int64", (), 0), "slots": slots}
 
     def see(self, frame: CurrentFrame) -> None:
         self.frames_seen += 1

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision, Host
 from sam2lite.runtimes.rules.interface import Chosen, FrameRules, Memory, finite
@@ -38,6 +39,10 @@ class ToyRules(FrameRules):
         self._stride = manifest.postprocess.mask_stride
         self._present_above = manifest.postprocess.object_score_threshold
         self._first_logit = first_logit
+        self._sides = tuple(size // self._stride for size in manifest.rungs)
+
+    def memory_columns(self) -> dict[str, Column]:
+        return {"mask": Column("float32", (self._sides, self._sides), needed=False)}
 
     def new_memory(self) -> ToyMemory:
         return ToyMemory()

@@ -128,8 +128,8 @@ def cut(folder: Path) -> None:
     [
         (drop("config.json"), "cannot read .*config.json: No such file .*a checkpoint is a folder"),
         (drop("model.safetensors"), "cannot read .*model.safetensors: No such file"),
-        (write("config.json", b"{"), "config.json is not JSON"),
-        (write("config.json", b"\xff\xfe"), "config.json is not JSON"),
+        (write("config.json", b"{"), "config.json is not valid JSON"),
+        (write("config.json", b"\xff\xfe"), "config.json is not valid JSON"),
         (write("config.json", b"[]"), "holds a list; it must hold a JSON object"),
         (write("model.safetensors", b""), "model.safetensors is damaged or no safetensors file"),
         (write("model.safetensors", b"version https://git-lfs.github.com/spec/v1\n"), "damaged"),

@@ -191,7 +191,7 @@ class Code:
             folder_with(config='{"model_type": "other"}'),
             rf"it has no weights, config.json with model_type 'other'; {KNOWN}",
         ),
-        (folder_with(config="{"), "config.json is not JSON"),
+        (folder_with(config="{"), "config.json is not valid JSON"),
         (folder_with(config='{"model_type": "sam2lite"}'), r"licence None|does not describe"),
         (folder_with(), r"cannot read .*net/config.json: No such file .*a checkpoint is a folder"),
         (text, r"notes.txt is no file of weights; a checkpoint is a folder with config.json and"),

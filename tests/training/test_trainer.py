@@ -104,10 +104,10 @@ def test_several_processes_agree(start: str, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_run(mini: Sam2Lite, tmp_path: Path) -> None:
     with torch.no_grad():
-        mini.mask_decoder.upsampler.last.bias.fill_(float("nan"))  # type: ignore[union-attr]
+        mini.mask_decoder.upsampler.last.bias.fill_(3e38)  # type: ignore[union-attr]
     save_checkpoint(mini, tmp_path / "start")
     run = open_run(tmp_path / "run", options(str(tmp_path / "start")), resume=False, force=False)
-    with pytest.raises(TrainingError, match=r"loss is nan at step 0 \(images\).*--resume"):
+    with pytest.raises(TrainingError, match=r"loss is (nan|inf) at step 0 \(images\).*--resume"):
         train(run, tmp_path / "run", resume=False)
 
 

@@ -11,7 +11,6 @@ so that 512 tokens hold all, 256 prune from the ninth frame on, and 128 from the
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,8 @@ from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.report import gather
 from sam2lite.evaluation.sources import fresh_clips
 from sam2lite.evaluation.workers import Task, TrackerRecipe, score_clips
+from sam2lite.files.json_reading import read_json
+from sam2lite.files.reading import printable
 
 if TYPE_CHECKING:
     from sam2lite.training.run.trainer import Report, RunOptions
@@ -182,12 +183,14 @@ def _open_results(folder: Path, settings: Results, resume: bool) -> Results:
         return {"schema_version": SCHEMA_VERSION, "settings": settings, "runs": []}
     if not path.is_file():
         raise TrainingError(f"there is no study to resume in {folder}: {RESULTS_FILE} is missing")
+    results: Results = read_json(str(path), TrainingError, "choose another folder")
     try:
-        results: Results = json.loads(path.read_bytes())
-        version, found = results["schema_version"], results["settings"]
+        version, found = results["schema_version"], dict(results["settings"])
+        _check_runs(results["runs"])
     except (ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{path} is damaged or of no study ({error!r}); choose another folder"
+            f"{printable(path)} is damaged or of no study ({printable(repr(error)[:200])}); choose "
+            "another folder"
         ) from None
     other = [name for name in settings if found.get(name) != settings[name]]
     if version != SCHEMA_VERSION or other:
@@ -237,3 +240,17 @@ def _score(run: Path, variant: Variant, clips: int, workers: int) -> Results:
         scored = list(score_clips(fresh_clips(clips, CLIP_SEED), task, workers))
     scores = gather(scored).main.to_json()
     return {name: scores[name] for name in SCORES}
+
+
+def _check_runs(runs: object) -> None:
+    """Raise TypeError unless runs are what the table is made from."""
+    if not isinstance(runs, list):
+        raise TypeError("runs is no list")
+    numbers = ("jf", "first_frame_j", "j_last4")
+    for run in runs:
+        if not isinstance(run["variant"], str) or type(run["seed"]) is not int:
+            raise TypeError("a run has no variant or no seed")
+        if not all(type(run[name]) in (int, float) for name in numbers):
+            raise TypeError("a run has no scores")
+        if not all(type(run[name]) in (int, float, type(None)) for name in ("steps", "jf_stderr")):
+            raise TypeError("a run has no steps or no error")

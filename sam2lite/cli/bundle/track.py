@@ -12,9 +12,10 @@ from sam2lite.cli.bundles import Backend, bundle_or_default
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.simulated import require_times, simulated_elsewhere
+from sam2lite.contracts.arguments import DEFAULT_PRESET
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.commands.prompted import read_prompts
-from sam2lite.runtimes.commands.track_run import DEFAULT_PRESET, summary_lines, track_video
+from sam2lite.runtimes.commands.track_run import summary_lines, track_video
 
 
 def track(

@@ -253,11 +253,10 @@ def _write_folder(
     references: Sequence["ClipReference"],
 ) -> None:
     """Write results.json, j_over_frames.png and worst/*.png."""
-    import cv2
-
     from sam2lite.evaluation.plot import plot_j
     from sam2lite.evaluation.report import objects_to_json, worst_first
     from sam2lite.evaluation.worst_cases import worst_case_sheet
+    from sam2lite.runtimes.video.opencv_files import write_picture
 
     whole = {**report, "per_object": objects_to_json(scores.main)}
     (folder / "results.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
@@ -274,6 +273,6 @@ def _write_folder(
             clip = by_name[score.clip].load()
             sheet = worst_case_sheet(tracker, clip, score, task.settings.prompt)
             name = f"{place:02d}_{score.clip.replace('/', '_')}_{score.object_id}.png"
-            cv2.imwrite(str(folder / "worst" / name), sheet)
+            write_picture(folder / "worst" / name, sheet)
     finally:
         tracker.close()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sam2lite.data.datasets.clip import DatasetClip
 from sam2lite.data.datasets.dataset import Dataset
-from sam2lite.data.datasets.json_files import read_json
+from sam2lite.data.datasets.json_files import inner_path, picture_size, read_json
 from sam2lite.data.datasets.layout import Layout, first_few, layout_error
 from sam2lite.data.datasets.masks import largest, painted, segmentation_mask
 from sam2lite.data.datasets.pictures import ImageFrames
@@ -42,10 +42,10 @@ def read_annotations(
         VideoError: they are malformed.
     """
     try:
-        height, width = int(image["height"]), int(image["width"])
+        height, width = picture_size(image)
         kept = largest([annotation["area"] for annotation in annotations])
         segmentations = [annotations[index]["segmentation"] for index in kept]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise VideoError(
             f"'{source}' is malformed ({type(error).__name__}: {error}); an image has 'height' and "
             "'width', an annotation has 'area' and 'segmentation'"
@@ -77,11 +77,11 @@ def _open(path: Path) -> Dataset:
             if not annotation.get("iscrowd"):
                 annotations_of[annotation["image_id"]].append(annotation)
         images = {
-            Path(image["file_name"]).with_suffix("").as_posix(): image
+            Path(inner_path(image["file_name"])).with_suffix("").as_posix(): image
             for image in record["images"]
             if image["id"] in annotations_of
         }
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise layout_error(files[0], f"an entry is malformed: {error}", _TREE) from error
     if not images:
         raise layout_error(files[0], "none of its images has an object", _TREE)

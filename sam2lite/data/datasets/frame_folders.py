@@ -9,9 +9,12 @@ from sam2lite.data.datasets.dataset import Dataset
 from sam2lite.data.datasets.label_png import read_label_png
 from sam2lite.data.datasets.layout import Layout, files_in, first_few, layout_error, subfolders
 from sam2lite.data.datasets.pictures import ImageFrames
+from sam2lite.errors import VideoError
+from sam2lite.files.reading import MEBIBYTE, read_text
 from sam2lite.runtimes.video.source import IMAGE_SUFFIXES
 
 _IMAGES, _MASKS = "JPEGImages", "Annotations"
+_MOST_BYTES = 16 * MEBIBYTE  # of a list of sequences
 _RESOLUTION = "480p"  # of DAVIS, taken where there are several
 
 _DAVIS_TREE = """\
@@ -78,7 +81,9 @@ def _sequences(root: Path, tree: str) -> Folders:
 def _open(kind: str, tree: str, path: Path) -> Dataset:
     root = _root(path)
     folders = _sequences(root, tree)
-    names = path.read_text(encoding="utf-8").split() if path.is_file() else list(folders)
+    names = list(folders)
+    if path.is_file():
+        names = read_text(str(path), _MOST_BYTES, VideoError, "it lists sequences").split()
     if not names:
         raise layout_error(path, "it has no sequences", tree)
     unknown = [name for name in names if name not in folders]

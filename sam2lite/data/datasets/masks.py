@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sam2lite.errors import Sam2LiteError, VideoError
 from sam2lite.runtimes import rle
 
+_MOST_CORNERS = 100_000  # of one object
+_FARTHEST_PX = 1e6
 MAX_LABELS = 255  # of an 8-bit label map
 
 Mask = NDArray[np.bool_]
@@ -62,30 +64,61 @@ def segmentation_mask(segmentation: Any, height: int, width: int, source: Path) 
     """
     try:
         if isinstance(segmentation, Mapping):
-            mask = _runs_mask(segmentation)
+            _check_size(segmentation["size"], height, width, source)
+            mask = _runs_mask(segmentation, height, width)
         else:
             mask = np.zeros((height, width), bool)
-            for polygon in segmentation or ():
-                mask |= _polygon_mask(np.asarray(polygon, float).reshape(-1, 2), height, width)
-    except (Sam2LiteError, KeyError, TypeError, ValueError) as error:
+            for corners_xy in _polygons(segmentation or ()):
+                mask |= _polygon_mask(corners_xy, height, width)
+    except _AnotherSizeError:
+        raise
+    except (Sam2LiteError, ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise VideoError(
             f"a segmentation in '{source}' is malformed ({type(error).__name__}: {error}); give "
             "polygons [[x, y, ...], ...] or a run-length encoding {size, counts}"
         ) from error
-    if mask.shape != (height, width):
-        raise VideoError(
-            f"a mask in '{source}' is {mask.shape[1]}x{mask.shape[0]} px, but its frame is "
-            f"{width}x{height} px; a mask must have the size of its frame"
-        )
     return mask
 
 
-def _runs_mask(encoded: Mapping[str, Any]) -> Mask:
+class _AnotherSizeError(VideoError):
+    """A mask has another size than its frame."""
+
+
+def _check_size(size: Any, height: int, width: int, source: Path) -> None:
+    """Compare before anything of the size is made.
+
+    Raises:
+        VideoError: it is another one.
+        ValueError: it is none.
+    """
+    if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        raise ValueError(f"size is {size!r:.80}")
+    if size != [height, width]:
+        raise _AnotherSizeError(
+            f"a mask in '{source}' is {size[1]}x{size[0]} px, but its frame is {width}x{height} "
+            "px; a mask must have the size of its frame"
+        )
+
+
+def _runs_mask(encoded: Mapping[str, Any], height: int, width: int) -> Mask:
     counts = encoded["counts"]
     if isinstance(counts, str):
         return np.asarray(rle.decode(encoded), bool)
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("the counts are no numbers of pixels")
+    if sum(counts) != height * width:
+        raise ValueError(f"the counts add up to {sum(counts)} pixels, not {height * width}")
     is_object = np.arange(len(counts)) % 2 == 1
-    return np.repeat(is_object, counts).reshape(encoded["size"], order="F")
+    return np.repeat(is_object, counts).reshape((height, width), order="F")
+
+
+def _polygons(segmentation: Any) -> list[NDArray[np.float64]]:
+    polygons = [np.asarray(polygon, float).reshape(-1, 2) for polygon in segmentation]
+    if sum(map(len, polygons)) > _MOST_CORNERS:
+        raise ValueError(f"its outline has more than {_MOST_CORNERS} corners")
+    if any((np.abs(polygon) > _FARTHEST_PX).any() for polygon in polygons):
+        raise ValueError("a corner is nowhere near the picture")
+    return polygons
 
 
 def _polygon_mask(corners_xy: NDArray[np.float64], height: int, width: int) -> Mask:

@@ -1,5 +1,6 @@
 """Frames from image files or from a video file."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite.errors import VideoError
+from sam2lite.files.reading import printable
+from sam2lite.runtimes.video.opencv_files import read_picture
 from sam2lite.runtimes.video.source import open_source, silence_opencv
 
 
@@ -28,8 +31,7 @@ class ImageFrames:
         Raises:
             VideoError: an image cannot be read, or has another size than the first one.
         """
-        silence_opencv()
-        frames = [_read_rgb(self.paths[index]) for index in indices]
+        frames = [read_rgb(self.paths[index]) for index in indices]
         for index, frame in zip(indices, frames, strict=True):
             if frame.shape != frames[0].shape:
                 raise VideoError(
@@ -79,11 +81,18 @@ class VideoFrames:
         return np.stack([found[index] for index in indices])
 
 
-def _read_rgb(path: Path) -> NDArray[np.uint8]:
-    image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image_bgr is None:
-        state = "is damaged or cut short" if path.is_file() else "does not exist"
-        raise VideoError(f"the image '{path}' cannot be read: it {state}; replace it")
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Return a picture, uint8 [H, W, 3] RGB.
+
+    Raises:
+        VideoError: it is missing, damaged or far too large.
+    """
+    silence_opencv()
+    shown = printable(path)
+    if not os.path.lexists(path):
+        raise VideoError(f"the image '{shown}' cannot be read: it does not exist; replace it")
+    refusal = "the image '{}' cannot be read: it is damaged or cut short; replace it"
+    image_bgr = read_picture(path, cv2.IMREAD_COLOR, VideoError, refusal)
     return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.contracts.arguments import whole_number
 from sam2lite.data.datasets.clip import DatasetClip
 from sam2lite.data.datasets.dataset import Dataset
-from sam2lite.data.datasets.json_files import read_json
+from sam2lite.data.datasets.json_files import picture_size, read_json
 from sam2lite.data.datasets.label_png import read_label_png
 from sam2lite.data.datasets.layout import (
     Layout,
@@ -26,9 +27,10 @@ from sam2lite.data.datasets.layout import (
 )
 from sam2lite.data.datasets.masks import largest, painted, segmentation_mask
 from sam2lite.data.datasets.pictures import ImageFrames, VideoFrames
-from sam2lite.errors import VideoError
+from sam2lite.errors import ArgumentError, VideoError
 from sam2lite.runtimes.video.source import IMAGE_SUFFIXES
 
+_MOST_FRAMES = 1 << 24  # six days at 30 a second
 _STRIDE = 4  # from one annotated frame of a video to the next
 _VIDEO = ".mp4"
 _ANNOTATIONS = ("_manual.json", "_auto.json")  # the first that there is
@@ -70,11 +72,18 @@ def _open_video(root: Path, name: str) -> DatasetClip:
     path = _annotations(root, name)
     keys = ("video_frame_count", "video_height", "video_width", "masklet", "masklet_size_abs")
     record = read_json(path, keys, _TREE)
-    count, height, width = (int(record[key]) for key in keys[:3])
-    areas = record["masklet_size_abs"]
-    kept = largest(areas)
+    areas, count = record["masklet_size_abs"], record["video_frame_count"]
+    try:
+        height, width = picture_size(record, *keys[1:3])
+        kept = largest(areas)
+        masklet = [list(segmentations) for segmentations in record["masklet"]]
+        if isinstance(count, float) and count.is_integer():  # as Meta's files have it
+            count = int(count)
+        count = whole_number("video_frame_count", count, 0, _MOST_FRAMES)
+    except (ArgumentError, KeyError, TypeError, ValueError) as error:
+        raise layout_error(path, f"an entry is malformed: {error}", _TREE) from error
     readers = {}
-    for index, segmentations in enumerate(record["masklet"]):
+    for index, segmentations in enumerate(masklet):
         frame = index * _STRIDE
         if len(segmentations) != len(areas) or frame >= count:
             raise VideoError(

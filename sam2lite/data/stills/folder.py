@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sam2lite.data.datasets.json_files import read_json
+from sam2lite.data.datasets.json_files import inner_path, read_json
 from sam2lite.data.datasets.layout import layout_error
 from sam2lite.data.stills.terms import UNCLEAR, may_be_released, read_terms
 
@@ -88,7 +88,7 @@ def open_stills(path: str | Path) -> StillsFolder:
     try:
         stills = [_still(root, terms, entry) for entry in index["stills"]]
         clips = [_clip(root, terms, entry) for entry in index.get("clips", [])]
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise layout_error(
             root / INDEX_FILE, f"an entry lacks or misuses {error}; each has source and id", _TREE
         ) from None
@@ -102,14 +102,14 @@ def open_stills(path: str | Path) -> StillsFolder:
 
 
 def _still(root: Path, terms: dict[str, str], entry: dict[str, Any]) -> Still:
-    source = str(entry["source"])
+    source = inner_path(str(entry["source"]))
     kind = str(entry.get("kind", ""))
     allowed = may_be_released(terms.get(source, UNCLEAR))
-    stem = root / "stills" / source / str(entry["id"])
+    stem = root / "stills" / source / inner_path(str(entry["id"]))
     return Still(source, stem, kind.startswith(_PARTS), allowed)
 
 
 def _clip(root: Path, terms: dict[str, str], entry: dict[str, Any]) -> RealClip:
-    source = str(entry["source"])
+    source = inner_path(str(entry["source"]))
     allowed = may_be_released(terms.get(f"clips/{source}", UNCLEAR))
-    return RealClip(source, root / "clips" / source / str(entry["clip"]), allowed)
+    return RealClip(source, root / "clips" / source / inner_path(str(entry["clip"])), allowed)

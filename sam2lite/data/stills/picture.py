@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite.data.datasets.label_png import read_label_png
+from sam2lite.data.datasets.pictures import read_rgb
 from sam2lite.data.stills.folder import Still
 from sam2lite.errors import VideoError
-from sam2lite.runtimes.video.source import silence_opencv
 
 LEAST_PX = 64  # of an object
 UNKNOWN = 255  # in a mask file: neither an object nor surely none; read as none
@@ -40,18 +39,14 @@ def read_picture(still: Still) -> Picture:
         VideoError: a file is missing or damaged, the sizes differ, or there is no object of 64
             pixels or more; the message names the file.
     """
-    silence_opencv()
     path = still.stem.with_name(still.stem.name + ".jpg")
-    image_bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image_bgr is None:
-        state = "is damaged or cut short" if path.is_file() else "does not exist"
-        raise VideoError(f"the image '{path}' cannot be read: it {state}; replace it")
+    image_rgb = read_rgb(path)
     mask_path = path.with_suffix(".png")
     numbers_hw = read_label_png(mask_path)
-    if numbers_hw.shape != image_bgr.shape[:2]:
+    if numbers_hw.shape != image_rgb.shape[:2]:
         raise VideoError(
             f"the mask '{mask_path}' is {numbers_hw.shape[1]}x{numbers_hw.shape[0]} px, but its "
-            f"picture is {image_bgr.shape[1]}x{image_bgr.shape[0]} px; rescale the mask by nearest "
+            f"picture is {image_rgb.shape[1]}x{image_rgb.shape[0]} px; rescale the mask by nearest "
             "neighbour"
         )
     numbers_hw[numbers_hw == UNKNOWN] = 0
@@ -62,7 +57,6 @@ def read_picture(still: Still) -> Picture:
             f"the mask '{mask_path}' has no object of {LEAST_PX} px or more; annotate it or leave "
             "it out"
         )
-    image_rgb = np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), np.uint8)
     return Picture(image_rgb, labels_hw, kept_hw if still.parts else labels_hw * 0, left_out)
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from sam2lite.errors import VideoError
+from sam2lite.files.reading import MEBIBYTE, read_text
 
+_MOST_BYTES = MEBIBYTE
 SOURCES_FILE = "SOURCES.md"
 RELEASABLE = ("permissive", "customary")  # classes that weights for others may be trained on
 UNCLEAR = "unclear"  # of a source that the table does not name
@@ -16,13 +18,11 @@ def read_terms(root: Path) -> dict[str, str]:
         VideoError: the file is missing or has no such table.
     """
     path = root / SOURCES_FILE
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise VideoError(
-            f"'{path}' cannot be read ({error}); it must say under which terms each source may be "
-            "used, in a table with the columns source and class"
-        ) from None
+    remedy = (
+        "it must say under which terms each source may be used, in a table with the columns source "
+        "and class"
+    )
+    lines = read_text(str(path), _MOST_BYTES, VideoError, remedy).splitlines()
     rows = [
         [cell.strip() for cell in line.strip("| ").split("|")]
         for line in lines

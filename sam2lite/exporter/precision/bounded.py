@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite import __version__
-from sam2lite.errors import VerificationError
+from sam2lite.contracts.arguments import whole_number
+from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, AccuracyTest
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.search import Outcome, search
 from sam2lite.files.atomic import write_atomically
+from sam2lite.files.json_reading import read_json
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
@@ -172,16 +174,30 @@ def _remember(memo: Path, outcome: Outcome) -> None:
 
 
 def _remembered(memo: Path) -> Outcome | None:
+    """Return what a search found before; None where nothing can be read, and it is done again."""
     if not memo.is_file():
         return None
     from sam2lite.calibration.assignment import PrecisionAssignment
 
-    data = json.loads(memo.read_text(encoding="utf-8"))
-    drop = data["drop"]
-    return Outcome(
-        PrecisionAssignment(frozenset(data["int8"]), data["kept"]),
-        AccuracyDrop(
-            Accuracy(**drop["before"]), Accuracy(**drop["after"]), drop["clips"], drop["rung"]
-        ),
-        data["trials"],
-    )
+    try:
+        data = read_json(str(memo), ArgumentError, "")
+        drop = data["drop"]
+        layers, kept = frozenset(data["int8"]), dict(data["kept"])
+        if not all(isinstance(text, str) for text in (*layers, *kept, *kept.values())):
+            return None
+        return Outcome(
+            PrecisionAssignment(layers, kept),
+            AccuracyDrop(
+                _accuracy(drop["before"]),
+                _accuracy(drop["after"]),
+                whole_number("clips", drop["clips"], 1),
+                whole_number("rung", drop["rung"], 1),
+            ),
+            whole_number("trials", data["trials"], 0),
+        )
+    except (ArgumentError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _accuracy(data: Any) -> Accuracy:
+    return Accuracy(float(data["jf"]), float(data["first_frame_j"]))

@@ -12,15 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sam2lite.errors import ModelError, OutputError
 from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.models.checkpoint import (
     CONFIG_FILE,
+    COPY_AGAIN,
     LAYOUT,
     WEIGHTS_FILE,
+    check_finite,
     check_fit,
     need_safetensors,
+    plain_names,
     read_object,
     read_weights,
 )
@@ -28,6 +32,7 @@ from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Networks
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
+from sam2lite.models.tensor_files import claimed_tensors
 
 RANGES_FILE = "ranges.json"
 RANGES_SCHEMA_VERSION = 1
@@ -98,15 +103,23 @@ def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
     if folder.is_file():
         raise ModelError(f"{folder} is a file; {LAYOUT}, so give its folder")
     config, licence, trained = _read_config(folder / CONFIG_FILE)
-    state, sha256 = read_weights(folder / WEIGHTS_FILE)
+    weights = folder / WEIGHTS_FILE
+    claimed, _ = claimed_tensors(weights, ModelError, COPY_AGAIN)
+    names = plain_names(claimed, weights, say=False)
     try:
+        # Without memory or time: a configuration can ask for more than there is.
+        with torch.device("meta"):
+            outline = build(config)
+        check_fit(folder, outline.state_dict(), {names[key]: t for key, t in claimed.items()})
         model = build(config)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
             f"{folder / CONFIG_FILE} describes a network that cannot be built: {error!r}"
         ) from error
+    state, sha256 = read_weights(weights)
     check_fit(folder, model.state_dict(), state)
     model.load_state_dict(state)
+    check_finite(weights, model.state_dict())
     ranges = _read_ranges(folder / RANGES_FILE, model)
     return LoadedModel(model, config, licence, trained, sha256, host, ranges)
 

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from sam2lite.contracts.arguments import shown
 from sam2lite.contracts.families.sam2lite import (
     MEMORY_CHANNELS,
     RUNGS,
@@ -14,6 +15,12 @@ from sam2lite.contracts.families.sam2lite import (
 )
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ModelError, UnknownNameError
+
+# Far beyond Base, and still something that can be built.
+_MOST_STAGES = 8
+_MOST_BLOCKS = 128
+_MOST_CHANNELS = 8192
+_LARGEST = {"kv_stride": 64, "mlp_ratio": 64, "memory_blocks": 128, "decoder_layers": 128}
 
 
 @dataclass(frozen=True)
@@ -109,13 +116,38 @@ class Sam2LiteConfig:
             raise ModelError(
                 f"config.json does not describe a SAM2-Lite network: {error}"
             ) from None
-        for field in dataclasses.fields(config):
-            value = getattr(config, field.name)
-            if field.type == "int" and (type(value) is not int or value < 1):
-                raise ModelError(
-                    f"config.json has {field.name} {value!r}; it must be a whole number above 0"
-                )
+        _check(config)
         return config
+
+
+def _check(config: Sam2LiteConfig) -> None:
+    """Raise ModelError for a number that is none, or beyond any network that could run."""
+    for stage in config.stages:
+        if not isinstance(stage.blocks, str) or len(stage.blocks) > _MOST_BLOCKS:
+            raise ModelError(
+                f"config.json has a stage of which the network cannot be built: its blocks must "
+                f"be up to {_MOST_BLOCKS} letters"
+            )
+    if len(config.stages) > _MOST_STAGES or not isinstance(config.name, str):
+        raise ModelError(
+            f"config.json has {len(config.stages)} stages and the name {shown(config.name)}; at "
+            f"most {_MOST_STAGES}, and text, are read"
+        )
+    numbers = [("skip_dims", side) for side in config.skip_dims]
+    for part in (config, *config.stages):
+        fields = dataclasses.fields(part)
+        numbers += [(f.name, getattr(part, f.name)) for f in fields if f.type == "int"]
+    for name, value in numbers:
+        if type(value) is not int or value < 1:
+            raise ModelError(
+                f"config.json has {name} {shown(value)}; it must be a whole number above 0, or the "
+                "network cannot be built"
+            )
+        if value > _LARGEST.get(name, _MOST_CHANNELS):
+            raise ModelError(
+                f"config.json has {name} {value}; more than "
+                f"{_LARGEST.get(name, _MOST_CHANNELS)} is not read"
+            )
 
 
 # The widths were chosen for INT8 on a CPU: docs/adr/0001-encoder.md has the candidates and figures.

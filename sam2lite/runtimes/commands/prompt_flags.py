@@ -1,14 +1,19 @@
 """Prompts from the command line and from a JSON file, as one table: frame, object, prompt."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import cv2
 import numpy as np
 
+from sam2lite.contracts.arguments import shown
 from sam2lite.errors import PromptError
-from sam2lite.runtimes.prompts import Prompt
+from sam2lite.files.json_reading import read_json
+from sam2lite.files.reading import printable
+from sam2lite.runtimes.prompts import MAX_ID, Prompt
+from sam2lite.runtimes.rules.interface import MAX_FRAMES
+from sam2lite.runtimes.video.opencv_files import read_picture
 from sam2lite.runtimes.video.source import silence_opencv
 
 POINT_FORM = "X,Y[,LABEL[,OBJECT]]"
@@ -18,6 +23,9 @@ FILE_FORM = (
     '{"prompts": [{"frame": 0, "object": 1, "points": [[x, y]], "labels": [1], '
     '"box": [x1, y1, x2, y2], "mask": "file.png"}]}'
 )
+
+MAX_PROMPTS = 100000  # of a file
+_MAX_DIGITS = 40  # of a whole number in a flag
 
 _Entry = Dict[str, Any]  # one prompt of the file; a flag becomes an entry of frame 0
 
@@ -101,6 +109,8 @@ def _number(field: str, text: str, form: str) -> float:
 
 
 def _integer(field: str, text: str, form: str) -> int:
+    if len(field) > _MAX_DIGITS:  # some Pythons refuse to read so many
+        raise _malformed(text, form)
     try:
         return int(field)
     except ValueError:
@@ -110,54 +120,59 @@ def _integer(field: str, text: str, form: str) -> int:
 def _object(fields: List[str], text: str, form: str) -> int:
     object_id = _integer(fields[0], text, form) if fields else 1
     if object_id < 1:
-        raise PromptError(f"object {object_id} in '{text}' is not a number from 1 on")
+        raise PromptError(f"object {object_id} in '{printable(text)}' is not a number from 1 on")
+    if object_id > MAX_ID:
+        raise PromptError(f"object {object_id} is too large a number; at most {MAX_ID}")
     return object_id
 
 
 def _malformed(text: str, form: str) -> PromptError:
-    return PromptError(f"cannot read '{text}'; the form is {form}")
+    return PromptError(f"cannot read '{printable(text)}'; the form is {form}")
 
 
 def _read_mask(path: Path) -> np.ndarray:
+    shown_path = printable(path)
     # Lossy files have specks of grey around the object, which would count as part of it.
     if path.suffix.lower() != ".png":
-        raise PromptError(f"the mask '{path}' must be a PNG file; save it as one")
+        raise PromptError(f"the mask '{shown_path}' must be a PNG file; save it as one")
     silence_opencv()
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise PromptError(f"the mask '{path}' does not exist or is not an image; check the path")
-    return image
+    refusal = "the mask '{}' does not exist or is not an image; check the path"
+    if not os.path.lexists(str(path).replace("\0", "?")):
+        raise PromptError(refusal.format(shown_path))
+    return read_picture(path, cv2.IMREAD_GRAYSCALE, PromptError, refusal)
 
 
 def _file_entries(path: Path) -> Iterator[_Entry]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PromptError(f"cannot read the prompts file '{path}': {error.strerror}") from error
-    except ValueError as error:
-        raise PromptError(f"'{path}' is not JSON ({error}); the form is {FILE_FORM}") from error
+    data = read_json(str(path), PromptError, f"the form is {FILE_FORM}")
+    shown_path = printable(path)
     if not isinstance(data, dict) or not isinstance(data.get("prompts"), list):
-        raise PromptError(f"'{path}' has no list of prompts; the form is {FILE_FORM}")
-    _check_keys(data, ("prompts",), f"'{path}'")
+        raise PromptError(f"'{shown_path}' has no list of prompts; the form is {FILE_FORM}")
+    _check_keys(data, ("prompts",), f"'{shown_path}'")
+    if len(data["prompts"]) > MAX_PROMPTS:
+        raise PromptError(f"'{shown_path}' has more than {MAX_PROMPTS} prompts; split the video")
     for index, entry in enumerate(data["prompts"]):
-        yield _checked_entry(entry, f"prompt {index} of '{path}'", path.parent)
+        yield _checked_entry(entry, f"prompt {index} of '{shown_path}'", path.parent)
 
 
 def _checked_entry(entry: Any, place: str, folder: Path) -> _Entry:
     if not isinstance(entry, dict):
-        raise PromptError(f"{place} is {entry!r}; the form is {FILE_FORM}")
+        raise PromptError(f"{place} is {printable(shown(entry))}; the form is {FILE_FORM}")
     _check_keys(entry, ("frame", "object", "points", "labels", "box", "mask"), place)
-    for key, least in (("frame", 0), ("object", 1)):
+    for key, least, most in (("frame", 0, MAX_FRAMES), ("object", 1, MAX_ID)):
         value = entry.get(key, least)
         if type(value) is not int or value < least:
-            raise PromptError(f"{key} {value!r} in {place} is not a whole number from {least} on")
+            raise PromptError(
+                f"{key} {shown(value)} in {place} is not a whole number from {least} on"
+            )
+        if value > most:
+            raise PromptError(f"{key} {value} in {place} is too large; at most {most}")
     points = entry.get("points", [])
     labels = entry.get("labels", [1] * len(points) if isinstance(points, list) else [])
     if not isinstance(points, list) or not isinstance(labels, list) or len(points) != len(labels):
         raise PromptError(f"points and labels in {place} must be two lists of one length")
     if "mask" in entry:
         if not isinstance(entry["mask"], str):
-            raise PromptError(f"mask {entry['mask']!r} in {place} is not the name of a file")
+            raise PromptError(f"mask {shown(entry['mask'])} in {place} is not the name of a file")
         entry["mask"] = _read_mask(folder / entry["mask"])
     return {**entry, "points": points, "labels": labels}
 
@@ -165,7 +180,9 @@ def _checked_entry(entry: Any, place: str, folder: Path) -> _Entry:
 def _check_keys(data: _Entry, known: Tuple[str, ...], place: str) -> None:
     for key in data:
         if key not in known:
-            raise PromptError(f"unknown key '{key}' in {place}; known: {', '.join(known)}")
+            raise PromptError(
+                f"unknown key '{printable(key[:80])}' in {place}; known: {', '.join(known)}"
+            )
 
 
 def _merge(target: _Entry, entry: _Entry, place: str) -> None:

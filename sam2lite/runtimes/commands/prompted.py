@@ -77,9 +77,16 @@ def check_prompts(prompts: Prompts, source: FrameSource, frames: Optional[int]) 
 
 
 def track_prompted(
-    segmenter: VideoSegmenter, frame_bgr: np.ndarray, prompts: Mapping[int, Prompt]
+    segmenter: VideoSegmenter, frame_bgr: np.ndarray, index: int, prompts: Mapping[int, Prompt]
 ) -> FrameResult:
-    """Give a frame's prompts by object, if any, and track the frame."""
+    """Give a frame's prompts by object, if any, and track the frame.
+
+    Args:
+        segmenter: that follows the video.
+        frame_bgr: uint8 [height, width, 3].
+        index: of the frame; its pixels may be those of the frame before.
+        prompts: on this frame.
+    """
     for object_id, prompt in prompts.items():
-        segmenter.give(frame_bgr, object_id, prompt)
-    return segmenter.track(frame_bgr)
+        segmenter.give(frame_bgr, object_id, prompt, index)
+    return segmenter.track(frame_bgr, index)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from multiprocessing import context, parent_process, resource_tracker
+from multiprocessing import context, resource_tracker
 from multiprocessing.connection import wait
 from typing import Iterator
 
@@ -57,6 +57,8 @@ class _Process(context.SpawnProcess):
 
 def _end_with_parent() -> None:
     # Workers of a pool wait for work from a pipe that they hold open themselves.
+    from multiprocessing import parent_process  # from Python 3.8 on, as on all hosts
+
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

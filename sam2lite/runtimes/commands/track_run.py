@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 import numpy as np
 
+from sam2lite.contracts.arguments import DEFAULT_PRESET
 from sam2lite.errors import VideoError
 from sam2lite.files.staging import staged_folder
 from sam2lite.runtimes.bundle import Bundle
@@ -22,8 +23,6 @@ from sam2lite.runtimes.commands.prompted import (
 from sam2lite.runtimes.commands.track_writer import TRACK, TrackWriter
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.source import FrameSource, open_source
-
-DEFAULT_PRESET = "default"
 
 # Told how many frames there will be, or None, it returns what to call after each.
 Progress = Callable[[Optional[int]], Callable[[], None]]
@@ -92,7 +91,8 @@ def track_video(
             advance = progress(expected_frames(source, frames))
             started = time.perf_counter()
             for index, frame in enumerate(feed):
-                writer.write(frame, track_prompted(segmenter, frame, prompts.get(index, {})))
+                here = prompts.get(index, {})
+                writer.write(frame, track_prompted(segmenter, frame, index, here))
                 advance()
             seconds = time.perf_counter() - started
     if feed.failure is not None:

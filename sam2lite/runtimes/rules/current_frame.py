@@ -4,6 +4,7 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
 
 import numpy as np
 
+from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.geometry import Scratch, network_input
 from sam2lite.runtimes.rungs import RungGraphs
 from sam2lite.runtimes.stage_clock import PREPROCESS, StageClock
@@ -67,6 +68,34 @@ class CurrentFrame:
     def shows(self, frame_bgr: np.ndarray) -> bool:
         """Return whether a frame looks the same to the network."""
         return np.array_equal(network_input(frame_bgr, self.size), self.image)
+
+    def is_meant(self, frame_bgr: np.ndarray, joins_tracked: bool) -> bool:
+        """Return whether a frame without an index is this one: it looks so.
+
+        Args:
+            frame_bgr: uint8 [height, width, 3].
+            joins_tracked: whether it may be, although `track` has returned this one.
+        """
+        return (joins_tracked or not self.tracked) and self.shows(frame_bgr)
+
+    def check_same(self, frame_bgr: np.ndarray) -> None:
+        """Raise ArgumentError unless a frame that has this one's index looks like it."""
+        if not self.shows(frame_bgr):
+            raise ArgumentError(
+                "frame {} has other pixels than before; give each frame its own index".format(
+                    self.index
+                )
+            )
+
+    def check_next(self, frame_bgr: np.ndarray) -> None:
+        """Raise ArgumentError unless a frame has the size of this one."""
+        if (self.height, self.width) != frame_bgr.shape[:2]:
+            raise ArgumentError(
+                "the frame is {}x{} px, but the video so far is {}x{}; call reset() to start "
+                "another video".format(
+                    frame_bgr.shape[1], frame_bgr.shape[0], self.width, self.height
+                )
+            )
 
     def features(self) -> Dict[str, Any]:
         """Return the image encoder's outputs by name, as handles; the image is encoded once."""

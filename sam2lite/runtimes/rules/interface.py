@@ -12,8 +12,13 @@ import numpy as np
 from sam2lite.contracts.family import Family, load
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import UnknownNameError
+from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision, Host
+
+# Limits of what a state file may hold.
+MAX_FRAMES = 1 << 31  # of a stream: two years at 30 a second
+LARGEST = 1e9  # of logits and tokens: far beyond any network's, and their sums stay finite
 
 
 class Memory:
@@ -38,9 +43,11 @@ class Memory:
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Undo `state`.
 
+        Args:
+            arrays: as `FrameRules.memory_columns` has them, each on its own.
+
         Raises:
-            KeyError: an array is missing.
-            ValueError: one is not what it must be.
+            ValueError: they contradict one another.
         """
         raise NotImplementedError
 
@@ -100,7 +107,15 @@ class FrameRules:
         return {}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`, after `reset`; there may be more arrays than it gave."""
+        """Undo `state`, after `reset`; nothing may be raised for what fits `stream_columns`."""
+
+    def stream_columns(self) -> Dict[str, Column]:
+        """Return what `state` may give, by name: a state file with anything else is refused."""
+        return {}
+
+    def memory_columns(self) -> Dict[str, Column]:
+        """Return what `Memory.state` may give, by name, in limits that tracking can go on from."""
+        raise NotImplementedError
 
     def see(self, frame: CurrentFrame) -> None:
         """Look at a new frame, whether or not there are objects; a part of preprocessing."""

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Iterator, List, Optional, Type, Union
@@ -11,8 +12,10 @@ import cv2
 import numpy as np
 
 from sam2lite.errors import VideoError
+from sam2lite.files.reading import printable
 from sam2lite.runtimes.video.camera import STALL_TIMEOUT_S, LatestFrame, PacedCapture
 from sam2lite.runtimes.video.csi_camera import PREFIX, parse_csi, reason_closed
+from sam2lite.runtimes.video.opencv_files import capture_file, capture_other, read_picture
 
 DEFAULT_FPS = 30.0  # of folders, and of cameras that do not say
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -54,7 +57,7 @@ class FrameSource:
         Raises:
             VideoError: there is no first frame, or it is not a BGR image.
         """
-        self.name = name
+        self.name = name = printable(name)
         self.fps = float(fps) if math.isfinite(fps) and 0 < fps <= 1000 else DEFAULT_FPS
         self.frame_count = frame_count
         self.warning: Optional[str] = None
@@ -199,7 +202,7 @@ def open_source(spec: Union[str, Path], live: bool = False) -> FrameSource:
     camera = _CAMERA.fullmatch(text)
     if camera is not None:
         return _open_camera(text, int(camera.group(1) or 0))
-    is_pipeline = "!" in text and not Path(text).exists()
+    is_pipeline = "!" in text and not os.path.exists(text)
     source = _open_pipeline(text) if is_pipeline else _open_path(Path(text))
     return _play_live(source) if live and not source.is_live else source
 
@@ -222,18 +225,22 @@ def silence_opencv() -> None:
 
 
 def _open_path(path: Path) -> FrameSource:
-    if path.is_dir():
-        return _ImageFiles(str(path), _images_in(path))
     try:
-        with path.open("rb") as file:
-            is_empty = not file.read(1)
-    except OSError as error:
+        status = os.stat(str(path))
+    except (OSError, ValueError) as error:
         raise VideoError(
             "cannot read '{}': {}; give a video file, a folder of frames, a camera such as 0, or a "
-            "GStreamer pipeline".format(path, error.strerror)
+            "GStreamer pipeline".format(printable(path), getattr(error, "strerror", None) or error)
         ) from error
-    if is_empty:
-        raise VideoError("'{}' is empty (0 bytes); copy or record it again".format(path))
+    if stat.S_ISDIR(status.st_mode):
+        return _ImageFiles(str(path), _images_in(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise VideoError(
+            "'{}' is neither a file nor a folder; give a video file, a folder of frames, or a "
+            "camera as its number".format(printable(path))
+        )
+    if not status.st_size:
+        raise VideoError("'{}' is empty (0 bytes); copy or record it again".format(printable(path)))
     # OpenCV would take frame_01.png for the start of a numbered sequence.
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _ImageFiles(str(path), [path])
@@ -249,7 +256,7 @@ def _images_in(folder: Path) -> List[Path]:
     if not paths:
         raise VideoError(
             "the folder '{}' has no frames; it must hold {} files".format(
-                folder, ", ".join(IMAGE_SUFFIXES)
+                printable(folder), ", ".join(IMAGE_SUFFIXES)
             )
         )
     return sorted(paths, key=_natural_key)
@@ -261,17 +268,11 @@ def _natural_key(path: Path) -> List[Any]:
 
 
 def _read_image(path: Path) -> np.ndarray:
-    frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if frame is None:
-        raise VideoError(
-            "'{}' cannot be read as an image; it is damaged or cut short: replace or remove "
-            "it".format(path)
-        )
-    return frame
+    return read_picture(path, cv2.IMREAD_COLOR, VideoError)
 
 
 def _open_camera(name: str, index: int) -> FrameSource:
-    capture = cv2.VideoCapture(index)
+    capture = capture_other(index)
     if not capture.isOpened():
         raise VideoError(
             "camera '{}' cannot be opened; check that /dev/video{} exists, that no other program "
@@ -283,7 +284,7 @@ def _open_camera(name: str, index: int) -> FrameSource:
 
 def _open_csi(text: str) -> FrameSource:
     camera = parse_csi(text)
-    capture = cv2.VideoCapture(camera.pipeline, cv2.CAP_GSTREAMER)
+    capture = capture_other(camera.pipeline, cv2.CAP_GSTREAMER)
     if not capture.isOpened():
         raise VideoError(reason_closed(text, cv2))
     return _Live(text, camera.fps, LatestFrame(capture, "camera " + text))
@@ -309,10 +310,14 @@ _NOT_OPENED = {
 }
 
 
-def _open_capture(target: str, api: int) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(target, api)
+def _open_capture(target: str, api: int) -> Any:
+    try:
+        # A pipeline is no file, but may name one.
+        capture = capture_file(target) if api == cv2.CAP_ANY else capture_other(target, api)
+    except OSError as error:
+        raise VideoError("cannot open '{}': {}".format(printable(target), error)) from error
     if not capture.isOpened():
-        raise VideoError(_NOT_OPENED[api].format(target))
+        raise VideoError(_NOT_OPENED[api].format(printable(target)))
     return capture
 
 

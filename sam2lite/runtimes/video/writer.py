@@ -12,6 +12,7 @@ import numpy as np
 
 from sam2lite.errors import ArgumentError, OutputError, VideoError
 from sam2lite.files.atomic import Unchanged, replacing
+from sam2lite.runtimes.video.opencv_files import capture_file, name_for_opencv
 from sam2lite.runtimes.video.source import silence_opencv
 
 
@@ -119,7 +120,8 @@ class VideoWriter:
             )
         try:
             # The suffix picks the format.
-            return stack.enter_context(replacing(str(self._path), suffix=".mp4"))
+            partial = stack.enter_context(replacing(str(self._path), suffix=".mp4"))
+            return stack.enter_context(name_for_opencv(partial))
         except OSError as error:
             raise self._write_error(error) from error
 
@@ -192,7 +194,7 @@ class _OpenCvEncoder:
     def close(self) -> None:
         self._writer.release()
         # It reports no error, not even a full disk, but a clip that lost its end cannot be opened.
-        if not cv2.VideoCapture(self._path).isOpened():
+        if not capture_file(self._path).isOpened():
             raise OSError("the clip could not be written to its end")
 
 

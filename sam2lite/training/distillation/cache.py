@@ -10,6 +10,7 @@ import safetensors.torch
 from torch import Tensor
 
 from sam2lite.errors import TrainingError
+from sam2lite.models.tensor_files import claimed_tensors
 from sam2lite.training.distillation.teacher_output import TeacherOutput
 from sam2lite.training.run.tensor_file import replace_tensors
 
@@ -42,8 +43,9 @@ class OutputCache:
         """
         path = self._folder / f"{key}.safetensors"
         try:
+            claimed_tensors(path, TrainingError, "")
             stored = TeacherOutput(**safetensors.torch.load_file(path))
-        except (OSError, safetensors.SafetensorError, TypeError):
+        except (OSError, RuntimeError, TrainingError, safetensors.SafetensorError, TypeError):
             stored = make().map(_halved)
             self._store(path, stored)
         return stored.map(_restored)

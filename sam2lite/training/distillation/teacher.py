@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sam2lite.errors import ArgumentError, ModelError
-from sam2lite.models.checkpoint import CONFIG_FILE, WEIGHTS_FILE, state_sha256
+from sam2lite.models.checkpoint import CONFIG_FILE, WEIGHTS_FILE, read_object, state_sha256
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
@@ -67,8 +67,8 @@ def load_teacher(name_or_path: str, student: Sam2LiteConfig) -> LoadedModel:
 
 def _is_sam2(config_file: Path) -> bool:
     try:
-        model_type = json.loads(config_file.read_bytes()).get("model_type")
-    except (OSError, ValueError, AttributeError):
+        model_type = read_object(config_file).get("model_type")
+    except ModelError:
         return False  # whatever it is, loading it says what is wrong
     return str(model_type).startswith("sam2") and model_type != "sam2lite"
 

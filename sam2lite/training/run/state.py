@@ -13,10 +13,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from sam2lite.errors import TrainingError
+from sam2lite.contracts.arguments import whole_number
+from sam2lite.errors import ArgumentError, TrainingError
+from sam2lite.files.json_reading import parse_json
+from sam2lite.files.reading import printable
+from sam2lite.models.tensor_files import claimed_tensors
 from sam2lite.training.run.tensor_file import replace_tensors
 
 STATE_FILE = "state.safetensors"
+_ANEW = "start anew with --force"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -81,14 +86,20 @@ def read_progress(folder: Path) -> Progress:
     path = folder / STATE_FILE
     if not path.is_file():
         raise TrainingError(f"there is no run to resume in {folder}: {STATE_FILE} is missing")
+    _, words = claimed_tensors(path, TrainingError, _ANEW)
+    raw = words.get("progress", "").encode("utf-8", "replace")
+    values = parse_json(raw, str(path), TrainingError, _ANEW)
+    error: Exception | None
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            values = json.loads((file.metadata() or {})["progress"])
-        return Progress(values["step"], values["elapsed_s"], values["options"])
-    except (safetensors.SafetensorError, KeyError, ValueError, OSError) as error:
-        raise TrainingError(
-            f"{path} is damaged or no state of a run ({error}); start anew with --force"
-        ) from None
+        step, elapsed_s, options = values["step"], values["elapsed_s"], values["options"]
+        whole_number("step", step, 0)
+        sound = type(elapsed_s) in (int, float) and elapsed_s >= 0 and isinstance(options, dict)
+        error = None if sound else TypeError("elapsed_s or options is none")
+    except (ArgumentError, KeyError, TypeError) as fault:
+        error = fault
+    if error is not None:
+        raise TrainingError(f"{printable(path)} is damaged or no state of a run ({error}); {_ANEW}")
+    return Progress(step, elapsed_s, options)
 
 
 def load_state(
@@ -104,17 +115,21 @@ def load_state(
         TrainingError: the file is missing, damaged, or of another network.
     """
     progress = read_progress(folder)
-    tensors = safetensors.torch.load_file(folder / STATE_FILE)
+    path = folder / STATE_FILE
     try:
+        # Before anything changes: all of it, in the shapes that it has here.
+        claimed, _ = claimed_tensors(path, TrainingError, _ANEW)
+        _check_shapes(claimed, model, optimiser, average, ranges)
+        tensors = safetensors.torch.load_file(path)
         model.load_state_dict({name: tensors[f"model/{name}"] for name in model.state_dict()})
         for name, tensor in average.items():
             tensor.copy_(tensors[f"average/{name}"])
         for path, tensor in ranges.items():
             if f"range/{path}" in tensors:  # only of layers that stage 3 has run
                 tensor.copy_(tensors[f"range/{path}"])
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
         raise TrainingError(
-            f"{folder / STATE_FILE} is of another network ({error}); start anew with --force"
+            f"{printable(path)} is of another network ({printable(error)}); {_ANEW}"
         ) from None
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     state = optimiser.state_dict()
@@ -129,11 +144,36 @@ def load_state(
     return progress
 
 
+def _check_shapes(
+    claimed: Mapping[str, Tensor],
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Mapping[str, Tensor],
+    ranges: Mapping[str, Tensor],
+) -> None:
+    """Raise KeyError or ValueError unless a file has what resuming takes."""
+    expected = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    expected |= {f"average/{name}": tensor for name, tensor in average.items()}
+    maybe = {f"range/{path}": tensor for path, tensor in ranges.items()}
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    for index, parameter in enumerate(parameters):
+        # A scalar counts steps; the moments are the parameter's.
+        moments = {f"optimiser/{index}/{name}": parameter for name in _MOMENTS[:2]}
+        moments[f"optimiser/{index}/step"] = torch.empty((), device="meta")
+        (expected if f"optimiser/{index}/step" in claimed else maybe).update(moments)
+    for name, tensor in expected.items():
+        if claimed[name].shape != tensor.shape:
+            raise ValueError(f"{name} is {list(claimed[name].shape)}, not {list(tensor.shape)}")
+    for name, tensor in maybe.items():
+        if name in claimed and claimed[name].shape != tensor.shape:
+            raise ValueError(f"{name} is {list(claimed[name].shape)}, not {list(tensor.shape)}")
+
+
 def _laid_out(moment: Tensor, parameter: Tensor) -> Tensor:
     """Return a moment in its parameter's memory layout: the fused optimiser pairs them as stored.
 
     Files hold no layout, and kernels are kept channels-last.
     """
     if moment.shape != parameter.shape:
-        return moment
+        return moment  # the count of steps
     return torch.empty_like(parameter).copy_(moment).detach()

@@ -154,11 +154,11 @@ def test_entries_that_cannot_be_used(prompts_file: Path, entry: Any, message: st
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is not JSON .*line 1.*the form is"),
+        ("{", "is not valid JSON .*line 1.*the form is"),
         ("[]", "has no list of prompts; the form is"),
         ('{"prompts": {}}', "has no list of prompts"),
         ('{"prompts": [], "version": 1}', "unknown key 'version'"),
-        ("\xff", "is not JSON"),
+        ("\xff", "is not valid JSON"),
     ],
 )
 def test_files_that_cannot_be_used(prompts_file: Path, text: str, message: str) -> None:
@@ -168,7 +168,7 @@ def test_files_that_cannot_be_used(prompts_file: Path, text: str, message: str) 
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PromptError, match=r"none\.json': No such file"):
+    with pytest.raises(PromptError, match=r"none\.json: No such file"):
         parse_prompts([], [], [], tmp_path / "none.json")
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from sam2lite.contracts import loop
 from sam2lite.contracts.families import sam2lite as contract
 from sam2lite.errors import SessionError
+from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.rules.current_frame import Host
-from sam2lite.runtimes.rules.interface import Memory
+from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES, Memory
 from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
 
 _AGES = np.arange(contract.AGE_HORIZON_FRAMES + 1)
@@ -129,22 +130,30 @@ class MemoryBank(Memory):
         )
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Undo `state`.
+        """Undo `state`; see `Memory.restore`."""
+        stored = int(arrays["stored"])
+        of_valid = arrays["ordinal"][arrays["valid"]]
+        if ((of_valid < 0) | (of_valid >= stored)).any():
+            raise ValueError("a token is of a frame that was not stored")
+        self.key, self.value, self.stored = arrays["key"], arrays["value"], stored
+        self.columns = {name: arrays[name] for name in self.columns}
 
-        Raises:
-            KeyError: an array is missing.
-            ValueError: one is not of the bank's size.
-        """
-        slots = len(self.columns["age"])
-        shapes = dict.fromkeys(self.columns, (slots,))  # type: Dict[str, Tuple[int, ...]]
-        shapes["key"] = shapes["value"] = (1, slots, contract.MEMORY_CHANNELS)
-        for name, shape in shapes.items():
-            if arrays[name].shape != shape:
-                raise ValueError(
-                    "{} is {}, not {}".format(name, list(arrays[name].shape), list(shape))
-                )
-        self.key, self.value, self.stored = arrays["key"], arrays["value"], int(arrays["stored"])
-        self.columns = {name: arrays[name].astype(old.dtype) for name, old in self.columns.items()}
+
+def state_columns(slots: int) -> Dict[str, Column]:
+    """Return what a bank's arrays must be; see `FrameRules.memory_columns`."""
+    tokens = Column("float32", (1, slots, contract.MEMORY_CHANNELS), -LARGEST, LARGEST)
+    return {
+        "age": Column("int64", (slots,), 0, MAX_FRAMES),
+        "ordinal": Column("int64", (slots,), -1, MAX_FRAMES),
+        "token": Column("int64", (slots,), 0, contract.TOKENS_PER_FRAME - 1),
+        "motion": Column("float32", (slots,), 0, 1),
+        "uncertainty": Column("float32", (slots,), -LARGEST, LARGEST),
+        "anchor": Column("bool", (slots,)),
+        "valid": Column("bool", (slots,)),
+        "stored": Column("int64", (), 0, MAX_FRAMES),
+        "key": tokens,
+        "value": tokens,
+    }
 
 
 def _columns(count: int) -> Dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import Callable, Dict, Optional
 
 import numpy as np
 
+from sam2lite.contracts.arguments import whole_number
 from sam2lite.contracts.families.sam2lite import PRUNING_POLICY, TOKENS_PER_FRAME
 from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
 from sam2lite.errors import ArgumentError, UnknownNameError
@@ -76,8 +77,10 @@ class Pruning:
             UnknownNameError: there is no such policy.
             ArgumentError: the budget or the window is out of range.
         """
-        if policy not in POLICIES:
+        if not isinstance(policy, str) or policy not in POLICIES:
             raise UnknownNameError("pruning policy", policy, POLICIES)
+        budget = None if budget is None else whole_number("the memory budget", budget)
+        window = None if window is None else whole_number("the memory window", window)
         if budget is not None and not TOKENS_PER_FRAME <= budget <= slots:
             raise ArgumentError(
                 "the memory budget is {} tokens; choose {} (one frame) to {} (what the graphs "

@@ -10,12 +10,13 @@ from sam2lite.contracts.fields import flag, record, whole
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
+from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt, PromptSlots, empty_slots
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
 from sam2lite.runtimes.rules.interface import Chosen, FrameRules, finite
 from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits, resized
-from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank
-from sam2lite.runtimes.rules.sam2lite.motion import MotionSignal
+from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank, state_columns
+from sam2lite.runtimes.rules.sam2lite.motion import GRID, MotionSignal
 from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
 
 _MOST_TOKENS = 1 << 16
@@ -83,6 +84,14 @@ class TokenBankRules(FrameRules):
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """See `FrameRules`."""
         self._motion.grey = arrays.get("grey")
+
+    def stream_columns(self) -> Dict[str, Column]:
+        """See `FrameRules`."""
+        return {"grey": Column("float32", (GRID, GRID), 0, 255, needed=False)}
+
+    def memory_columns(self) -> Dict[str, Column]:
+        """See `FrameRules`."""
+        return state_columns(self._slots)
 
     def see(self, frame: CurrentFrame) -> None:
         """See `FrameRules`: the motion since the frame before."""
