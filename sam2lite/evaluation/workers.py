@@ -13,9 +13,9 @@ from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_basel
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.sources import ClipReference
+from sam2lite.evaluation.spawning import spawn_context
 from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
 from sam2lite.runtimes.bundle import Opener, open_bundle
-from sam2lite.runtimes.commands.spawning import spawn_context
 
 
 @dataclass(frozen=True)
