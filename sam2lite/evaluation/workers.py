@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import cv2
 
+from sam2lite.data.spawning import spawn_context
 from sam2lite.errors import Sam2LiteError
 from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines, score_tracker
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.sources import ClipReference
-from sam2lite.evaluation.spawning import spawn_context
 from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
 from sam2lite.runtimes.bundle import Opener, open_bundle
 

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sam2lite.data.spawning import hear_interrupts
 from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
-from sam2lite.evaluation.spawning import hear_interrupts
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.family import HOST
