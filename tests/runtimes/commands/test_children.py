@@ -25,7 +25,16 @@ from tests.source_tree import ROOT, SOURCES, place
 
 PROGRAMS = Path(sys.executable).parent
 # What the processes import sooner or later, Python's own modules among them.
-LURES = ("numpy", "cv2", "onnxruntime", "tensorrt", "torch", "sam2lite", "typer", "multiprocessing")
+LURES: tuple[str, ...] = (
+    "numpy",
+    "cv2",
+    "onnxruntime",
+    "tensorrt",
+    "torch",
+    "sam2lite",
+    "typer",
+    "multiprocessing",
+)
 LURES += ("runpy", "signal", "pickle", "tempfile", "argparse", "json", "platform", "sitecustomize")
 STARTERS = ("sam2lite/runtimes/commands/children.py", "sam2lite/data/spawning.py")
 
