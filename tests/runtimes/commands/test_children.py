@@ -35,7 +35,7 @@ LURES: tuple[str, ...] = (
     "typer",
     "multiprocessing",
 )
-LURES += ("runpy", "signal", "pickle", "tempfile", "argparse", "json", "platform", "sitecustomize")
+LURES += ("multiprocessing", "runpy", "signal", "pickle", "tempfile", "argparse", "platform")
 STARTERS = ("sam2lite/runtimes/commands/children.py", "sam2lite/data/spawning.py")
 
 
