@@ -85,6 +85,7 @@ def commands(folder: Path) -> list[Command]:
     board = {
         "PYTHONPATH": str(DOUBLES / "on_path"),
         "CUDA_DOUBLE": json.dumps(["NVIDIA Tegra X1", "5.3", 4 << 30]),
+        "TENSORRT_DOUBLE": json.dumps({"release": "8.2", "layers": []}),
     }
     return [
         Command("export", lambda output: [*export, "-o", str(output)], _bundle),

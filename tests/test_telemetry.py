@@ -85,7 +85,7 @@ def imports_of(source: str) -> list[tuple[str, bool]]:
     Imports in functions run after all of those at the top.
     """
     tree = ast.parse(source)
-    found = []
+    found: list[tuple[ast.Import | ast.ImportFrom, str]] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [(node, alias.name) for alias in node.names]

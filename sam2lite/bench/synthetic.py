@@ -10,7 +10,7 @@ import numpy as np
 
 from sam2lite.bench.frame_feed import Footage, Frame, grid_clicks
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
-from sam2lite.runtimes.commands.spawning import spawn_context
+from sam2lite.data.spawning import spawn_context
 from sam2lite.runtimes.video.source import FrameSource
 
 WIDTH = 1280

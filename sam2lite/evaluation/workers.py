@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import cv2
 
+from sam2lite.data.spawning import spawn_context
 from sam2lite.errors import Sam2LiteError
 from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines, score_tracker
 from sam2lite.evaluation.object_score import ObjectScore
@@ -15,7 +16,6 @@ from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.sources import ClipReference
 from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
 from sam2lite.runtimes.bundle import Opener, open_bundle
-from sam2lite.runtimes.commands.spawning import spawn_context
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from types import TracebackType
 import cv2
 import torch
 
-from sam2lite.runtimes.commands.spawning import spawn_context
+from sam2lite.data.spawning import spawn_context
 from sam2lite.training.batches import Batch, BatchShape, make_batch
 
 AHEAD = 3  # batches in flight

@@ -3,7 +3,7 @@
 `python -c` and `python -m` put the current folder before everything else on the path, so that a
 `numpy.py` in a folder of downloads would run. `-P` turns that off, but Python 3.6 does not have it,
 and `-I` would turn off PYTHONPATH as well, which people on boards need. What `multiprocessing`
-spawns is in `spawning`.
+spawns is in `sam2lite.data.spawning`.
 """
 
 import os

@@ -18,9 +18,11 @@ _AGAIN_S = 0.02
 # Whoever interrupts a group of processes and the command itself means it once.
 _ONCE_S = 1.0
 _IMPORTS = "<frozen importlib"
+_HOOK = "unraisablehook"
 
 _received = None  # type: Optional[int]
 _received_s = 0.0
+_usual_hook = vars(sys).get(_HOOK)  # type: Any
 _base = None  # type: Optional[FrameType]
 
 
@@ -35,8 +37,8 @@ def clean_up_after() -> None:
     global _base
     _base = sys._getframe(1)
     signal.signal(signal.SIGALRM, _late)
-    if hasattr(sys, "unraisablehook"):  # from Python 3.8 on
-        sys.unraisablehook = _forgotten
+    if _HOOK in vars(sys):  # from Python 3.8 on
+        vars(sys)[_HOOK] = _forgotten
     _install(_interrupt)
 
 
@@ -99,4 +101,4 @@ def _forgotten(unraisable: Any) -> None:
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
     else:
-        sys.__unraisablehook__(unraisable)
+        _usual_hook(unraisable)

@@ -16,8 +16,8 @@ import cv2
 import torch
 from torch.multiprocessing.spawn import ProcessRaisedException, spawn
 
+from sam2lite.data.spawning import sheltered
 from sam2lite.errors import ArgumentError, TrainingError
-from sam2lite.runtimes.commands.spawning import sheltered
 from sam2lite.targets.machine import allowed_cpus
 from sam2lite.training.run.folder import held_run
 from sam2lite.training.run.trainer import Report, RunOptions, train

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sam2lite.data.spawning import hear_interrupts
 from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import size_config
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.models.sam2lite.quantizable import quantized_layers
-from sam2lite.runtimes.commands.spawning import hear_interrupts
 from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch, BatchShape
 from sam2lite.training.distillation.cache import OutputCache

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sam2lite.bench.load import CpuLoad
+from sam2lite.data.spawning import spawn_context
 from sam2lite.exporter.bundle.device_app import write_device_app
 from sam2lite.runtimes.commands import children
 from sam2lite.runtimes.commands.child_import import fatal_signal
@@ -20,14 +21,22 @@ from sam2lite.runtimes.commands.children import (
     running_module,
     running_ours,
 )
-from sam2lite.runtimes.commands.spawning import spawn_context
 from tests.source_tree import ROOT, SOURCES, place
 
 PROGRAMS = Path(sys.executable).parent
 # What the processes import sooner or later, Python's own modules among them.
-LURES = ("numpy", "cv2", "onnxruntime", "tensorrt", "torch", "sam2lite", "typer", "multiprocessing")
-LURES += ("runpy", "signal", "pickle", "tempfile", "argparse", "json", "platform", "sitecustomize")
-STARTERS = ("sam2lite/runtimes/commands/children.py", "sam2lite/runtimes/commands/spawning.py")
+LURES: tuple[str, ...] = (
+    "numpy",
+    "cv2",
+    "onnxruntime",
+    "tensorrt",
+    "torch",
+    "sam2lite",
+    "typer",
+    "multiprocessing",
+)
+LURES += ("multiprocessing", "runpy", "signal", "pickle", "tempfile", "argparse", "platform")
+STARTERS = ("sam2lite/runtimes/commands/children.py", "sam2lite/data/spawning.py")
 
 
 @pytest.fixture

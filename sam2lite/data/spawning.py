@@ -1,15 +1,15 @@
 """Processes that `multiprocessing` spawns: they run nothing of the current folder, and are quiet.
 
-See `children` for the others.
+See `sam2lite.runtimes.commands.children` for the others.
 """
 
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import context, resource_tracker
 from multiprocessing.connection import wait
-from typing import Iterator
 
 from sam2lite.runtimes.commands.children import environment
 
