@@ -4,7 +4,7 @@ Bounds are generous: many times what any export writes, and little enough that a
 cannot make its reader wait, or fill the memory.
 """
 
-from typing import Any
+from typing import Any, Dict
 
 from sam2lite.contracts.fields import (
     anything,
@@ -29,7 +29,7 @@ MAX_FILES = 1000
 MAX_GRAPHS = 512
 MAX_RUNGS = 64
 MAX_THREADS = 1024
-MAX_BUNDLE_BYTES = 2 << 30  # of all files together, since all of them are hashed
+MAX_BUNDLE_BYTES = 1 << 30  # of all files together, since all of them are hashed
 MAX_GRAPH_BYTES = 256 << 20  # of all inputs and outputs of a graph together
 ITEM_BYTES = {
     "float32": 4,
@@ -168,7 +168,7 @@ _VERIFICATION = record(
 )
 
 RUNGS = items(whole(1, MAX_SIDE), least=1, most=MAX_RUNGS)
-_FIELDS = {
+_FIELDS: Dict[str, Any] = {
     "sam2lite_version": word,
     "model": record(
         {
@@ -207,5 +207,5 @@ _FIELDS = {
         most=MAX_FILES,
     ),
     "status": word,
-}  # type: Dict[str, Any]
+}
 MANIFEST = record(_FIELDS, others=True)

@@ -94,7 +94,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
         ("status", manifest.status),
         ("made with", f"sam2lite {manifest.sam2lite_version}, torch {manifest.tools.get('torch')}"),
     ]
-    if holds(loop, "frames", "max_logit_difference", "min_iou"):
+    if loop is not None and holds(loop, "frames", "max_logit_difference", "min_iou"):
         rows.append(
             (
                 "loop parity",
@@ -105,7 +105,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
     if holds_packages(manifest):
         rows.extend(summary_rows(manifest))
     rounded = manifest.verification.get("fp16_loop")
-    if holds(rounded, "frames", "mean_iou", "min_iou"):
+    if rounded is not None and holds(rounded, "frames", "mean_iou", "min_iou"):
         rows.append(
             (
                 "FP16 over a clip",

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 MOST = 64  # parts of a line; tables of many thousand rows take minutes to draw
-MOST_ROWS = 500
+MOST_ROWS = 200
 _MOST_TEXT = 300
 
 
