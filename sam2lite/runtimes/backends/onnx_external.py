@@ -45,6 +45,7 @@ _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of TensorProto
 _KEY, _VALUE = 1, 2  # of StringStringEntryProto
 _KNOWN_KEYS = {"location", "offset", "length", "checksum"}
 _MOST_TEXT = 4096  # bytes of a key or value
+SUFFIX = ".onnx"
 MAX_DEPTH = 100  # of messages in one another, as protobuf has it
 # A node that holds, or names a file with, code that another compiler made for some device.
 _COMPILED = b"EPContext"
@@ -65,6 +66,12 @@ def check_external(path: str, file: str, files: Mapping[str, FileEntry]) -> None
             holds compiled code; or it is no ONNX file.
     """
     folder = file.rpartition("/")[0]
+    if not file.endswith(SUFFIX):  # ONNX Runtime would read an `.ort` as a format of its own
+        raise BundleError(
+            "{} is no ONNX graph by its name, which ends in {}; export the bundle again".format(
+                file, SUFFIX
+            )
+        )
     try:
         with open(path, "rb") as stream, _mapped(stream.fileno()) as data:
             _check(data, file, folder, files)

@@ -218,6 +218,12 @@ def test_graphs_that_nest_deep_are_refused(tmp_path: Path) -> None:
         check(tmp_path, wrapped(7, data))
 
 
+@pytest.mark.parametrize("name", ["graphs/g.ort", "graphs/g", "graphs/g.onnx.ort", "weights.bin"])
+def test_a_graph_has_the_name_of_one(name: str, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"which ends in \.onnx"):
+        check(tmp_path, in_initializer(at("weights.bin")), name)
+
+
 def test_compiled_code_is_refused(tmp_path: Path) -> None:
     model = in_initializer(at("weights.bin"))
     model.graph.node.append(helper.make_node("EPContext", [], ["e"], domain="com.microsoft"))
