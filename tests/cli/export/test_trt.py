@@ -41,7 +41,7 @@ def test_a_bundle_for_a_nano(model: str, tmp_path: Path) -> None:
     assert manifest.preprocess["dtype"] == "float32"
     assert {"device.pyz", "README.txt", "plan.json"} <= set(manifest.files)
     assert manifest.verification["loop"]["min_iou"] == 1.0
-    plan = loads((tmp_path / "b" / "plan.json").read_text(), "plan")
+    plan = loads((tmp_path / "b" / "plan.json").read_bytes(), "plan")
     assert not plan.strongly_typed
     assert plan.graphs["mask_decoder@240"].flags == ("FP16",)
     assert plan.graphs["memory_select"].flags == ()
@@ -65,7 +65,7 @@ def test_types_stand_in_the_graph_where_tensorrt_takes_them(model: str, tmp_path
     assert report["engine"] == NOT_BUILT
     assert report["preflight"] == {"tensorrt": "10.3.0", "graphs": 4, "findings": 0}
     assert [rung["rung"] for rung in report["memory"]["rungs"]] == [240]
-    plan = loads((tmp_path / "b" / "plan.json").read_text(), "plan")
+    plan = loads((tmp_path / "b" / "plan.json").read_bytes(), "plan")
     assert plan.strongly_typed
     assert {graph.flags for graph in plan.graphs.values()} == {()}
     encoder = onnx.load(tmp_path / "b" / "graphs" / "image_encoder@240.onnx")
@@ -95,7 +95,7 @@ def test_int8_of_a_weakly_typed_tensorrt(model: str, tmp_path: Path) -> None:
     arguments = quick(model, tmp_path / "b", "jetson-xavier-nx", "--int8", "--accept-drop")
     result = runner.invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    plan = loads((tmp_path / "b" / "plan.json").read_text(), "plan")
+    plan = loads((tmp_path / "b" / "plan.json").read_bytes(), "plan")
     graph = plan.graphs["mask_decoder@240"]
     assert (plan.strongly_typed, graph.flags) == (False, ("INT8", "FP16"))
     decoder = onnx.load(tmp_path / "b" / graph.onnx)
@@ -110,7 +110,7 @@ def test_int8_before_8_5_has_a_calibration_cache(model: str, tmp_path: Path) -> 
     more = ("--jetpack", "4.6", "--int8", "--accept-drop")
     result = runner.invoke(app, quick(model, tmp_path / "b", "jetson-xavier-nx", *more))
     assert result.exit_code == 0, result.output
-    plan = loads((tmp_path / "b" / "plan.json").read_text(), "plan")
+    plan = loads((tmp_path / "b" / "plan.json").read_bytes(), "plan")
     graph = plan.graphs["image_encoder@240"]
     assert graph.flags == ("INT8", "FP16")
     assert "/stem.0/Conv" in graph.fp32_nodes
