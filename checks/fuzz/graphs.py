@@ -90,7 +90,7 @@ def _other_fields(raw: bytes, rng: random.Random) -> bytes:
     model = onnx.ModelProto.FromString(raw)
     for _ in range(rng.choice((1, 1, 2, 4))):
         rng.choice(_CHANGES)(model.graph, rng)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _place(graph: object, rng: random.Random) -> None:

@@ -200,7 +200,7 @@ def _pipe(path: Path, data: Any, rng: random.Random) -> None:
 
 
 def _sparse(path: Path, data: Any, rng: random.Random) -> None:
-    name, size = rng.choice(sorted(data["files"])), rng.choice((1 << 30, 64 << 30))
+    name, size = rng.choice(sorted(data["files"])), rng.choice((1 << 28, 64 << 30))
     rewritten(path / name, b"")
     os.truncate(path / name, size)
     data["files"][name]["bytes"] = size

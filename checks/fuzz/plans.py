@@ -103,6 +103,7 @@ _FOLDER_CHANGES: tuple[Callable[[Path, random.Random], None], ...] = (
 
 def _attempt(base: Path, path: Path) -> str:
     from sam2lite.cli.bundle.inspect import inspect
+    from sam2lite.device.tensorrt.board import open_board
     from sam2lite.device.tensorrt.checks import check_engines
     from sam2lite.runtimes.backends.tensorrt.engines import read_plan
     from sam2lite.runtimes.bundle import read_manifest
@@ -115,15 +116,9 @@ def _attempt(base: Path, path: Path) -> str:
             inspect(path)
             inspect(path, as_json=True)
     manifest, _ = read_manifest(str(path))
-    check_engines(str(path), manifest, read_plan(str(path)), _board())
+    check_engines(str(path), manifest, read_plan(str(path)), open_board())
     raw = {letter for letter in shown.getvalue() if not (letter.isprintable() or letter == "\n")}
     return f"showed {sorted(raw)}" if raw else CORRECT
-
-
-def _board() -> object:
-    from sam2lite.device.tensorrt.board import open_board
-
-    return open_board()
 
 
 def _build(path: Path) -> None:

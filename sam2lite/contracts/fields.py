@@ -11,7 +11,7 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence
 Check = Callable[[Any, str], None]
 
 MOST_TEXT = 1 << 16  # characters
-MOST_WORD = 1000
+MOST_WORD = 256
 MOST_ITEMS = 1 << 16
 _SHOWN = 60
 

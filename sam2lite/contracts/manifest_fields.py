@@ -4,7 +4,7 @@ Bounds are generous: many times what any export writes, and little enough that a
 cannot make its reader wait, or fill the memory.
 """
 
-from typing import Any
+from typing import Any, Dict
 
 from sam2lite.contracts.fields import (
     anything,
@@ -26,9 +26,10 @@ from sam2lite.files.names import check_name
 
 MAX_BYTES = 4 << 20  # of the file
 MAX_FILES = 1000
+MAX_GRAPHS = 512
 MAX_RUNGS = 64
 MAX_THREADS = 1024
-MAX_BUNDLE_BYTES = 2 << 30  # of all files together, since all of them are hashed
+MAX_BUNDLE_BYTES = 1 << 30  # of all files together, since all of them are hashed
 MAX_GRAPH_BYTES = 256 << 20  # of all inputs and outputs of a graph together
 ITEM_BYTES = {
     "float32": 4,
@@ -62,8 +63,8 @@ _GRAPH = record(
         "name": graph_key,
         "per_size": flag,
         "ranks": flag,
-        "inputs": items(TENSOR, most=256),
-        "outputs": items(TENSOR, most=256),
+        "inputs": items(TENSOR, most=64),
+        "outputs": items(TENSOR, most=64),
     },
     {"function": or_none(word)},
 )
@@ -154,7 +155,7 @@ _VERIFIED_GRAPH = record(
 _VERIFICATION = record(
     {},
     {
-        "graphs": table(_VERIFIED_GRAPH, most=MAX_FILES),
+        "graphs": table(_VERIFIED_GRAPH, most=MAX_GRAPHS),
         "loop": _LOOP,
         "fp16_loop": _LOOP,
         "accuracy": record(
@@ -167,7 +168,7 @@ _VERIFICATION = record(
 )
 
 RUNGS = items(whole(1, MAX_SIDE), least=1, most=MAX_RUNGS)
-_FIELDS = {
+_FIELDS: Dict[str, Any] = {
     "sam2lite_version": word,
     "model": record(
         {
@@ -184,7 +185,7 @@ _FIELDS = {
     "target": _TARGET,
     "opset": whole(1, 1000),
     "rungs": RUNGS,
-    "graphs": table(_GRAPH, key=graph_key, most=MAX_FILES),
+    "graphs": table(_GRAPH, key=graph_key, most=MAX_GRAPHS),
     "dims": table(table(whole(1, 1 << 24), most=256), most=MAX_RUNGS),
     "stages": items(graph_key, least=1, most=256),
     "preprocess": table(anything),
@@ -206,5 +207,5 @@ _FIELDS = {
         most=MAX_FILES,
     ),
     "status": word,
-}  # type: Dict[str, Any]
+}
 MANIFEST = record(_FIELDS, others=True)

@@ -1,7 +1,7 @@
 """The files of a bundle: there, regular, inside its folder, and what the manifest says they are."""
 
 import os
-from typing import Iterable, Optional
+from typing import Dict, Iterable, Optional, Tuple
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.manifest_fields import MAX_FILES
@@ -25,7 +25,7 @@ def check_files(path: str, manifest: Manifest, names: Optional[Iterable[str]] = 
         BundleError: one is missing, is not listed, is no regular file, is reached over a link, or
             differs.
     """
-    hashes = {}  # type: Dict[Tuple[int, int], str]
+    hashes: Dict[Tuple[int, int], str] = {}
     for name in sorted(manifest.files if names is None else names):
         entry = manifest.files.get(name)
         if entry is None:

@@ -70,3 +70,18 @@ def test_names_in_errors(bundle: Path, capsys: pytest.CaptureFixture[str]) -> No
     (bundle / "manifest.json").write_text(json.dumps(data))
     assert device_main(["bench", "--bundle", str(bundle)]) == 1
     assert not raw(capsys.readouterr().err)
+
+
+def test_what_would_take_minutes_to_draw_is_cut(bundle: Path) -> None:
+    data = json.loads((bundle / "manifest.json").read_text())
+    data["memory"]["x"] = "ab " * 20_000
+    data["memory"].update({f"m{number}": 1 for number in range(1000)})
+    data["calibration"]["float_layers"] = {f"l{number}": "why" for number in range(1000)}
+    graph = data["graphs"]["memory_select"]
+    for number in range(30):
+        data["graphs"][f"g{number}"] = {**graph, "name": f"g{number}"}
+    (bundle / "manifest.json").write_text(json.dumps(data))
+    result = runner.invoke(app, ["inspect", str(bundle)])
+    assert result.exit_code == 0, result.output
+    assert len(result.output) < 200_000
+    assert "..." in result.output

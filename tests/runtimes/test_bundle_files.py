@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sam2lite.errors import BundleError
+from sam2lite.files.file_hash import file_sha256
 from sam2lite.runtimes import bundle_files
 from sam2lite.runtimes.bundle import open_bundle, read_manifest
 from sam2lite.runtimes.bundle_files import check_folder
@@ -87,8 +88,12 @@ def test_a_file_of_several_names_is_hashed_once(
         data["files"][f"w{number}"] = data["files"][WEIGHTS]
     (bundle / "manifest.json").write_text(json.dumps(data))
     read: list[str] = []
-    hashed = bundle_files.file_sha256
-    monkeypatch.setattr(bundle_files, "file_sha256", lambda path: read.append(path) or hashed(path))
+
+    def hashed(path: str) -> str:
+        read.append(path)
+        return file_sha256(path)
+
+    monkeypatch.setattr(bundle_files, "file_sha256", hashed)
     open_bundle(str(bundle))
     assert len(read) == len(data["files"]) - 100
 

@@ -140,7 +140,7 @@ def bench(
         prompts = _choose_prompts(point or [], footage, objects)
         with shown_progress("bench") as progress:
             report = measure(subject, prompts, Amount(frames, warmup, load), progress)
-        show(report, Console(markup=False, highlight=False))
+        show(report, Console(markup=False, highlight=False, emoji=False))
         if write is not None:
             write(report)
     if fail_over_budget:

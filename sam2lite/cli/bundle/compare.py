@@ -102,7 +102,7 @@ def _print_report(report: dict[str, Any]) -> None:
             str(found["both_empty_frames"]),
             "(other rungs)" if difference is None else f"{difference:.2g}",
         )
-    Console(markup=False, highlight=False).print(table)
+    Console(markup=False, highlight=False, emoji=False).print(table)
     for name, bundle in zip("AB", report["bundles"], strict=True):
         mean_ms = bundle["mean_ms"]
         typer.echo(

@@ -22,8 +22,8 @@ from sam2lite.cli.reports.engines import (
     describe_status,
     read_engine_report,
 )
-from sam2lite.cli.reports.exported import holds
 from sam2lite.cli.reports.memory import describe_memory
+from sam2lite.cli.reports.shown import MOST_ROWS, first, holds
 from sam2lite.contracts.build_plan import PLAN_FILE
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.files.reading import printable_data
@@ -86,12 +86,15 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
         ("precision", manifest.precision),
         *([] if holds_packages(manifest) else [("opset", manifest.opset)]),
         ("input sizes", ", ".join(map(str, manifest.rungs))),
-        ("memory", ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in manifest.memory.items())),
+        (
+            "memory",
+            ", ".join(first(f"{k.replace('_', ' ')} {v}" for k, v in manifest.memory.items())),
+        ),
         ("files", f"{len(manifest.files)}, {manifest.megabytes:.1f} MB"),
         ("status", manifest.status),
         ("made with", f"sam2lite {manifest.sam2lite_version}, torch {manifest.tools.get('torch')}"),
     ]
-    if holds(loop, "frames", "max_logit_difference", "min_iou"):
+    if loop is not None and holds(loop, "frames", "max_logit_difference", "min_iou"):
         rows.append(
             (
                 "loop parity",
@@ -102,7 +105,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
     if holds_packages(manifest):
         rows.extend(summary_rows(manifest))
     rounded = manifest.verification.get("fp16_loop")
-    if holds(rounded, "frames", "mean_iou", "min_iou"):
+    if rounded is not None and holds(rounded, "frames", "mean_iou", "min_iou"):
         rows.append(
             (
                 "FP16 over a clip",
@@ -129,7 +132,10 @@ def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
             )
         )
     if holds(made, "int8_layers", "float_layers"):
-        kept = "".join(f"\n{path}: {reason}" for path, reason in made["float_layers"].items())
+        kept = "".join(
+            f"\n{line}"
+            for line in first(f"{path}: {why}" for path, why in made["float_layers"].items())
+        )
         counts = f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float"
         rows.append(("layers", counts + kept))
     if drop is not None:
@@ -188,6 +194,9 @@ def _tensors(manifest: Manifest) -> Table:
     for key, entry in sorted(manifest.graphs.items()):
         if "@" in key and not key.endswith(f"@{largest}"):
             continue
+        if table.row_count > MOST_ROWS:
+            table.add_row("...")
+            break
         for kind, specs in (("in", entry.spec.inputs), ("out", entry.spec.outputs)):
             for index, spec in enumerate(specs):
                 shape = " x ".join(map(str, spec.shape))

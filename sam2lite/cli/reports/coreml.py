@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from sam2lite.cli.reports.exported import holds
+from sam2lite.cli.reports.shown import first, holds
 from sam2lite.contracts.manifest import Manifest
 
 
@@ -110,7 +110,7 @@ def operator_lines(manifest: Manifest) -> list[str]:
             counts = sorted(
                 report.get("operators", {}).items(), key=lambda item: (-item[1], item[0])
             )
-            lines.append(f"{key}: " + ", ".join(f"{count} {op}" for op, count in counts))
+            lines.append(f"{key}: " + ", ".join(first(f"{count} {op}" for op, count in counts)))
     return lines
 
 
@@ -120,7 +120,7 @@ def _in_fp32(report: dict[str, Any]) -> str:
     for reason in report.get("pinned", {}).values():
         name = reason.partition(":")[0]
         reasons[name] = reasons.get(name, 0) + 1
-    return ", ".join(f"{count} {name}" for name, count in sorted(reasons.items()))
+    return ", ".join(first(f"{count} {name}" for name, count in sorted(reasons.items())))
 
 
 def _off_neural_engine(manifest: Manifest) -> str:
@@ -131,5 +131,6 @@ def _off_neural_engine(manifest: Manifest) -> str:
         for obstacle in report.get("not_on_neural_engine", ()):
             names.update(obstacle["operators"])
     return "\n".join(
-        f"{graph}: {', '.join(sorted(names)) or 'nothing known'}" for graph, names in found.items()
+        f"{graph}: {', '.join(first(sorted(names))) or 'nothing known'}"
+        for graph, names in found.items()
     )

@@ -13,11 +13,6 @@ from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
 
 
-def holds(report: Mapping[str, Any] | None, *names: str) -> bool:
-    """Return whether a part of a manifest is there, and has what is to be shown of it."""
-    return report is not None and all(name in report for name in names)
-
-
 def worst_relative_error(verification: dict[str, Any]) -> float:
     """Return the largest relative error of any output of any graph."""
     return max(

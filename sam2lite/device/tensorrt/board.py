@@ -134,5 +134,5 @@ def _choices(profile: TargetProfile) -> Iterator[Tuple[str, str]]:
 
 
 def _release(version: str) -> Tuple[int, int]:
-    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()] + [0, 0]
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdecimal()] + [0, 0]
     return numbers[0], numbers[1]

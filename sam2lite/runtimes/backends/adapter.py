@@ -7,7 +7,10 @@ An adapter is a module that `contracts.backends` names, with these functions:
 `open_session(bundle, key, threads, provider) -> Session`
     Open one graph of a checked `Bundle` by its key. `threads` is a number or None for the default;
     `provider` names one of several ways to run a graph, where a backend has such, or is None.
-    Raises SessionError where the backend cannot be used or cannot load the graph.
+    Bundles come from strangers: no runtime sees an ONNX graph before `onnx_external.check_external`
+    has, and what it found in there is compared with the spec (`session.check_claim`).
+    Raises SessionError where the backend cannot be used or cannot load the graph, and BundleError
+    where the graph must not be loaded.
 `share_threads(threads) -> None`, only where the backend has a pool that sessions can share
     Let all sessions of this process share one pool of that many threads. Raises SessionError where
     the pool has another size already.

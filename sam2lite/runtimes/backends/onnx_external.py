@@ -7,7 +7,7 @@ looked for wherever ONNX may have one: weights, attributes of nodes, graphs with
 """
 
 import mmap
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from sam2lite.contracts.manifest import FileEntry
 from sam2lite.errors import BundleError
@@ -15,7 +15,7 @@ from sam2lite.files.reading import printable
 from sam2lite.runtimes.backends.onnx_wire import BYTES, VARINT, Data, fields
 
 # The fields of each message (onnx.proto3) through which a tensor can be reached.
-MESSAGES = {
+MESSAGES: Mapping[str, Mapping[int, str]] = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
     "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
     "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
@@ -31,20 +31,21 @@ MESSAGES = {
         23: "SparseTensorProto",
     },
     "TensorProto": {},
-}  # type: Mapping[str, Mapping[int, str]]
+}
 # Those that a message may have once. A parser merges what is there twice, so that two halves, each
 # harmless, may name a file together.
-_ONCE = {
+_ONCE: Mapping[str, Set[int]] = {
     "ModelProto": {7},
     "TrainingInfoProto": {1, 2},
     "SparseTensorProto": {1, 2},
     "AttributeProto": {5, 6, 22},
-}  # type: Mapping[str, Set[int]]
+}
 _INPUT, _OP_TYPE = 1, 4  # of NodeProto
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of TensorProto
 _KEY, _VALUE = 1, 2  # of StringStringEntryProto
 _KNOWN_KEYS = {"location", "offset", "length", "checksum"}
 _MOST_TEXT = 4096  # bytes of a key or value
+SUFFIX = ".onnx"
 MAX_DEPTH = 100  # of messages in one another, as protobuf has it
 # A node that holds, or names a file with, code that another compiler made for some device.
 _COMPILED = b"EPContext"
@@ -65,6 +66,12 @@ def check_external(path: str, file: str, files: Mapping[str, FileEntry]) -> None
             holds compiled code; or it is no ONNX file.
     """
     folder = file.rpartition("/")[0]
+    if not file.endswith(SUFFIX):  # ONNX Runtime would read an `.ort` as a format of its own
+        raise BundleError(
+            "{} is no ONNX graph by its name, which ends in {}; export the bundle again".format(
+                file, SUFFIX
+            )
+        )
     try:
         with open(path, "rb") as stream, _mapped(stream.fileno()) as data:
             _check(data, file, folder, files)
@@ -82,7 +89,7 @@ def _mapped(descriptor: int) -> mmap.mmap:
 
 def _check(data: Data, file: str, folder: str, files: Mapping[str, FileEntry]) -> None:
     """Go through a model; a stack of its own, since files nest deeper than Python calls."""
-    left = [("ModelProto", 0, len(data), 0)]  # type: List[Tuple[str, int, int, int]]
+    left: List[Tuple[str, int, int, int]] = [("ModelProto", 0, len(data), 0)]
     while left:
         message, start, end, depth = left.pop()
         if depth > MAX_DEPTH:
@@ -94,7 +101,7 @@ def _check(data: Data, file: str, folder: str, files: Mapping[str, FileEntry]) -
             continue
         within, once = MESSAGES[message], _ONCE.get(message, set())
         is_node = message == "NodeProto"
-        seen = set()  # type: Set[int]
+        seen: Set[int] = set()
         operator, leaves_out = b"", False
         for number, wire_type, first, behind in fields(data, start, end):
             if number in within:
@@ -121,7 +128,7 @@ def _external_place(data: Data, start: int, end: int) -> Optional[Dict[str, str]
     Data that a tensor names without using them are looked at, too: readers disagree on which of
     its fields decides.
     """
-    place = {}  # type: Dict[str, str]
+    place: Dict[str, str] = {}
     is_external = False
     for number, wire_type, first, behind in fields(data, start, end):
         if number == _DATA_LOCATION:
@@ -147,7 +154,7 @@ def _external_place(data: Data, start: int, end: int) -> Optional[Dict[str, str]
 
 
 def _entry(data: Data, start: int, end: int) -> Tuple[str, str]:
-    found = {}  # type: Dict[int, str]
+    found: Dict[int, str] = {}
     for number, wire_type, first, behind in fields(data, start, end):
         if number not in (_KEY, _VALUE) or wire_type != BYTES or number in found:
             raise ValueError("the place of a tensor is said twice, or not in words")

@@ -60,7 +60,7 @@ class TokenBankRules(FrameRules):
                     error
                 )
             )
-        self._slots = manifest.memory["budget"]  # type: int
+        self._slots: int = manifest.memory["budget"]
         self.window_saves_time = manifest.memory["window_saves_time"]
         if any(dims.get("B", self._slots) != self._slots for dims in manifest.dims.values()):
             raise BundleError(
