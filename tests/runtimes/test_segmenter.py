@@ -495,8 +495,8 @@ def test_an_id_is_an_integer_of_64_bits(segmenter: VideoSegmenter, wrong: Any) -
 
 
 def test_numpys_integers_are_ids_too(segmenter: VideoSegmenter) -> None:
-    segmenter.prompt(frame(0), np.int16(3), points=CLICK)
-    segmenter.correct(np.uint8(3), points=CLICK)
+    segmenter.prompt(frame(0), np.int16(3), points=CLICK)  # type: ignore[arg-type]
+    segmenter.correct(np.uint8(3), points=CLICK)  # type: ignore[arg-type]
     assert segmenter.object_ids == [3]
     assert type(segmenter.object_ids[0]) is int
 
@@ -519,7 +519,8 @@ def test_a_repeated_frame_is_told_by_its_index(segmenter: VideoSegmenter) -> Non
 def test_a_frame_is_current_by_its_index_and_its_pixels(segmenter: VideoSegmenter) -> None:
     segmenter.prompt(frame(0), points=CLICK, frame_index=7)
     assert segmenter.track(frame(0), 7).frame_index == 7
-    assert segmenter.track(frame(0), np.int64(7)).frame_index == 7
+    again = segmenter.track(frame(0), np.int64(7))  # type: ignore[arg-type]
+    assert again.frame_index == 7
     with pytest.raises(ArgumentError, match="frame 7 has other pixels"):
         segmenter.track(frame(1), 7)
     with pytest.raises(ArgumentError, match="frame 6 comes after frame 7"):
