@@ -10,6 +10,7 @@ any. Everything is seeded: the same seed makes the same inputs.
 
 import argparse
 import multiprocessing
+import os
 import shutil
 import sys
 import tempfile
@@ -159,6 +160,8 @@ def main() -> int:
     flags = parser.parse_args()
     print(f"{'kind':<14}{'inputs':>8}{'refused':>9}{'correct':>9}{'findings':>10}{'seconds':>9}")
     findings: list[str] = []
+    shared = tempfile.mkdtemp(prefix="sam2lite-fuzz-")
+    os.environ["SAM2LITE_FUZZ_SHARED"] = shared
     for module in modules():
         kind: Kind = kind_of(module)
         if flags.only in (None, kind.name):
@@ -173,6 +176,7 @@ def main() -> int:
                 flush=True,
             )
             findings += tally.findings
+    shutil.rmtree(shared, ignore_errors=True)
     for finding in sorted(findings):
         print(finding)
     if findings:

@@ -96,8 +96,9 @@ def _change(arrays: dict[str, Any], rng: random.Random) -> None:
         with np.errstate(all="ignore"):
             arrays[name] = array.astype(rng.choice(_DTYPES)) if array.dtype.kind != "U" else array
     elif change == 3:
-        shapes = (array[..., :1], array[None], array.ravel(), np.resize(array, (3, 3)))
-        arrays[name] = rng.choice(shapes) if array.ndim else np.resize(array, (2,))
+        shapes = [array[None], array.ravel(), np.resize(array, (3, 3))]
+        shapes += [array[..., :1]] if array.ndim else []
+        arrays[name] = rng.choice(shapes)
     elif change == 4 and array.dtype.kind != "U":
         arrays[name] = np.full(array.shape, rng.choice(_VALUES))
     elif change == 5 and array.dtype.kind in "if":
@@ -128,7 +129,7 @@ def _write_archive(path: Path, arrays: dict[str, Any], rng: random.Random) -> No
                 kind = rng.randrange(7)
                 copies = 2 if kind == 0 else 1
                 if kind == 1:
-                    raw, packing = raw + bytes(1 << 28), zipfile.ZIP_DEFLATED
+                    raw, packing = raw + bytes(1 << 26), zipfile.ZIP_DEFLATED
                 elif kind == 2:
                     raw = raw.replace(b"'shape': (", b"'shape': (99999999, ", 1)
                 elif kind == 3:

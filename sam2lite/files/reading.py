@@ -42,7 +42,7 @@ def read_bytes(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: st
                 )
             )
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            return stream.read(max_bytes)
+            return stream.read(status.st_size)
     except OSError as fault:
         reason = fault.strerror or str(fault)
         raise error("cannot read {}: {}; {}".format(shown, reason, remedy)) from None

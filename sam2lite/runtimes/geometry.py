@@ -58,7 +58,7 @@ def stretched(image: np.ndarray, side: int, scratch: Optional[Scratch] = None) -
 
 def check_frame(frame_bgr_hwc: np.ndarray) -> None:
     """Raise ArgumentError unless the frame is uint8 [height, width, 3]."""
-    shape = getattr(frame_bgr_hwc, "shape", ())
+    shape = getattr(frame_bgr_hwc, "shape", ())  # type: Tuple[int, ...]
     dtype = getattr(frame_bgr_hwc, "dtype", None)
     fits = isinstance(frame_bgr_hwc, np.ndarray) and len(frame_bgr_hwc.shape) == 3
     if not fits or shape[2] != 3 or dtype != np.uint8 or 0 in shape:

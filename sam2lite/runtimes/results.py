@@ -75,5 +75,12 @@ def object_result(
         mask = source_mask(decision.logits, width, height, scratch, threshold)
     else:
         mask = np.zeros((height, width), bool)
-    # What was decided, without whether it was stored.
-    return ObjectResult(mask, *decision[: len(ObjectResult._fields) - 1])
+    return ObjectResult(
+        mask,
+        decision.logits,
+        decision.iou,
+        decision.object_score,
+        decision.visible,
+        decision.lost,
+        decision.prompted,
+    )

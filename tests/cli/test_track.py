@@ -386,3 +386,21 @@ def test_ctrl_c_is_the_end_of_a_live_run(
     count = json.loads(stdout)["frames"]
     assert 3 <= count == len(results["frames"]) < 1000
     assert len(list(open_source(tmp_path / "out" / "overlay.mp4"))) == count
+
+
+def test_a_prompt_on_a_repeated_frame_goes_to_that_frame(
+    run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("frames")
+    for index in range(7):
+        picture = frame(min(index, 4) if index < 6 else index)  # 4 and 5 are the same
+        cv2.imwrite(str(folder / f"{index}.png"), picture)
+    prompts = tmp_path_factory.mktemp("prompts") / "prompts.json"
+    entries = [{"frame": 0, "object": 1}, {"frame": 5, "object": 1}, {"frame": 5, "object": 2}]
+    data = {"prompts": [{**entry, "points": [[40, 30]]} for entry in entries]}
+    prompts.write_text(json.dumps(data))
+    run.succeed("--prompts", str(prompts), video=folder)
+    frames = json.loads((run.folder / "results.json").read_text())["frames"]
+    assert [found["index"] for found in frames] == list(range(7))
+    # The second object begins where it was pointed out, and not on the frame that looks the same.
+    assert [sorted(found["objects"]) for found in frames] == [["1"]] * 5 + [["1", "2"]] * 2

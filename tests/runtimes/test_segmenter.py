@@ -1,3 +1,5 @@
+import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -476,3 +478,147 @@ def test_a_closed_segmenter_says_so(opened: Bundle, budget_ms: float | None) -> 
 def test_a_missing_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="there is no bundle"):
         VideoSegmenter(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("wrong", ["1", 1.5, 1.0, True, None, 2**63, -(2**63) - 1, np.float32(1)])
+def test_an_id_is_an_integer_of_64_bits(segmenter: VideoSegmenter, wrong: Any) -> None:
+    segmenter.prompt(frame(0), points=CLICK)
+    for call in (
+        lambda: segmenter.prompt(frame(0), wrong, points=CLICK),
+        lambda: segmenter.correct(wrong, points=CLICK),
+        lambda: segmenter.remove(wrong),
+    ):
+        with pytest.raises(PromptError, match="it must be a whole number, -9223"):
+            call()
+    assert segmenter.object_ids == [1]
+    assert segmenter.track(frame(0)).frame_index == 0
+
+
+def test_numpys_integers_are_ids_too(segmenter: VideoSegmenter) -> None:
+    segmenter.prompt(frame(0), np.int16(3), points=CLICK)  # type: ignore[arg-type]
+    segmenter.correct(np.uint8(3), points=CLICK)  # type: ignore[arg-type]
+    assert segmenter.object_ids == [3]
+    assert type(segmenter.object_ids[0]) is int
+
+
+def test_a_repeated_frame_is_told_by_its_index(segmenter: VideoSegmenter) -> None:
+    segmenter.prompt(frame(0), points=CLICK, frame_index=0)
+    for index in range(3):
+        segmenter.track(frame(index), index)
+    repeated = frame(2)
+    segmenter.prompt(repeated, 2, points=CLICK, frame_index=3)
+    segmenter.prompt(repeated, 1, points=CLICK, frame_index=3)
+    result = segmenter.track(repeated, 3)
+    assert (result.frame_index, segmenter.track(repeated, 4).frame_index) == (3, 4)
+    assert all(found.prompted for found in result.objects.values())
+    columns = bank(segmenter, 1).columns
+    # A prompt on a frame of its own is one more anchor; the memory aged by every frame.
+    assert set(columns["age"][columns["valid"] & columns["anchor"]].tolist()) == {4, 1}
+
+
+def test_a_frame_is_current_by_its_index_and_its_pixels(segmenter: VideoSegmenter) -> None:
+    segmenter.prompt(frame(0), points=CLICK, frame_index=7)
+    assert segmenter.track(frame(0), 7).frame_index == 7
+    again = segmenter.track(frame(0), np.int64(7))  # type: ignore[arg-type]
+    assert again.frame_index == 7
+    with pytest.raises(ArgumentError, match="frame 7 has other pixels"):
+        segmenter.track(frame(1), 7)
+    with pytest.raises(ArgumentError, match="frame 6 comes after frame 7"):
+        segmenter.track(frame(1), 6)
+    for wrong in (-1, 1.0, "7", True, 2**40):
+        with pytest.raises(ArgumentError, match="frame_index is"):
+            segmenter.track(frame(1), wrong)  # type: ignore[arg-type]
+    assert segmenter.track(frame(1)).frame_index == 8
+
+
+@pytest.mark.parametrize(
+    ("keywords", "fault"),
+    [
+        ({"threads": -3}, "threads is -3; it must be a whole number, 1 to"),
+        ({"threads": 1.0}, "threads is 1.0"),
+        ({"threads": True}, "threads is True"),
+        ({"rung": 240.0}, "rung is 240.0; it must be a whole number from 1 on"),
+        ({"rung": "240"}, "rung is '240'"),
+        ({"preset": "paper"}, "the preset 'paper' is for a frame budget"),
+        ({"budget_ms": "33"}, "budget_ms is '33'"),
+        ({"budget_ms": float("nan")}, "budget_ms is nan"),
+        ({"budget_ms": 10**400}, "budget_ms is 1000"),
+        ({"tokens": 32.5}, "the memory budget is 32.5"),
+        ({"window": "8"}, "the memory window is '8'"),
+        ({"policy": ["fifo"]}, "unknown pruning policy"),
+    ],
+)
+def test_wrong_options_are_refused(opened: Bundle, keywords: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(fault)):
+        VideoSegmenter(opened, **{"rung": 240, **keywords})
+
+
+def test_threads_may_share_a_segmenter(segmenter: VideoSegmenter) -> None:
+    segmenter.prompt(frame(0), points=CLICK)
+    faults: list[BaseException] = []
+    indices: list[int] = []
+
+    def work(object_id: int) -> None:
+        try:
+            for index in range(4):
+                segmenter.prompt(frame(index), object_id, points=CLICK)
+                indices.append(segmenter.track(frame(index)).frame_index)
+                segmenter.remove(object_id)
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=(object_id,)) for object_id in (2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert len(indices) == 8
+
+
+def test_a_call_that_fails_leaves_the_segmenter_usable(
+    segmenter: VideoSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter.prompt(frame(0), points=CLICK)
+    segmenter.track(frame(0))
+    stored = bank(segmenter).stored
+    session = segmenter._graphs.sessions["mask_decoder"]
+
+    def fail(inputs: object) -> None:
+        raise SessionError("out of memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(session, "run", fail)
+        for _ in range(3):
+            with pytest.raises(SessionError):
+                segmenter.correct(1, points=CLICK)
+            with pytest.raises(SessionError):
+                segmenter.prompt(frame(0), 2, points=CLICK)
+    assert segmenter.object_ids == [1]
+    segmenter.correct(1, points=CLICK)
+    assert bank(segmenter).stored == stored
+    with monkeypatch.context() as broken:
+        broken.setattr(session, "run", fail)
+        with pytest.raises(SessionError):
+            segmenter.track(frame(1))
+    assert segmenter.track(frame(1)).frame_index == 1
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda f: f[::-1],
+        lambda f: f[:, ::-1],
+        lambda f: f[..., ::-1],
+        lambda f: np.asfortranarray(f),
+    ],
+)
+def test_frames_in_any_layout_and_read_only_are_the_same(
+    segmenter: VideoSegmenter, view: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    odd = view(frame(0))
+    plain = np.ascontiguousarray(odd)
+    odd.flags.writeable = False
+    one = segmenter.prompt(odd, points=CLICK).logits
+    segmenter.reset()
+    np.testing.assert_array_equal(one, segmenter.prompt(plain, points=CLICK).logits)

@@ -1,6 +1,9 @@
+import os
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,3 +132,83 @@ def test_no_state_is_left_where_none_can_be_written(
     with pytest.raises(OutputError, match="cannot write the state"):
         segmenter.save_state(str(tmp_path / "folder"))
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def rewritten(path: Path, **changes: Any) -> Path:
+    """Write a state with other arrays; None takes one away."""
+    with np.load(path) as data:
+        arrays = {**data, **changes}
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return path
+
+
+def column(value: float, dtype: str = "int64") -> np.ndarray:
+    return np.full(256, value, dtype)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"object_ids": np.array([1, 1])}, "an object's id is there twice"),
+        ({"object_ids": np.array([1.5, 5.0])}, "object_ids is float64, not int64"),
+        ({"object_ids": np.arange(17)}, r"object_ids is \[17\]"),
+        ({"object_ids": np.array([1])}, "'5/age' is unknown"),
+        ({"next_index": np.array(-1)}, "next_index has numbers outside"),
+        ({"next_index": np.array(2**40)}, "next_index has numbers outside"),
+        ({"1/age": None}, "1/age is missing"),
+        ({"1/age": column(-5)}, "age has numbers outside"),
+        ({"1/age": column(2**62)}, "age has numbers outside"),
+        ({"1/token": column(32)}, "token has numbers outside 0 to 31"),
+        ({"1/valid": column(1)}, "valid is int64, not bool"),
+        ({"1/motion": column(np.nan, "float32")}, "motion has numbers that are not finite"),
+        ({"1/ordinal": column(99), "1/valid": column(1, "bool")}, "was not stored"),
+        ({"1/hint": np.zeros((60, 61), np.float32)}, "hint is"),
+        ({"1/hint": np.zeros((7, 7), np.float32)}, r"hint is \[7, 7\], not"),
+        ({"1/hint": np.full((60, 60), 1e38, np.float32)}, "hint has numbers outside"),
+        ({"1/key": np.zeros((1, 256, 256), np.complex64)}, "key has"),
+        ({"grey": np.full((60, 60), 1e6, np.float32)}, "grey has numbers outside"),
+        ({"stranger": np.zeros(2)}, "'stranger' is unknown"),
+    ],
+)
+def test_what_could_not_be_tracked_with_is_refused_first(
+    segmenter: VideoSegmenter, state: Path, changes: dict[str, Any], fault: str
+) -> None:
+    rewritten(state, **changes)
+    with pytest.raises(BundleError, match=f"is not a readable state file.*{fault}"):
+        segmenter.load_state(str(state))
+    assert segmenter.object_ids == [1, 5]
+    assert segmenter.track(frame(6)).frame_index == 6
+
+
+def test_other_widths_and_byte_orders_of_the_same_numbers_are_read(
+    segmenter: VideoSegmenter, state: Path
+) -> None:
+    expected = segmenter.track(frame(6)).objects[1].logits
+    with np.load(state) as data:
+        age, key = data["1/age"], data["1/key"]
+    changes = {"1/age": age.astype(">i4"), "1/key": np.asfortranarray(key.astype(np.float64))}
+    rewritten(state, **changes, next_index=np.array(6, np.int32))
+    segmenter.load_state(str(state))
+    np.testing.assert_array_equal(segmenter.track(frame(6)).objects[1].logits, expected)
+
+
+def test_a_state_is_not_unpacked_before_its_sizes_are_known(
+    segmenter: VideoSegmenter, state: Path
+) -> None:
+    with np.load(state) as data:
+        arrays = dict(data)
+    arrays["1/age"] = np.zeros(1 << 24, np.int64)
+    np.savez_compressed(state, **arrays)
+    assert state.stat().st_size < 1 << 23
+    tracemalloc.start()
+    with pytest.raises(BundleError, match="1/age has 134217856 bytes"):
+        segmenter.load_state(str(state))
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+def test_a_state_is_a_regular_file(segmenter: VideoSegmenter, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(BundleError, match=r"no regular file|cannot read"):
+            segmenter.load_state(str(path))

@@ -134,7 +134,8 @@ def _check(config: Sam2LiteConfig) -> None:
             f"most {_MOST_STAGES}, and text, are read"
         )
     numbers = [("skip_dims", side) for side in config.skip_dims]
-    for part in (config, *config.stages):
+    parts: tuple[Sam2LiteConfig | StageConfig, ...] = (config, *config.stages)
+    for part in parts:
         fields = dataclasses.fields(part)
         numbers += [(f.name, getattr(part, f.name)) for f in fields if f.type == "int"]
     for name, value in numbers:

@@ -145,7 +145,8 @@ def _claimed_size(raw: bytes) -> Optional[Tuple[int, int]]:
     """Return width and height as a picture's header has them; None where they are not found."""
     try:
         if raw.startswith(_PNG):
-            return struct.unpack(">II", raw[16:24])  # type: ignore[return-value]
+            width, height = struct.unpack(">II", raw[16:24])
+            return width, height
         if raw.startswith(_BMP):
             width, height = struct.unpack("<ii", raw[18:26])
             return abs(width), abs(height)

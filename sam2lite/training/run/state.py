@@ -124,9 +124,9 @@ def load_state(
         model.load_state_dict({name: tensors[f"model/{name}"] for name in model.state_dict()})
         for name, tensor in average.items():
             tensor.copy_(tensors[f"average/{name}"])
-        for path, tensor in ranges.items():
-            if f"range/{path}" in tensors:  # only of layers that stage 3 has run
-                tensor.copy_(tensors[f"range/{path}"])
+        for layer, tensor in ranges.items():
+            if f"range/{layer}" in tensors:  # only of layers that stage 3 has run
+                tensor.copy_(tensors[f"range/{layer}"])
     except (KeyError, RuntimeError, ValueError, OSError, safetensors.SafetensorError) as error:
         raise TrainingError(
             f"{printable(path)} is of another network ({printable(error)}); {_ANEW}"
@@ -154,7 +154,7 @@ def _check_shapes(
     """Raise KeyError or ValueError unless a file has what resuming takes."""
     expected = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     expected |= {f"average/{name}": tensor for name, tensor in average.items()}
-    maybe = {f"range/{path}": tensor for path, tensor in ranges.items()}
+    maybe = {f"range/{layer}": tensor for layer, tensor in ranges.items()}
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for index, parameter in enumerate(parameters):
         # A scalar counts steps; the moments are the parameter's.
