@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 # Of outputs of a graph with FP16 in it: some roundings of 5e-4 each.
 HALF_TOLERANCE = 5e-3
 OPSET_DOWN = opset_down.__name__
+# What onnxruntime puts before the sentence that says what happened.
+_RUNTIME_CODES = re.compile(r"^onnxruntime .* cannot run the graph: (\[.*?\] : \d+ : \w+ : )?")
 OTHER_OPERATOR = "do without that form, or export with an opset that the parser knows"
 
 
@@ -138,7 +141,7 @@ def _started(model: onnx.ModelProto, feeds: Arrays | None) -> PassRunner:
         ) from error
     except ExportError as error:
         onnx_runner(model, optimise=False)  # raises where the graph itself is at fault
-        reason = str(error).split("cannot run the graph: ", 1)[-1].splitlines()[0]
+        reason = _RUNTIME_CODES.sub("", str(error).splitlines()[0])
         whose = "on random inputs" if feeds is None else "on the inputs of --feeds"
         raise ExportError(
             f"onnxruntime cannot run {model.graph.name} {whose} ({reason}); where it matters what "
