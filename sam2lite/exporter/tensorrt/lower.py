@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sam2lite.errors import ExportError, Sam2LiteError, VerificationError
+from sam2lite.exporter.onnx.incoming.older_opset import without_older_opset
 from sam2lite.exporter.onnx.incoming.one_form import one_form
 from sam2lite.exporter.onnx.passes.constants import constants
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass, without
@@ -19,7 +20,7 @@ from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import inputs_of
 from sam2lite.exporter.tensorrt.passes.opset_down import opset_down
 from sam2lite.exporter.tensorrt.passes.table import passes_of
-from sam2lite.exporter.tensorrt.preflight import OLDEST_OPSET, Finding, preflight
+from sam2lite.exporter.tensorrt.preflight import Finding, preflight
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, onnx_runner
 from sam2lite.exporter.verify.selection import Arrays
 from sam2lite.targets.tensorrt_limits import EVAL
@@ -87,7 +88,14 @@ def lower(
     hopeless = _hopeless(model, preflight(model, tensorrt))
     if hopeless:
         return LoweredModel(model, [], hopeless)
-    runner = _started(model, feeds)
+    given = random_feeds(model) if feeds is None else feeds
+    model, too_old = without_older_opset(model, given)
+    if too_old:
+        old = [found for found in preflight(model, tensorrt) if found.kind == "opset"]
+        return LoweredModel(
+            model, [], [replace(found, why=f"{found.why}; {too_old}") for found in old]
+        )
+    runner = _started(model, given, "on random inputs" if feeds is None else "on those of --feeds")
     passes, left_out, cannot = [], {}, ""
     for step in steps:
         try:
@@ -119,7 +127,7 @@ class _WorseError(ExportError):
     """A pass made something that the parser takes no better than before."""
 
 
-def _started(model: onnx.ModelProto, feeds: Arrays | None) -> PassRunner:
+def _started(model: onnx.ModelProto, feeds: Arrays, whose: str) -> PassRunner:
     """Run a model for the first time.
 
     Raises:
@@ -127,11 +135,10 @@ def _started(model: onnx.ModelProto, feeds: Arrays | None) -> PassRunner:
     """
     import onnx
 
-    given = random_feeds(model) if feeds is None else feeds
     try:
         return PassRunner(
             onnx.shape_inference.infer_shapes(model),  # onnxsim fails without output shapes
-            given,
+            feeds,
             tolerance=HALF_TOLERANCE if _has_half(model) else GRAPH_TOLERANCE,
         )
     except onnx.shape_inference.InferenceError as error:
@@ -142,7 +149,6 @@ def _started(model: onnx.ModelProto, feeds: Arrays | None) -> PassRunner:
     except ExportError as error:
         onnx_runner(model, optimise=False)  # raises where the graph itself is at fault
         reason = _RUNTIME_CODES.sub("", str(error).splitlines()[0])
-        whose = "on random inputs" if feeds is None else "on the inputs of --feeds"
         raise ExportError(
             f"onnxruntime cannot run {model.graph.name} {whose} ({reason}); where it matters what "
             "they hold, as of indices, give inputs that fit: --feeds FILE.npz"
@@ -214,7 +220,6 @@ def _hopeless(model: onnx.ModelProto, findings: list[Finding]) -> list[Finding]:
         or (finding.kind == "type" and finding.where in border and _is_no_border_type(finding))
         or (finding.kind == "type" and finding.subject == "sparse tensor")
         or (finding.kind == "operator" and "::" in finding.subject)  # of another domain
-        or (finding.kind == "opset" and opset_of(model) < OLDEST_OPSET)
         or finding.remedy == EVAL
     ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.exporter.onnx.graph_facts import GraphFacts, type_name
+from sam2lite.exporter.onnx.incoming.older_opset import FIRST_OPSET
 from sam2lite.exporter.onnx.incoming.value_sizes import value_sizes
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import graphs_of
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
 FUNCTIONS_SINCE = (9, 0)  # docs/Changelog.md of 9.0 EA
-OLDEST_OPSET = 7  # asserted where operators broadcast
 BOUND_32 = "the nearest of 32 bits"
 NO_COUNTERPART = "write it with operators that this version takes"
 
@@ -108,12 +108,12 @@ def preflight_folder(folder: Path, manifest: Manifest, tensorrt: str) -> dict[st
 
 def _opset_findings(model: onnx.ModelProto, opset: int, version: Version) -> Iterator[Finding]:
     newest = newest_opset(version)
-    if opset < OLDEST_OPSET:
+    if opset < FIRST_OPSET:
         yield Finding(
             "opset",
             model.graph.name,
             f"opset {opset}",
-            f"the parser knows opsets from {OLDEST_OPSET} on; before, operators say in attributes "
+            f"the parser knows opsets from {FIRST_OPSET} on; before, operators say in attributes "
             "how they broadcast and whether they train",
             None,
             f"export again with --opset {newest}, or convert: "

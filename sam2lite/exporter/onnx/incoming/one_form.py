@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import onnx
 
 DEFAULT = "ai.onnx"  # the default domain, spelled out
+ANY_OPSET = 13
 FIRST_WITHOUT_WEIGHT_INPUTS = 4  # of the versions of ONNX's file format
 
 
@@ -23,13 +24,14 @@ def one_form(model: onnx.ModelProto) -> onnx.ModelProto:
     leave out and that nobody reads are left out.
 
     Raises:
-        ExportError: a local function cannot be put in its place.
+        ExportError: a local function cannot be put in its place, or there is no opset.
     """
     import onnx
 
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _shorten_domain(copy)
+    _say_opset(copy)
     if copy.functions:
         copy = _inlined(copy)
     _drop_weight_inputs(copy)
@@ -49,6 +51,18 @@ def _shorten_domain(model: onnx.ModelProto) -> None:
         del holder.opset_import[:]
         for domain, version in imports.items():
             holder.opset_import.add(domain=domain, version=version)
+
+
+def _say_opset(model: onnx.ModelProto) -> None:
+    """Name a version of the default domain where only others are named, and used."""
+    if any(not entry.domain for entry in model.opset_import):
+        return
+    if any(not node.domain for graph in graphs_of(model.graph) for node in graph.node):
+        raise ExportError(
+            f"{model.graph.name} has operators of ONNX's default domain and does not say of which "
+            "opset; export it again"
+        )
+    model.opset_import.add(domain="", version=ANY_OPSET)
 
 
 def _inlined(model: onnx.ModelProto) -> onnx.ModelProto:
