@@ -147,11 +147,25 @@ def _started(model: onnx.ModelProto, feeds: Arrays, whose: str) -> PassRunner:
             f"the shapes of {model.graph.name} contradict each other: {reason}; export it again"
         ) from error
     except ExportError as error:
-        onnx_runner(model, optimise=False)  # raises where the graph itself is at fault
+        _require_session(model)
         reason = _RUNTIME_CODES.sub("", str(error).splitlines()[0])
         raise ExportError(
             f"onnxruntime cannot run {model.graph.name} {whose} ({reason}); where it matters what "
             "they hold, as of indices, give inputs that fit: --feeds FILE.npz"
+        ) from error
+
+
+def _require_session(model: onnx.ModelProto) -> None:
+    """Raise ExportError where the graph itself is at fault, and not what it was given."""
+    try:
+        onnx_runner(model, optimise=False)
+    except ExportError as error:
+        if "opset" not in str(error).lower():
+            raise
+        raise ExportError(
+            f"the installed onnxruntime does not know opset {opset_of(model)} of "
+            f"{model.graph.name}, so nothing can be compared; export with an older --opset, or "
+            "install a newer onnxruntime"
         ) from error
 
 

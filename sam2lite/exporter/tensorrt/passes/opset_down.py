@@ -10,7 +10,7 @@ import numpy as np
 from sam2lite.errors import ExportError
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
-from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
+from sam2lite.exporter.onnx.walk import graphs_of
 from sam2lite.exporter.tensorrt.passes.rewriting import DEFAULT_DOMAINS
 
 if TYPE_CHECKING:
@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 
 # Same names, same attributes, but the newer one means something else.
 OTHER_MEANING = {"GroupNormalization": 21, "RoiAlign": 16}
-# New names of modes, by the old ones, of images; volumes are as new as the names.
-SAMPLE_MODES = {"linear": "bilinear", "cubic": "bicubic"}
-SAMPLE_MODES_SINCE = 20
 # About formats that no older opset has: nothing is lost with them.
 OF_NEW_TYPES = {"saturate"}
-IMAGE_RANK = 4
 
 
 def opset_down(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
@@ -84,8 +80,6 @@ def _rewrite(node: onnx.NodeProto, facts: GraphFacts, newer: int, opset: int) ->
         then = onnx.defs.get_schema(node.op_type, opset, "")
     except onnx.defs.SchemaError as error:
         raise _refused(node, opset, f"there is no {node.op_type}") from error
-    if node.op_type == "GridSample" and opset < SAMPLE_MODES_SINCE <= newer:
-        _old_sample_mode(node, facts, opset)
     _require_values(node, then, opset)
     if now.since_version == then.since_version:
         return
@@ -110,17 +104,6 @@ def _rewrite(node: onnx.NodeProto, facts: GraphFacts, newer: int, opset: int) ->
         )
         if other and not said:
             raise _refused(node, opset, f"its attribute {name} has another default")
-
-
-def _old_sample_mode(node: onnx.NodeProto, facts: GraphFacts, opset: int) -> None:
-    from onnx import helper
-
-    if facts.rank(node.input[0]) != IMAGE_RANK:
-        raise _refused(node, opset, "it samples images alone, of four dimensions")
-    mode = attribute_of(node, "mode", "linear")
-    kept = [attribute for attribute in node.attribute if attribute.name != "mode"]
-    del node.attribute[:]
-    node.attribute.extend([*kept, helper.make_attribute("mode", SAMPLE_MODES.get(mode, mode))])
 
 
 def _require_values(node: onnx.NodeProto, then: Any, opset: int) -> None:
