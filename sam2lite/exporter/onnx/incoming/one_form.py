@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sam2lite.errors import ExportError
+from sam2lite.exporter.onnx.skeleton import skeleton
 from sam2lite.exporter.onnx.walk import graphs_of
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ def one_form(model: onnx.ModelProto) -> onnx.ModelProto:
     leave out and that nobody reads are left out.
 
     Raises:
-        ExportError: a local function cannot be put in its place, or there is no opset.
+        ExportError: a local function cannot be put in its place, there is no opset, a name is no
+            text, or the model is not valid ONNX.
     """
     import onnx
 
+    _require_text(model)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _shorten_domain(copy)
@@ -36,7 +39,42 @@ def one_form(model: onnx.ModelProto) -> onnx.ModelProto:
         copy = _inlined(copy)
     _drop_weight_inputs(copy)
     _drop_unread_outputs(copy)
+    _require_valid(copy)
     return copy
+
+
+def _require_text(model: onnx.ModelProto) -> None:
+    """Raise unless every name is UTF-8; protobuf lets other bytes through."""
+    try:
+        for graph in graphs_of(model.graph):
+            tensors = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
+            names = [graph.name, *(tensor.name for tensor in tensors)]
+            for node in graph.node:
+                names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+                names += [attribute.name for attribute in node.attribute]
+            for name in names:
+                name.encode()  # bytes have none, and half a pair of code points cannot be written
+    except (UnicodeError, AttributeError) as error:
+        raise ExportError(
+            "the ONNX model is damaged: a name in it is not UTF-8; export or copy it again"
+        ) from error
+
+
+def _require_valid(model: onnx.ModelProto) -> None:
+    """Raise unless ONNX's checker takes a model; shape inference may crash on one that is not."""
+    import onnx
+
+    checked = skeleton(model)
+    for value in (*checked.graph.input, *checked.graph.output):
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.shape.SetInParent()  # a shape that is not said can be inferred
+    try:
+        onnx.checker.check_model(checked)
+    except (onnx.checker.ValidationError, UnicodeError) as error:
+        raise ExportError(
+            f"onnxruntime cannot run the graph: it is not valid ONNX ({_first_line(error)}); "
+            "export it again"
+        ) from error
 
 
 def _shorten_domain(model: onnx.ModelProto) -> None:
