@@ -7,7 +7,7 @@ onnxOpImporters.cpp and onnxOpCheckers.cpp assert at the branches 8.2-GA, 8.4-GA
 
 from typing import NamedTuple, Optional, Tuple, Union
 
-from sam2lite.targets.tensorrt_limits import OLDEST, Version
+from sam2lite.targets.tensorrt_limits import EVAL, OLDEST, Version
 
 Value = Union[int, float, str]
 
@@ -36,7 +36,6 @@ class AttributeLimit(NamedTuple):
     until: Optional[Version] = None
 
 
-_EVAL = "call model.eval() before exporting"
 _RESIZES = ("half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn", "asymmetric")
 _CORNERS = "align_corners"
 
@@ -47,7 +46,7 @@ ATTRIBUTE_LIMITS = (
         0,
         (0,),
         "the graph was exported in training mode, and this takes its mean from the batch",
-        _EVAL,
+        EVAL,
     ),
     AttributeLimit(
         ("Pad",),

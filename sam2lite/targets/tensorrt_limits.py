@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional, Tuple
 Version = Tuple[int, int]
 
 OLDEST = (8, 2)  # JetPack 4.6
+EVAL = "call model.eval() before exporting"
 LOWER = "`sam2lite-export lower` writes it "
 
 
@@ -213,8 +214,14 @@ LIMITS = (
     Limit(
         ("Dropout",),
         "the graph was exported in training mode, and this drops values at random",
-        "call model.eval() before exporting",
+        EVAL,
         "training_input",
+    ),
+    Limit(
+        ("BatchNormalization",),
+        "the graph was exported in training mode, and this takes its mean from the batch",
+        EVAL,
+        "training_outputs",
     ),
     Limit(
         ("If",),

@@ -8,7 +8,7 @@ the code takes in some places, and more in others (INT32 of Relu and Sign): the 
 Where an operator is not named here, every type of a value is taken.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from sam2lite.targets.tensorrt_limits import OLDEST, Version
 
@@ -17,7 +17,7 @@ BYTES_SINCE = (8, 5)  # docs/Changelog.md of 8.5: UINT8 inputs and outputs
 
 # Since which version a value may have a type; one that is not here no version has. convertDtype; of
 # FP8 and FP4: docs/Changelog.md of 9.0 and 10.8.
-VALUE_TYPES = {
+VALUE_TYPES: Dict[str, Version] = {
     "FLOAT": OLDEST,
     "FLOAT16": OLDEST,
     "DOUBLE": OLDEST,  # made FLOAT
@@ -30,7 +30,7 @@ VALUE_TYPES = {
     "FLOAT8E4M3FN": (9, 0),
     "INT4": (10, 0),
     "FLOAT4E2M1": (10, 8),
-}  # type: Dict[str, Version]
+}
 
 
 class TypeLimit(NamedTuple):

@@ -26,33 +26,53 @@ def lower(
         Path,
         typer.Option("--output", "-o", metavar="OUT.onnx", help="File to write; must not exist."),
     ],
+    jetpack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RELEASE",
+            help="Of the board's system, as in 6.2.",
+            show_default="see `sam2lite targets ID`",
+        ),
+    ] = None,
+    feeds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz",
+            help="Inputs to compare with, an array for each by its name, where random ones do not "
+            "fit: indices of a table, counts.",
+            show_default="random ones",
+        ),
+    ] = None,
     skip_pass: options.SkipPass = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Rewrite an ONNX file of static shapes so that a target's TensorRT parser takes it.
 
-    After every pass, all outputs are compared with those of the file as it came, on random inputs
-    by onnxruntime. Weights are written into the one file, wherever they were.
+    After every pass, all outputs are compared with those of the file as it came, by onnxruntime on
+    random inputs or on those of --feeds. A pass that makes something which the parser takes no
+    better is left out. Weights are written into the one file, wherever they were.
 
     Exit code 3, and no file, if the parser would still not take it: the node, the operator, the
     first version that takes it, and what to change are printed. The answer comes from tables: no
     TensorRT is asked.
     """
     started = time.perf_counter()
-    served = tensorrt_target(target, "--target")
+    served = tensorrt_target(target, "--target", jetpack)
     for package in options.missing_packages():
         raise DependencyError(package, "export", "lower")
     from sam2lite.exporter.onnx.file import check_onnx_output, read_onnx, write_onnx
+    from sam2lite.exporter.onnx.incoming.feeds import read_feeds
     from sam2lite.exporter.onnx.trace import opset_of
     from sam2lite.exporter.tensorrt.lower import lower as lower_model
     from sam2lite.exporter.tensorrt.lower import steps_for
 
     check_onnx_output(output, force)
     model = read_onnx(file)
+    given = None if feeds is None else read_feeds(feeds, model)
     version = served.tensorrt.version
     with options.reported_steps("lower", steps_for(version)) as report:
-        lowered = lower_model(model, version, skip=skip_pass or (), report=report)
+        lowered = lower_model(model, version, given, skip=skip_pass or (), report=report)
     if not lowered.findings:
         write_onnx(lowered.model, output, force)
     seconds = time.perf_counter() - started
@@ -66,11 +86,14 @@ def lower(
             "seconds": round(seconds, 2),
             "worst_relative_error": worst,
             "passes": [applied.to_json() for applied in lowered.passes],
+            "left_out": lowered.left_out,
             "findings": [finding.to_json() for finding in lowered.findings],
         }
         typer.echo(json.dumps(result, indent=1))
     else:
         typer.echo("\n".join(map(_line, lowered.passes)) or "no pass had anything to change")
+        for name, why in lowered.left_out.items():
+            typer.echo(f"{name}: left out; {why}")
         typer.echo("\n".join(describe({file.stem: lowered.findings}, served)))
     if lowered.findings:
         raise VerificationError(

@@ -6,6 +6,7 @@ from sam2lite.contracts.backends import get_backend
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.profile import TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target
+from sam2lite.targets.releases import with_jetpack
 
 if TYPE_CHECKING:
     from sam2lite.exporter.tensorrt.preflight import Finding
@@ -19,16 +20,19 @@ class TensorRtTarget(NamedTuple):
     tensorrt: TensorRt
 
 
-def tensorrt_target(name: str, option: str = "--check-for") -> TensorRtTarget:
+def tensorrt_target(
+    name: str, option: str = "--check-for", jetpack: str | None = None
+) -> TensorRtTarget:
     """Return a target by its id.
 
     Args:
         name: the id.
         option: that it was given with, for the message.
+        jetpack: release of a board's system; None for the target's usual one.
 
     Raises:
-        UnknownNameError: there is no such target.
-        ArgumentError: it has no TensorRT.
+        UnknownNameError: there is no such target, or no such release.
+        ArgumentError: it has no TensorRT, or never had that release.
     """
     profile: TargetProfile = get_target(name)
     if profile.tensorrt is None:
@@ -38,6 +42,9 @@ def tensorrt_target(name: str, option: str = "--check-for") -> TensorRtTarget:
             f"{option} is '{name}', which runs {runs}, and {takes}; "
             "name a target of backend trt (`sam2lite targets` lists them)"
         )
+    if jetpack is not None:
+        profile = with_jetpack(profile, jetpack)
+    assert profile.tensorrt is not None  # a release has one
     return TensorRtTarget(profile.id, profile.opset, profile.tensorrt)
 
 

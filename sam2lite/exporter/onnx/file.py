@@ -33,7 +33,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         model = onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise ExportError(f"'{path}' is not an ONNX model, or is damaged ({error})") from error
-    if not model.graph.node or not any(e.domain in ("", "ai.onnx") for e in model.opset_import):
+    if not model.graph.node or not model.opset_import:
         raise ExportError(f"'{path}' is not an ONNX model: it has no nodes or no opset")
     files = _weight_files(model)
     for file in sorted(files):

@@ -37,13 +37,13 @@ class GraphFacts:
             for value in (*graph.input, *graph.value_info, *graph.output):
                 self._describe(value)
         for tensor in self._initializers.values():
-            self.types[tensor.name] = _type_name(tensor.data_type)
+            self.types[tensor.name] = type_name(tensor.data_type)
             self.shapes[tensor.name] = list(tensor.dims)
 
     def _describe(self, value: onnx.ValueInfoProto) -> None:
         tensor = value.type.tensor_type
         if tensor.elem_type:
-            self.types[value.name] = _type_name(tensor.elem_type)
+            self.types[value.name] = type_name(tensor.elem_type)
         if tensor.HasField("shape"):
             self.shapes[value.name] = [
                 side.dim_value if side.HasField("dim_value") else None for side in tensor.shape.dim
@@ -85,7 +85,8 @@ class GraphFacts:
         )
 
 
-def _type_name(data_type: int) -> str:
+def type_name(data_type: int) -> str:
+    """Return ONNX's name of an element type; of one that it does not have, the number."""
     import onnx
 
     try:

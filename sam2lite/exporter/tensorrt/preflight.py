@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.exporter.onnx.graph_facts import GraphFacts
+from sam2lite.exporter.onnx.graph_facts import GraphFacts, type_name
+from sam2lite.exporter.onnx.incoming.older_opset import FIRST_OPSET
+from sam2lite.exporter.onnx.incoming.value_sizes import value_sizes
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import graphs_of
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import onnx
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
+FUNCTIONS_SINCE = (9, 0)  # docs/Changelog.md of 9.0 EA
 BOUND_32 = "the nearest of 32 bits"
 NO_COUNTERPART = "write it with operators that this version takes"
 
@@ -72,15 +75,24 @@ def preflight(model: onnx.ModelProto, tensorrt: str) -> list[Finding]:
     opset = opset_of(model)
     facts = GraphFacts(model, opset)
     findings = list(_opset_findings(model, opset, version))
+    findings += _sparse_findings(model)
     weights = {tensor.name for tensor in model.graph.initializer}
     for value in (*model.graph.input, *model.graph.output):
         if value.name not in weights:  # old exporters list weights as inputs
             findings += _border_findings(value, version)
     border = {value.name for value in (*model.graph.input, *model.graph.output)}
-    for graph in graphs_of(model.graph):
-        for node in graph.node:
-            findings += _node_findings(node, facts, version, border)
+    local = {(function.domain, function.name) for function in model.functions}
+    bodies = [graph.node for graph in graphs_of(model.graph)]
+    bodies += [function.node for function in model.functions]
+    for body in bodies:
+        for node in body:
+            if (node.domain, node.op_type) in local:
+                findings += _function_findings(node, version)
+            else:
+                findings += _node_findings(node, facts, version, border)
     findings += _constant_findings(model, version)
+    absent = {finding.where for finding in findings if finding.kind == "operator"}
+    findings += [found for found in _size_findings(model) if found.where not in absent]
     return findings
 
 
@@ -96,6 +108,17 @@ def preflight_folder(folder: Path, manifest: Manifest, tensorrt: str) -> dict[st
 
 def _opset_findings(model: onnx.ModelProto, opset: int, version: Version) -> Iterator[Finding]:
     newest = newest_opset(version)
+    if opset < FIRST_OPSET:
+        yield Finding(
+            "opset",
+            model.graph.name,
+            f"opset {opset}",
+            f"the parser knows opsets from {FIRST_OPSET} on; before, operators say in attributes "
+            "how they broadcast and whether they train",
+            None,
+            f"export again with --opset {newest}, or convert: "
+            f"onnx.version_converter.convert_version(model, {newest})",
+        )
     if opset > newest:
         yield Finding(
             "opset",
@@ -108,10 +131,20 @@ def _opset_findings(model: onnx.ModelProto, opset: int, version: Version) -> Ite
 
 
 def _border_findings(value: onnx.ValueInfoProto, version: Version) -> Iterator[Finding]:
-    import onnx
-
+    form = value.type.WhichOneof("value")
+    if form != "tensor_type":
+        words = (form or "unknown_type").replace("_type", "")
+        yield Finding(
+            "type",
+            value.name,
+            words,
+            "the parser takes tensors alone",
+            None,
+            "give every tensor an input or output of its own",
+        )
+        return
     tensor = value.type.tensor_type
-    name = onnx.TensorProto.DataType.Name(tensor.elem_type)
+    name = type_name(tensor.elem_type)
     entry = BORDER_TYPES.get(name)
     if entry is None:
         yield Finding(
@@ -136,6 +169,43 @@ def _shape_finding(name: str, shape: str) -> Finding:
         "export with static shapes, or fix them: onnxsim IN.onnx OUT.onnx "
         "--overwrite-input-shape NAME:1,3,512,512",
     )
+
+
+def _sparse_findings(model: onnx.ModelProto) -> Iterator[Finding]:
+    for graph in graphs_of(model.graph):
+        for tensor in graph.sparse_initializer:
+            yield Finding(
+                "type",
+                tensor.values.name,
+                "sparse tensor",
+                "the parser reads dense weights alone",
+                None,
+                "write the weights as dense tensors",
+            )
+
+
+def _function_findings(node: onnx.NodeProto, version: Version) -> Iterator[Finding]:
+    if version < FUNCTIONS_SINCE:
+        yield Finding(
+            "operator",
+            node.name or node.output[0],
+            f"{node.domain}::{node.op_type}",
+            "the parser knows no local functions",
+            _text(FUNCTIONS_SINCE),
+            "`sam2lite-export lower` writes them out where they are called",
+        )
+
+
+def _size_findings(model: onnx.ModelProto) -> Iterator[Finding]:
+    for size in value_sizes(model.graph):
+        yield Finding(
+            "shape",
+            size.where,
+            size.operator,
+            f"the size of its output depends on what the input '{size.source}' holds",
+            None,
+            "make that size a constant of the graph, one graph for each size",
+        )
 
 
 def _constant_findings(model: onnx.ModelProto, version: Version) -> Iterator[Finding]:

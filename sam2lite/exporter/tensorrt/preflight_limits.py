@@ -63,6 +63,13 @@ def _training_input(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
     return training is None or bool(training.any())
 
 
+def _training_outputs(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
+    """Before opset 14, a BatchNormalization says by its outputs, or by is_test, that it trains."""
+    if facts.opset < 7:
+        return not attribute_of(node, "is_test", 0)
+    return facts.opset < 14 and any(node.output[1:])
+
+
 def _variable_floats(node: onnx.NodeProto, facts: GraphFacts, _: int) -> bool:
     floats = facts.types.get(_input(node, 0)) in ("FLOAT", "DOUBLE", "FLOAT16")
     return floats and any(_variable_input(node, facts, index) for index in range(3))
@@ -165,6 +172,7 @@ CHECKS: dict[str, Check] = {
     "no_zero_point": _no_zero_point,
     "odd_constant": _odd_constant,
     "training_input": _training_input,
+    "training_outputs": _training_outputs,
     "variable_floats": _variable_floats,
     "variable_scales": _variable_scales,
     "scaled_before_last": _scaled_before_last,

@@ -118,6 +118,7 @@ def onnx_runner(
         ExportError: onnxruntime refuses the graph or, when the function is called, the inputs.
     """
     options = session_options(None, read_machine().cores, int8_kernels=int8_kernels)
+    options.log_severity_level = 4  # what goes wrong is raised
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     source = str(model) if isinstance(model, Path) else model.SerializeToString()

@@ -35,12 +35,10 @@ def require_contract(model: onnx.ModelProto, spec: GraphSpec, after: str) -> Non
 
 def describe_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, ...]:
     """Return name, NumPy's name of the type, and shape of inputs or outputs; `?` for unknown."""
-    import onnx
-
     return tuple(
         TensorSpec(
             value.name,
-            str(onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)),
+            _numpy_name(value.type.tensor_type.elem_type),
             tuple(
                 dim.dim_value if dim.HasField("dim_value") else (dim.dim_param or "?")
                 for dim in value.type.tensor_type.shape.dim
@@ -48,6 +46,15 @@ def describe_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[TensorSpec, 
         )
         for value in values
     )
+
+
+def _numpy_name(elem_type: int) -> str:
+    import onnx
+
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
+    except KeyError:  # a sequence, an optional value, or a type of tomorrow
+        return "of no type that NumPy has"
 
 
 def with_types_of(model: onnx.ModelProto, spec: GraphSpec) -> GraphSpec:

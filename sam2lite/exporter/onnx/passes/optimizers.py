@@ -72,6 +72,11 @@ def new_operators(before: onnx.ModelProto, after: onnx.ModelProto) -> list[str]:
     return sorted("::".join(filter(None, name)) for name in added)
 
 
+def new_domains(before: onnx.ModelProto, after: onnx.ModelProto) -> list[str]:
+    """Return the domains of operators that a graph has and did not have."""
+    return sorted({name.split("::")[0] for name in new_operators(before, after) if "::" in name})
+
+
 def _operators(model: onnx.ModelProto) -> set[tuple[str, str]]:
     from sam2lite.exporter.onnx.walk import graphs_of
 

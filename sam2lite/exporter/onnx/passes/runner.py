@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
-from sam2lite.errors import ExportError
+from sam2lite.errors import ExportError, Sam2LiteError
 from sam2lite.exporter.onnx.passes.checked import PassReport, check_pass
 from sam2lite.exporter.onnx.passes.contract import describe_values, require_contract
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.onnx.trace import opset_of
-from sam2lite.exporter.onnx.walk import inputs_of
+from sam2lite.exporter.onnx.walk import graphs_of, inputs_of
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, run_onnx
 from sam2lite.exporter.verify.selection import Arrays
 
@@ -75,13 +76,17 @@ class PassRunner:
             ExportError: the pass failed, or changed an input or output in another way than it may.
             VerificationError: a value changed by more than the tolerance.
         """
+        domains = _domains(self.model)
         self.model = step.apply(self.model)
+        _require_known(step, self.model, domains)
         return self._checked(step)
 
     def rewrite(self, step: GraphPass) -> AppliedPass | None:
         """Apply a pass; if it changed something, check, and return what. Raises as `apply`."""
         nodes, before, border = _nodes(self.model), _operators(self.model), _border(self.model)
+        domains = _domains(self.model)
         self.model = step.apply(self.model)
+        _require_known(step, self.model, domains)
         if (nodes, border) == (_nodes(self.model), _border(self.model)):
             return None
         checked = self._checked(step)
@@ -92,6 +97,21 @@ class PassRunner:
             operators={k: n for k, n in sorted(difference.items()) if n},
             border={k: t for k, t in _border(self.model).items() if border.get(k) != t},
         )
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """Put everything back as it was where an error of ours leaves the block."""
+        import onnx
+
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        saved = self.spec, self._feeds, self._expected
+        try:
+            yield
+        except Sam2LiteError:
+            self.model = model
+            self.spec, self._feeds, self._expected = saved
+            raise
 
     def _checked(self, step: GraphPass) -> PassReport:
         graph = self.model.graph
@@ -151,3 +171,17 @@ def _nodes(model: onnx.ModelProto) -> list[bytes]:
 
 def _operators(model: onnx.ModelProto) -> Counter[str]:
     return Counter(node.op_type for node in model.graph.node)
+
+
+def _domains(model: onnx.ModelProto) -> set[str]:
+    return {node.domain for graph in graphs_of(model.graph) for node in graph.node}
+
+
+def _require_known(step: GraphPass, model: onnx.ModelProto, domains: set[str]) -> None:
+    """Raise ExportError if a pass brought operators of a domain that the graph had none of."""
+    added = sorted(_domains(model) - domains - {""})
+    if added:
+        raise ExportError(
+            f"the pass '{step.name}' brought operators of {', '.join(added)}, which is in no "
+            "standard; the pass is at fault"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import onnx
 
 # Same names, same attributes, but the newer one means something else.
-OTHER_MEANING = {"GroupNormalization": 21}
+OTHER_MEANING = {"GroupNormalization": 21, "RoiAlign": 16}
 # About formats that no older opset has: nothing is lost with them.
 OF_NEW_TYPES = {"saturate"}
 
@@ -44,8 +45,8 @@ def opset_down(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     Parity: exact.
 
     Raises:
-        ExportError: an operator, or the form of one, is not there in the older opset; `model` may
-            have been changed by then.
+        ExportError: an operator, an attribute or its value, or the form of one, is not there in the
+            older opset; `model` may have been changed by then.
     """
     import onnx
 
@@ -79,6 +80,7 @@ def _rewrite(node: onnx.NodeProto, facts: GraphFacts, newer: int, opset: int) ->
         then = onnx.defs.get_schema(node.op_type, opset, "")
     except onnx.defs.SchemaError as error:
         raise _refused(node, opset, f"there is no {node.op_type}") from error
+    _require_values(node, then, opset)
     if now.since_version == then.since_version:
         return
     if then.since_version < OTHER_MEANING.get(node.op_type, 0) <= now.since_version:
@@ -96,8 +98,38 @@ def _rewrite(node: onnx.NodeProto, facts: GraphFacts, newer: int, opset: int) ->
     if len([name for name in node.input if name]) > len(then.inputs) and not _variadic(then):
         raise _refused(node, opset, f"it has no input '{now.inputs[len(then.inputs)].name}'")
     for name, before in then.attributes.items():
-        if name in now.attributes and before.default_value != now.attributes[name].default_value:
+        said = name in [attribute.name for attribute in node.attribute]
+        other = (
+            name in now.attributes and before.default_value != now.attributes[name].default_value
+        )
+        if other and not said:
             raise _refused(node, opset, f"its attribute {name} has another default")
+
+
+def _require_values(node: onnx.NodeProto, then: Any, opset: int) -> None:
+    """Raise if a node has a word as attribute that the older schema does not know.
+
+    ONNX's checker looks at the types of attributes and not at their values. Which words there are
+    stands in the descriptions of the schemas.
+    """
+    import onnx
+
+    latest = onnx.defs.get_schema(node.op_type, onnx.defs.onnx_opset_version(), "")
+    for attribute in node.attribute:
+        if attribute.type != onnx.AttributeProto.STRING or attribute.name not in then.attributes:
+            continue
+        value = attribute.s.decode(errors="replace")
+        if _speaks_of(latest, attribute.name, value) and not _speaks_of(
+            then, attribute.name, value
+        ):
+            raise _refused(node, opset, f"its attribute {attribute.name} cannot be {value!r}")
+
+
+def _speaks_of(schema: Any, attribute: str, value: str) -> bool:
+    found = schema.attributes.get(attribute)
+    return found is not None and bool(
+        re.search(rf"(?<!\w){re.escape(value)}(?!\w)", found.description)
+    )
 
 
 def _axes_as_attribute(node: onnx.NodeProto, facts: GraphFacts, opset: int) -> None:
