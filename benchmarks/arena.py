@@ -21,7 +21,7 @@ from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.children import environment, running_file
-from sam2lite.runtimes.resident_memory import rss_mb
+from sam2lite.runtimes.measuring.resident_memory import rss_mb
 
 RUNS = 40
 # Whether sessions use the arena of the process, and whether each has its own.

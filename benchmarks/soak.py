@@ -32,8 +32,8 @@ from sam2lite.bench.startup import LoopSettings, start
 from sam2lite.bench.synthetic import SyntheticFootage
 from sam2lite.cli.app import run_app, share_threads
 from sam2lite.cli.bundles import bundle_or_default
+from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb, rss_mb
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.resident_memory import peak_rss_mb, rss_mb
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
 NOTED_EVERY = 50

@@ -26,7 +26,7 @@ from sam2lite.exporter.tensorrt.preflight import preflight
 from sam2lite.models.sam2lite.config import SIZES
 from sam2lite.targets.registry import list_targets
 from sam2lite.targets.releases import tensorrts_of
-from sam2lite.targets.tensorrt_ops import export_opset, read_version
+from sam2lite.targets.tensorrt.ops import export_opset, read_version
 
 
 @dataclass

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from sam2lite.bench.frame_loop import FrameRecord, LoopRun
-from sam2lite.runtimes.percentiles import p50
+from sam2lite.runtimes.measuring.percentiles import p50
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.load import CpuLoad
 from sam2lite.runtimes.controller import ControllerState
+from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS, PREPROCESS, TOTAL
 from sam2lite.runtimes.segmenter import VideoSegmenter
-from sam2lite.runtimes.stage_clock import POSTPROCESS, PREPROCESS, TOTAL
 
 DECODE = "decode"
 _NOT_GRAPHS = (DECODE, PREPROCESS, POSTPROCESS, TOTAL)

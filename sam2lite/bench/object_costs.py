@@ -8,9 +8,9 @@ import numpy as np
 from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.frame_loop import FrameRecord, track_frame
 from sam2lite.bench.startup import prompt_all
-from sam2lite.runtimes.percentiles import p50
+from sam2lite.runtimes.measuring.percentiles import p50
+from sam2lite.runtimes.measuring.resident_memory import rss_mb
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.resident_memory import rss_mb
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
 _BLOCK = 10  # frames with one number of objects, before the next number has its turn

@@ -13,8 +13,8 @@ from sam2lite.bench.rung_costs import RungCost
 from sam2lite.bench.startup import LoopSettings
 from sam2lite.files.names import public_name
 from sam2lite.runtimes.bundle import Bundle
-from sam2lite.runtimes.percentiles import percentiles
-from sam2lite.runtimes.resident_memory import peak_rss_mb, rss_mb
+from sam2lite.runtimes.measuring.percentiles import percentiles
+from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb, rss_mb
 
 SCHEMA_VERSION = 1
 

@@ -7,9 +7,9 @@ from time import perf_counter
 from sam2lite.bench.frame_feed import FrameFeed
 from sam2lite.bench.frame_loop import run_loop, track_frame
 from sam2lite.bench.startup import AS_IT_IS, LoopSettings, start
-from sam2lite.runtimes.percentiles import p50
+from sam2lite.runtimes.measuring.percentiles import p50
+from sam2lite.runtimes.measuring.resident_memory import rss_mb
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.resident_memory import rss_mb
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
 

@@ -70,10 +70,10 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
     """
     require_numpy()
     from sam2lite.runtimes.commands.prompt_flags import parse_prompts
-    from sam2lite.runtimes.percentiles import percentiles
+    from sam2lite.runtimes.measuring.percentiles import percentiles
+    from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb
     from sam2lite.runtimes.presence import always_present
     from sam2lite.runtimes.prompts import Prompt
-    from sam2lite.runtimes.resident_memory import peak_rss_mb
     from sam2lite.runtimes.segmenter import VideoSegmenter
 
     prompts = parse_prompts(arguments.point or [], [], [], None).get(0)

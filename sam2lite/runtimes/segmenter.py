@@ -12,6 +12,7 @@ from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
 from sam2lite.runtimes.geometry import Scratch, check_frame
+from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS, PREPROCESS, StageClock
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.one_at_a_time import one_at_a_time
 from sam2lite.runtimes.prompts import Prompt, checked_id
@@ -19,7 +20,6 @@ from sam2lite.runtimes.results import FrameResult, ObjectResult, object_result
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
 from sam2lite.runtimes.rules.interface import MAX_FRAMES, rules_for
 from sam2lite.runtimes.rungs import RungGraphs, RungLoader
-from sam2lite.runtimes.stage_clock import POSTPROCESS, PREPROCESS, StageClock
 
 
 class VideoSegmenter:

@@ -16,7 +16,7 @@ from sam2lite.targets.gpu import (
 )
 from sam2lite.targets.profile import Fact, TargetProfile, data_sheet, tensorrt_sheet
 from sam2lite.targets.releases import tensorrt_facts
-from sam2lite.targets.tensorrt_ops import parser_opset, read_version
+from sam2lite.targets.tensorrt.ops import parser_opset, read_version
 
 # The last of TensorRT 10 and the newest.
 _VERSIONS = ("10.16.1", "11.4.0")

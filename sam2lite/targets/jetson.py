@@ -37,7 +37,7 @@ from sam2lite.targets.profile import (
     tensorrt_sheet,
 )
 from sam2lite.targets.releases import release_facts, tensorrt_facts
-from sam2lite.targets.tensorrt_ops import parser_opset, read_version
+from sam2lite.targets.tensorrt.ops import parser_opset, read_version
 
 _STATS = "rbonghi/jetson_stats, jetson_variables.py (f41d5ca)"
 _POWER = Fact("tegrastats", "inferred")

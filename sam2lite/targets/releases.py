@@ -6,7 +6,7 @@ from typing import Dict, Iterable, Optional, Tuple
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.targets.jetpack import JETPACKS
 from sam2lite.targets.profile import Fact, JetPack, TargetProfile, TensorRt
-from sam2lite.targets.tensorrt_ops import export_opset, parser_opset, read_version
+from sam2lite.targets.tensorrt.ops import export_opset, parser_opset, read_version
 
 
 def release_facts(release: JetPack) -> Dict[str, Fact]:

@@ -1,6 +1,6 @@
 import pytest
 
-from sam2lite.runtimes.percentiles import p50, percentiles
+from sam2lite.runtimes.measuring.percentiles import p50, percentiles
 
 
 def test_percentiles_of_a_known_sample() -> None:

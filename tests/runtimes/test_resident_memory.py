@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from sam2lite.runtimes.resident_memory import peak_rss_mb, rss_mb
+from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb, rss_mb
 
 BLOCK_MB = 64
 TOLERANCE_MB = 8  # other threads of the test process may free something meanwhile
@@ -24,7 +24,9 @@ def test_resident_memory_follows_what_is_held() -> None:
 
 def test_peak_is_remembered_but_not_inherited() -> None:
     block = np.ones(4 * BLOCK_MB * 1_000_000, np.uint8)
-    code = "from sam2lite.runtimes.resident_memory import peak_rss_mb; print(peak_rss_mb())"
+    code = (
+        "from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb; print(peak_rss_mb())"
+    )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     del block
     assert peak_rss_mb() > 4 * BLOCK_MB

@@ -10,7 +10,7 @@ from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.precision import check_backend, check_precision
 from sam2lite.targets.profile import QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target, list_targets
-from sam2lite.targets.tensorrt_ops import OPERATORS, newest_opset, not_taken, read_version
+from sam2lite.targets.tensorrt.ops import OPERATORS, newest_opset, not_taken, read_version
 
 EACH = pytest.mark.parametrize("profile", JETSON_TARGETS, ids=lambda profile: profile.id)
 WITHOUT_INT8 = {"jetson-nano", "jetson-tx2"}

@@ -12,7 +12,7 @@ from sam2lite.targets.releases import (
     with_jetpack,
     with_tensorrt,
 )
-from sam2lite.targets.tensorrt_ops import export_opset, newest_opset, read_version
+from sam2lite.targets.tensorrt.ops import export_opset, newest_opset, read_version
 
 
 def tensorrt(profile: TargetProfile) -> TensorRt:

@@ -15,7 +15,7 @@ from sam2lite.evaluation import EvaluationClip, Scores, evaluate
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.trackers import BundleTracker, Frame, Masks
 from sam2lite.runtimes.bundle import Bundle
-from sam2lite.runtimes.percentiles import p50
+from sam2lite.runtimes.measuring.percentiles import p50
 from sam2lite.runtimes.prompts import Prompt
 
 HIDDEN_FRAMES = 8  # in a row, at least

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from sam2lite.targets.profile import CoreMl, QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.releases import span_of, tensorrts_of
-from sam2lite.targets.tensorrt_ops import newest_opset, not_taken, read_version
+from sam2lite.targets.tensorrt.ops import newest_opset, not_taken, read_version
 
 
 class Footnotes:

@@ -34,7 +34,7 @@ from sam2lite.exporter.tensorrt.preflight import preflight_folder
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import HOST
 from sam2lite.targets.releases import with_jetpack, with_tensorrt
-from sam2lite.targets.tensorrt_ops import read_version
+from sam2lite.targets.tensorrt.ops import read_version
 
 if TYPE_CHECKING:
     from sam2lite.exporter.onnx.passes.graph_pass import GraphPass

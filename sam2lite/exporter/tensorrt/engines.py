@@ -32,7 +32,7 @@ from sam2lite.runtimes.backends.tensorrt.engines import (
     write_engines,
 )
 from sam2lite.runtimes.bundle import read_manifest
-from sam2lite.targets.tensorrt_ops import read_version
+from sam2lite.targets.tensorrt.ops import read_version
 
 if TYPE_CHECKING:
     from sam2lite.device.tensorrt.board import Board

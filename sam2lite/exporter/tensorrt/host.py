@@ -12,7 +12,7 @@ from sam2lite.targets.cuda import cuda_target
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import jetson_host
 from sam2lite.targets.releases import with_installed
-from sam2lite.targets.tensorrt_ops import read_version
+from sam2lite.targets.tensorrt.ops import read_version
 
 # polygraphy/mod/trt_importer.py, 0.53.6
 POLYGRAPHY_TENSORRT = (8, 5)

@@ -17,7 +17,7 @@ from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.tensorrt.graph_memory import GraphMemory, graph_memory, input_bytes
 from sam2lite.exporter.tensorrt.library_memory import LibraryMemory, library_memory
 from sam2lite.targets.profile import TargetProfile
-from sam2lite.targets.tensorrt_ops import read_version
+from sam2lite.targets.tensorrt.ops import read_version
 
 if TYPE_CHECKING:
     import onnx

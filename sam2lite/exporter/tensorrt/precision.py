@@ -16,7 +16,7 @@ from sam2lite.exporter.precision.int8 import Int8, all_layers, quantized, unmeas
 from sam2lite.exporter.precision.scheme import PrecisionScheme, Rendered
 from sam2lite.exporter.precision.schemes import Making
 from sam2lite.targets.profile import TensorRt
-from sam2lite.targets.tensorrt_ops import QDQ_SINCE, STRONGLY_TYPED_SINCE, read_version
+from sam2lite.targets.tensorrt.ops import QDQ_SINCE, STRONGLY_TYPED_SINCE, read_version
 
 if TYPE_CHECKING:
     import onnx

@@ -15,7 +15,7 @@ from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import graphs_of
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
 from sam2lite.exporter.tensorrt.preflight_values import attribute_limits, large_constants, odd_types
-from sam2lite.targets.tensorrt_ops import (
+from sam2lite.targets.tensorrt.ops import (
     BORDER_TYPES,
     OPERATORS,
     REMEDIES,
@@ -25,7 +25,7 @@ from sam2lite.targets.tensorrt_ops import (
     newest_opset,
     read_version,
 )
-from sam2lite.targets.tensorrt_types import INT64_SINCE
+from sam2lite.targets.tensorrt.types import INT64_SINCE
 
 if TYPE_CHECKING:
     import onnx

@@ -1,4 +1,4 @@
-"""Finding, in a graph, the forms of operators that `targets/tensorrt_limits.py` lists."""
+"""Finding, in a graph, the forms of operators that `targets/tensorrt/limits.py` lists."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
-from sam2lite.targets.tensorrt_attributes import AttributeLimit, attribute_limits_of
-from sam2lite.targets.tensorrt_limits import Version
-from sam2lite.targets.tensorrt_types import (
+from sam2lite.targets.tensorrt.attributes import AttributeLimit, attribute_limits_of
+from sam2lite.targets.tensorrt.limits import Version
+from sam2lite.targets.tensorrt.types import (
     BYTE_USES,
     BYTES_SINCE,
     INT64_SINCE,

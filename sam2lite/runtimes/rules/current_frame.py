@@ -6,8 +6,8 @@ import numpy as np
 
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.geometry import Scratch, network_input
+from sam2lite.runtimes.measuring.stage_clock import PREPROCESS, StageClock
 from sam2lite.runtimes.rungs import RungGraphs
-from sam2lite.runtimes.stage_clock import PREPROCESS, StageClock
 
 # Brings a backend's handle to NumPy.
 Host = Callable[[Any], np.ndarray]

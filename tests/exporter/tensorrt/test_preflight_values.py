@@ -8,9 +8,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sam2lite.exporter.tensorrt.preflight import preflight
-from sam2lite.targets.tensorrt_attributes import ATTRIBUTE_LIMITS
-from sam2lite.targets.tensorrt_ops import OPERATORS
-from sam2lite.targets.tensorrt_types import TYPE_LIMITS, VALUE_TYPES
+from sam2lite.targets.tensorrt.attributes import ATTRIBUTE_LIMITS
+from sam2lite.targets.tensorrt.ops import OPERATORS
+from sam2lite.targets.tensorrt.types import TYPE_LIMITS, VALUE_TYPES
 
 F, H, I32, I64, B = (
     TensorProto.FLOAT,

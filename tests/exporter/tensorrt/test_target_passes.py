@@ -20,7 +20,7 @@ from sam2lite.exporter.tensorrt.backend import EXPORTER
 from sam2lite.exporter.tensorrt.passes.table import REWRITES
 from sam2lite.exporter.tensorrt.preflight import preflight
 from sam2lite.targets.registry import get_target
-from sam2lite.targets.tensorrt_ops import read_version
+from sam2lite.targets.tensorrt.ops import read_version
 
 NANO = get_target("jetson-nano")
 LABELS = 5

@@ -21,7 +21,7 @@ from sam2lite.exporter.tensorrt.passes.reciprocal import reciprocal
 from sam2lite.exporter.tensorrt.passes.resize.antialias_resize import antialias_resize
 from sam2lite.exporter.tensorrt.passes.resize.cubic_resize import cubic_resize
 from sam2lite.exporter.tensorrt.passes.trilu import trilu
-from sam2lite.targets.tensorrt_ops import BORDER_TYPES, BYTES_SINCE, LIMITS, OPERATORS, Version
+from sam2lite.targets.tensorrt.ops import BORDER_TYPES, BYTES_SINCE, LIMITS, OPERATORS, Version
 
 if TYPE_CHECKING:
     import onnx

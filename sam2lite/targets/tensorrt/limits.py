@@ -1,6 +1,6 @@
 """Forms of operators that TensorRT's ONNX parser does not take, although it takes the operators.
 
-The sources are those of `tensorrt_ops.py`, and what the importers assert.
+The sources are those of `ops.py`, and what the importers assert.
 """
 
 from typing import NamedTuple, Optional, Tuple

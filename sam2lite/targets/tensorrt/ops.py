@@ -4,16 +4,16 @@ The parser is the open project onnx/onnx-tensorrt. Sources are its docs/operator
 8.2-GA (f42daee), 8.4-GA (63d626b), 8.5-GA (fdeeaca), 8.6-GA (ee0b139) and 10.1-GA (96e7811) and at
 6bde6596 (10.16) and 7c51a63a (11.1), its docs/Changelog.md, and builtin_op_importers.cpp where
 these say less than the code does. What happens when an engine is built, they do not say.
-Forms are in `tensorrt_limits.py`, types of inputs in `tensorrt_types.py`, values of
-attributes in `tensorrt_attributes.py`.
+Forms are in `limits.py`, types of inputs in `types.py`, values of
+attributes in `attributes.py`.
 """
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.profile import Fact
-from sam2lite.targets.tensorrt_limits import LIMITS, LOWER, OLDEST, Limit, Version
-from sam2lite.targets.tensorrt_types import BYTES_SINCE, INT64_SINCE
+from sam2lite.targets.tensorrt.limits import LIMITS, LOWER, OLDEST, Limit, Version
+from sam2lite.targets.tensorrt.types import BYTES_SINCE, INT64_SINCE
 
 # Since when a network may be built with the types that stand in its graph, as 11 does always.
 # docs.nvidia.com, TensorRT 10.0, strongly typed networks.

@@ -10,7 +10,7 @@ Where an operator is not named here, every type of a value is taken.
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from sam2lite.targets.tensorrt_limits import OLDEST, Version
+from sam2lite.targets.tensorrt.limits import OLDEST, Version
 
 INT64_SINCE = (9, 0)  # docs/Changelog.md of 9.0: INT64 is no longer made INT32
 BYTES_SINCE = (8, 5)  # docs/Changelog.md of 8.5: UINT8 inputs and outputs

@@ -7,7 +7,7 @@ onnxOpImporters.cpp and onnxOpCheckers.cpp assert at the branches 8.2-GA, 8.4-GA
 
 from typing import NamedTuple, Optional, Tuple, Union
 
-from sam2lite.targets.tensorrt_limits import EVAL, OLDEST, Version
+from sam2lite.targets.tensorrt.limits import EVAL, OLDEST, Version
 
 Value = Union[int, float, str]
 

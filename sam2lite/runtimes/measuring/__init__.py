@@ -1,0 +1,1 @@
+"""Times, their percentiles, and memory of this process."""

@@ -1,0 +1,1 @@
+"""What the ONNX parser of each TensorRT takes, as data."""
