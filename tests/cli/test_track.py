@@ -276,8 +276,11 @@ def test_results_are_replaced_only_by_force(run: Run) -> None:
     assert (run.folder / "notes.txt").read_text() == "mine"
     run.fail(PromptError, "--point", "400,30", "--force")
     assert (run.folder / "notes.txt").read_text() == "mine"
+    assert "holds more than" in run.fail(OutputError, "--point", "40,30", "--force")
+    assert (run.folder / "notes.txt").read_text() == "mine"
+    (run.folder / "notes.txt").unlink()
+    run.succeed("--point", "40,30", "--frames", "3")
     run.succeed("--point", "40,30", "--force", "--frames", "2")
-    assert not (run.folder / "notes.txt").exists()
     assert len(run.results["frames"]) == 2
 
 
