@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup lock sbom soak drift demo test test-slow trt-api lint parity scores figures bench clean
+.PHONY: setup lock sbom fuzz crash lower-cases soak drift demo test test-slow trt-api lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -65,6 +65,19 @@ parity: setup
 # Measures what README and the ADRs quote, and writes it there. Wants a quiet machine.
 figures: setup
 	$(BIN)/python benchmarks/figures.py
+
+# Broken manifests, graphs, plans, states, checkpoints, JSON and ONNX files: refused in a sentence,
+# or right.
+fuzz: setup
+	$(BIN)/python checks/fuzz/run.py
+
+# 100 kills at random instants of export, track, train and build; full disk, read-only, two at once.
+crash: setup
+	$(BIN)/python checks/crash.py
+
+# `lower` over ONNX's own backend tests, for three TensorRTs; a quarter of an hour.
+lower-cases: setup
+	$(BIN)/python checks/lower_onnx_cases.py
 
 # 9,000 frames with corrections and changes of size: slopes of memory, files and threads.
 soak: setup

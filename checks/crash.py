@@ -232,7 +232,7 @@ def disk(folder: Path, options: str) -> Iterator[Path]:
 
 def table(crashes: list[Crash]) -> Table:
     """Return what was done and found, a row for every command."""
-    columns = ("kills", "ended by the signal", "done before", "Python was starting", "set aside")
+    columns = ["kills", "ended by the signal", "done before", "Python was starting", "set aside"]
     columns += ("left until the next run", "two at once", "full disk", "read-only")
     shown = Table("command", "seconds", *columns, "findings")
     for crash in crashes:

@@ -14,6 +14,7 @@ from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle, read_manifest
+from sam2lite.runtimes.commands.children import running_file
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
@@ -99,7 +100,7 @@ def commands(folder: Path) -> list[Command]:
         ),
         Command(
             "build",
-            lambda output: [sys.executable, str(output / "device.pyz"), "build"],
+            lambda output: [*running_file(str(output / "device.pyz")), "build"],
             _engines,
             ("engines/*",),
             environment=board,

@@ -138,9 +138,12 @@ class Worker:
 
     def start(self) -> None:
         """Start a fresh process."""
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, *self._arguments), daemon=True)
+        from sam2lite.data.spawning import spawn_context
+
+        self._connection, theirs = multiprocessing.Pipe()
+        self._process = spawn_context().Process(
+            target=work, args=(theirs, *self._arguments), daemon=True
+        )
         self._process.start()
         self.count: int = self._connection.recv()
 

@@ -138,8 +138,8 @@ def _package(name: str, hashes: list[str]) -> Component:
     about = metadata.metadata(name)
     version = metadata.version(name).partition("+")[0]  # not which build of it is installed here
     classified = [each for each in about.get_all("Classifier", []) if each.startswith("License ::")]
-    told = about.get("License-Expression") or about.get("License") or " ".join(classified[:1])
-    licence = told.rpartition(" :: ")[2].strip().split("\n")[0]  # some put the whole text there
+    told = about.get_all("License-Expression") or about.get_all("License") or classified or [""]
+    licence = told[0].rpartition(" :: ")[2].strip().split("\n")[0]  # some put the whole text there
     purl = PackageURL("pypi", None, name, version)
     return Component(
         name=name,

@@ -11,6 +11,7 @@ from tests.source_tree import PACKAGE, SOURCES, identifiers, imported, place, st
 # Families may be named in their registries, and where manifests of schema 1 are read, all of which
 # are of the one family of their time. The trainer and the study of its memory are its own.
 FAMILY_REGISTRIES = {"contracts/family.py", "contracts/schema_1.py", "models/registry.py"}
+FAMILY_REGISTRIES |= {"models/known_networks.py"}  # of other people
 FAMILY_ROOMS = ("contracts/families/{}.py", "runtimes/rules/{}/", "models/{}/")
 OWN_STUDIES = {"sam2lite": ("training/", "cli/network/budget.py")}
 

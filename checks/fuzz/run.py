@@ -82,10 +82,9 @@ class Worker:
         return self._process.is_alive()
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
         self._room = Path(tempfile.mkdtemp(prefix="sam2lite-fuzz-"))
-        self._connection, there = context.Pipe()
-        self._process = context.Process(
+        self._connection, there = multiprocessing.Pipe()
+        self._process = spawn_context().Process(
             target=work, args=(self._module, self._seed, self._room, there), daemon=True
         )
         self._process.start()

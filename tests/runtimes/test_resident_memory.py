@@ -24,9 +24,7 @@ def test_resident_memory_follows_what_is_held() -> None:
 
 def test_peak_is_remembered_but_not_inherited() -> None:
     block = np.ones(4 * BLOCK_MB * 1_000_000, np.uint8)
-    code = (
-        "from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb; print(peak_rss_mb())"
-    )
+    code = "import sam2lite.runtimes.measuring.resident_memory as m; print(m.peak_rss_mb())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     del block
     assert peak_rss_mb() > 4 * BLOCK_MB

@@ -7,7 +7,7 @@ has next to no part in them, and on small boards they are most of what is taken.
 
 from typing import NamedTuple
 
-from sam2lite.targets.tensorrt.ops import Version
+from sam2lite.targets.tensorrt.limits import Version
 
 # Python with NumPy, before CUDA: the logs of wang-xinyu/tensorrtx issue 1145 (271 less 197), with
 # OpenCV (23) and frames; measured on x86-64, the runtime with both imported is 48.

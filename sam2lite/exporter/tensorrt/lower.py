@@ -23,8 +23,8 @@ from sam2lite.exporter.tensorrt.passes.table import passes_of
 from sam2lite.exporter.tensorrt.preflight import Finding, preflight
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, onnx_runner
 from sam2lite.exporter.verify.selection import Arrays
-from sam2lite.targets.tensorrt.limits import EVAL
-from sam2lite.targets.tensorrt.ops import BORDER_TYPES, Version, newest_opset, read_version
+from sam2lite.targets.tensorrt.limits import EVAL, Version
+from sam2lite.targets.tensorrt.ops import BORDER_TYPES, newest_opset, read_version
 
 if TYPE_CHECKING:
     import onnx

@@ -15,11 +15,11 @@ from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import graphs_of
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
 from sam2lite.exporter.tensorrt.preflight_values import attribute_limits, large_constants, odd_types
+from sam2lite.targets.tensorrt.limits import Version
 from sam2lite.targets.tensorrt.ops import (
     BORDER_TYPES,
     OPERATORS,
     REMEDIES,
-    Version,
     first_version_of_opset,
     limits_of,
     newest_opset,

@@ -90,7 +90,7 @@ def _scaled_before_last(node: onnx.NodeProto, facts: GraphFacts, last: int) -> b
 
 
 def _tf_rounding(node: onnx.NodeProto, _: GraphFacts, __: int) -> bool:
-    return (
+    return bool(
         attribute_of(node, "coordinate_transformation_mode", "half_pixel") == "tf_half_pixel_for_nn"
         and attribute_of(node, "nearest_mode", "round_prefer_floor") != "round_prefer_floor"
     )

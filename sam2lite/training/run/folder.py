@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sam2lite.errors import TrainingError
 from sam2lite.files.atomic import write_atomically
+from sam2lite.files.json_reading import read_json
 from sam2lite.files.unfinished import HeldError, hold, release
 from sam2lite.training.run.state import STATE_FILE, read_progress
 from sam2lite.training.run.trainer import CHECKPOINT_FOLDER, LOG_FILE, SCORES_FILE, RunOptions
@@ -88,6 +89,7 @@ def _check_replaceable(folder: Path, force: bool) -> None:
 
 def _is_options(path: Path) -> bool:
     try:
-        return {"schedule", "stages"} <= set(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        options = read_json(str(path), TrainingError, "give another folder")
+    except TrainingError:
         return False
+    return isinstance(options, dict) and {"schedule", "stages"} <= set(options)

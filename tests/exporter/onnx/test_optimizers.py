@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def norm(mean: bool) -> onnx.ModelProto:
 
 
 GRAPHS: dict[str, Callable[[], onnx.ModelProto]] = {
-    **{f"attention {opset}": lambda opset=opset: attention(opset) for opset in (13, 17, 20)},
+    **{f"attention {opset}": partial(attention, opset) for opset in (13, 17, 20)},
     "gelu": gelu,
     "layer norm": lambda: norm(True),
     "rms norm": lambda: norm(False),

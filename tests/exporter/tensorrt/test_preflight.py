@@ -13,7 +13,8 @@ from sam2lite.exporter.onnx.backend import PLAIN
 from sam2lite.exporter.tensorrt.preflight import Finding, preflight, preflight_folder
 from sam2lite.exporter.tensorrt.preflight_limits import CHECKS
 from sam2lite.models.loaded import LoadedModel
-from sam2lite.targets.tensorrt.ops import LIMITS, OPERATORS, REMEDIES
+from sam2lite.targets.tensorrt.limits import LIMITS
+from sam2lite.targets.tensorrt.ops import OPERATORS, REMEDIES
 
 ENCODER, DECODER = "image_encoder@240", "mask_decoder@240"
 MEMORY, SELECT = "memory_encoder@240", "memory_select"

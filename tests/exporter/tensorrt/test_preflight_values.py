@@ -114,20 +114,20 @@ BAD_MODES = {"Pad": "wrap", "Resize": "quintic", "Upsample": "cubic", "GridSampl
 @pytest.mark.parametrize("limit", ATTRIBUTE_LIMITS)
 def test_values_of_attributes(limit: Any) -> None:
     for operator in limit.operators:
-        bad = BAD_MODES[operator] if limit.attribute == "mode" else BAD_VALUES[limit.attribute]
+        bad: Any = BAD_MODES[operator] if limit.attribute == "mode" else BAD_VALUES[limit.attribute]
         since = ".".join(map(str, max(limit.since, OPERATORS[operator])))
         words = f"{limit.attribute}={bad}: {limit.why}"
-        found = preflight(single(operator, **{limit.attribute: bad}), since)
+        given: dict[str, Any] = {limit.attribute: bad}
+        found = preflight(single(operator, **given), since)
         assert words in [f.why for f in found]
-        good = [single(operator), single(operator, **{limit.attribute: limit.taken[-1]})]
+        taken: dict[str, Any] = {limit.attribute: limit.taken[-1]}
+        good = [single(operator), single(operator, **taken)]
         if limit.attribute != "dilations":
             for graph in good:
                 whys = [f.why for f in preflight(graph, since)]
                 assert not [why for why in whys if why.startswith(limit.attribute + "=")]
         if limit.until is not None:
-            later = preflight(
-                single(operator, **{limit.attribute: bad}), ".".join(map(str, limit.until))
-            )
+            later = preflight(single(operator, **given), ".".join(map(str, limit.until)))
             assert words not in [f.why for f in later]
 
 

@@ -1,5 +1,7 @@
 """A pass that makes what the parser takes no better is left out, and named."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -17,7 +19,7 @@ X = np.random.default_rng(0).normal(size=(1, 2, 4, 4)).astype(np.float32)
 
 
 def one(
-    operator: str, opset: int, constants: dict[str, np.ndarray], **attributes: object
+    operator: str, opset: int, constants: dict[str, np.ndarray], **attributes: Any
 ) -> onnx.ModelProto:
     node = helper.make_node(operator, ["x", *constants], ["y"], "node", **attributes)
     graph = helper.make_graph(

@@ -157,6 +157,7 @@ def careless(source: str) -> list[str]:
             name = ast.unparse(node.func)
             shell = any(key.arg == "shell" for key in node.keywords)
             by_library = name.rpartition(".")[2] in {"get_context", "Pool", "Process", "Manager"}
+            by_library &= not name.startswith("spawn_context().")
             pools = name.rpartition(".")[2] == "ProcessPoolExecutor"
             unsafe = pools and "spawn_context()" not in ast.unparse(node)
             if (

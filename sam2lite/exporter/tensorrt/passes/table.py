@@ -21,7 +21,9 @@ from sam2lite.exporter.tensorrt.passes.reciprocal import reciprocal
 from sam2lite.exporter.tensorrt.passes.resize.antialias_resize import antialias_resize
 from sam2lite.exporter.tensorrt.passes.resize.cubic_resize import cubic_resize
 from sam2lite.exporter.tensorrt.passes.trilu import trilu
-from sam2lite.targets.tensorrt.ops import BORDER_TYPES, BYTES_SINCE, LIMITS, OPERATORS, Version
+from sam2lite.targets.tensorrt.limits import LIMITS, Version
+from sam2lite.targets.tensorrt.ops import BORDER_TYPES, OPERATORS
+from sam2lite.targets.tensorrt.types import BYTES_SINCE
 
 if TYPE_CHECKING:
     import onnx

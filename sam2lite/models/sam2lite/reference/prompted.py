@@ -105,9 +105,9 @@ class TokenBankReference:
             self._motion.grey = state[_GREY].numpy()
         objects: dict[int, dict[str, Tensor]] = {}
         for name, column in state.items():
-            object_id, _, own = name.partition("/")
+            owner, _, own = name.partition("/")
             if own:
-                objects.setdefault(int(object_id), {})[own] = column
+                objects.setdefault(int(owner), {})[own] = column
         for object_id, columns in objects.items():
             stored, hint_hw = int(columns.pop(_STORED)), columns.pop(_HINT, None)
             kept = TrackedObject(Bank(**columns), stored, hint_hw=hint_hw)
