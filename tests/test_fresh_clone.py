@@ -28,7 +28,7 @@ def test_every_make_command_in_the_documents_exists() -> None:
 
 @pytest.mark.skipif(MAKE is None, reason="make is not installed")
 def test_an_old_python_is_answered_in_one_sentence(tmp_path: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
     old = tmp_path / "python3.10"
     pretend = "import sys; sys.version_info = (3, 10, 4); exec(sys.argv[1])"

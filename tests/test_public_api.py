@@ -36,7 +36,8 @@ def error_classes(root: type[errors.Sam2LiteError]) -> set[type[errors.Sam2LiteE
 def test_every_error_stands_in_the_tree_of_the_docstring() -> None:
     assert errors.__doc__ is not None
     for error in error_classes(errors.Sam2LiteError):
-        assert error.__name__ in errors.__doc__
+        if not error.__name__.startswith("_"):  # such as are raised and caught in one file
+            assert error.__name__ in errors.__doc__
         assert error.exit_code in {1, 2, 3, 4}
 
 

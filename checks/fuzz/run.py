@@ -29,6 +29,8 @@ sys.path[0:1] = [str(ROOT), str(ROOT / "checks")]
 from fuzz.kind import CORRECT, Kind  # noqa: E402
 from fuzz.worker import FINDING, READY, REFUSED, kind_of, work  # noqa: E402
 
+from sam2lite.data.spawning import spawn_context  # noqa: E402
+
 FOLDER = Path(__file__).resolve().parent
 NO_KINDS = {"__init__", "kind", "mutations", "run", "small_network", "watch", "worker"}
 FINDINGS = ROOT / "build" / "fuzz"

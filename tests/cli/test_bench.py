@@ -215,7 +215,7 @@ def test_rungs(tiny_bundle: Path, video: Path, tmp_path: Path) -> None:
         (["--load", 1000], ArgumentError, "--load is 1000"),
         (["--rung", 241], UnknownNameError, "unknown rung 241; known: 240, 336, 480"),
         (["--backend", "trt"], ArgumentError, "--backend is 'trt', but"),
-        (["--budget-ms", 0], ArgumentError, "budget is 0"),
+        (["--budget-ms", 0], ArgumentError, "budget_ms is 0"),
         (["--budget-ms", 9, "--preset", "bold"], UnknownNameError, "known: default, paper"),
         (["--preset", "paper"], ArgumentError, "--preset means nothing without a budget"),
         (["--fail-over-budget"], ArgumentError, "--fail-over-budget means nothing without"),

@@ -233,7 +233,7 @@ def test_nothing_pointed_out_is_refused_with_an_example(run: Run) -> None:
         (PromptError, ["--point", "40"], "cannot read '40'"),
         (ArgumentError, ["--point", "4,3", "--backend", "trt"], "made for 'ort'"),
         (ArgumentError, ["--point", "4,3", "--preset", "paper"], "--budget-ms"),
-        (ArgumentError, ["--point", "4,3", "--budget-ms", "0"], "budget is 0.0 ms"),
+        (ArgumentError, ["--point", "4,3", "--budget-ms", "0"], "budget_ms is 0.0"),
         (UnknownNameError, ["--point", "4,3", "--rung", "241"], "known: 240, 336, 480"),
         (
             UnknownNameError,

@@ -70,7 +70,7 @@ def segmentation_mask(segmentation: Any, height: int, width: int, source: Path) 
             mask = np.zeros((height, width), bool)
             for corners_xy in _polygons(segmentation or ()):
                 mask |= _polygon_mask(corners_xy, height, width)
-    except _AnotherSizeError:
+    except VideoError:
         raise
     except (Sam2LiteError, ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise VideoError(
@@ -78,10 +78,6 @@ def segmentation_mask(segmentation: Any, height: int, width: int, source: Path) 
             "polygons [[x, y, ...], ...] or a run-length encoding {size, counts}"
         ) from error
     return mask
-
-
-class _AnotherSizeError(VideoError):
-    """A mask has another size than its frame."""
 
 
 def _check_size(size: Any, height: int, width: int, source: Path) -> None:
@@ -94,7 +90,7 @@ def _check_size(size: Any, height: int, width: int, source: Path) -> None:
     if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
         raise ValueError(f"size is {size!r:.80}")
     if size != [height, width]:
-        raise _AnotherSizeError(
+        raise VideoError(
             f"a mask in '{source}' is {size[1]}x{size[0]} px, but its frame is {width}x{height} "
             "px; a mask must have the size of its frame"
         )

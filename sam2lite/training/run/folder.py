@@ -80,7 +80,7 @@ def _check_replaceable(folder: Path, force: bool) -> None:
             f"{folder} holds {there[0]}, which a run would replace, and no run; choose another "
             "folder"
         )
-    if not force:
+    if not force and there != [OPTIONS_FILE]:  # a start that failed leaves no more
         raise TrainingError(
             f"{folder} holds a run; go on with --resume, start anew with --force, or choose "
             "another folder"

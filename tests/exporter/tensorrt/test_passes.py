@@ -602,6 +602,7 @@ def test_a_type_that_there_are_no_random_values_of() -> None:
 def test_operators_of_other_domains_are_all_that_is_said() -> None:
     graph = model("Gelu", {"x": X}, opset=20)
     graph.graph.node.append(helper.make_node("Magic", ["x"], ["z"], "magic", domain="org.example"))
+    graph.opset_import.append(helper.make_opsetid("org.example", 1))
     assert [f.subject for f in lower(graph, "8.2.1").findings] == ["org.example::Magic"]
 
 
