@@ -96,7 +96,7 @@ def _attribute(model: Any, rng: random.Random) -> None:
         if rng.random() < 0.3:
             changed.s = rng.choice([b"", b"wrap", b"cubic", b"\xff\xfe"])
         if rng.random() < 0.2:
-            changed.type = rng.randrange(16)
+            changed.type = rng.randrange(15)
 
 
 def _border(model: Any, rng: random.Random) -> None:

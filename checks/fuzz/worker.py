@@ -20,6 +20,7 @@ READY = "ready"
 REFUSED = "refused"
 FINDING = "finding"
 MOST_BYTES = 500 << 20
+MOST_ATTEMPTS = 5  # at writing an input
 
 
 def kind_of(module: str) -> Kind:
@@ -46,13 +47,12 @@ def work(module: str, seed: int, room: Path, connection: Connection) -> None:
     os.chdir(watch.input.parent)
     connection.send((READY, ""))
     for number in iter(connection.recv, None):
-        _empty(watch.input)
-        verdict, detail = _tried(kind, base, watch, random.Random(f"{seed} {kind.name} {number}"))
+        verdict, detail = _tried(kind, base, watch, f"{seed} {kind.name} {number}")
         connection.send((verdict, detail))
 
 
-def _tried(kind: Kind, base: Any, watch: Watch, rng: random.Random) -> tuple[str, str]:
-    path = kind.mutate(base, rng, watch.input)
+def _tried(kind: Kind, base: Any, watch: Watch, seed: str) -> tuple[str, str]:
+    path = _written(kind, base, watch.input, seed)
     held = forget_peak()
     try:
         answer = kind.attempt(base, path)
@@ -68,6 +68,18 @@ def _tried(kind: Kind, base: Any, watch: Watch, rng: random.Random) -> tuple[str
     if held and grown > MOST_BYTES:
         return FINDING, f"took {grown >> 20} MiB\n{detail}"
     return verdict, detail
+
+
+def _written(kind: Kind, base: Any, folder: Path, seed: str) -> Path:
+    """Write an input; what a mutator makes and no library can write is no input, so try another."""
+    for attempt in range(MOST_ATTEMPTS):
+        _empty(folder)
+        try:
+            return kind.mutate(base, random.Random(f"{seed} {attempt}"), folder)
+        except Exception:
+            if attempt + 1 == MOST_ATTEMPTS:
+                raise
+    raise AssertionError("there is an attempt at least")
 
 
 def _be_quiet(room: Path) -> None:
