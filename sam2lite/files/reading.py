@@ -2,27 +2,29 @@
 
 import os
 import stat
-from typing import Any, Type
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Iterator, Tuple, Type
 
 from sam2lite.errors import Sam2LiteError
 
 MEBIBYTE = 1 << 20
 
 
-def read_bytes(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: str) -> bytes:
-    """Return the bytes of a file.
+@contextmanager
+def regular_file(
+    path: str, error: Type[Sam2LiteError], remedy: str
+) -> Iterator[Tuple[BinaryIO, int]]:
+    """Open a file and give it with its size, bytes.
 
-    A pipe, a device or a file that only claims to be large cannot make this wait or fill memory.
+    A pipe or a device cannot make this wait.
 
     Args:
         path: of the file; links are followed.
-        max_bytes: more is refused before anything is read.
         error: what is raised.
         remedy: ends the message.
 
     Raises:
-        Sam2LiteError: of the type `error`; it is missing, cannot be read, is no regular file, or is
-            too large.
+        Sam2LiteError: of the type `error`; it is missing, cannot be read, or is no regular file.
     """
     shown = printable(path)
     try:
@@ -35,19 +37,35 @@ def read_bytes(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: st
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise error("{} is no regular file; {}".format(shown, remedy))
-        if status.st_size > max_bytes:
-            raise error(
-                "{} has {} bytes, and more than {} are not read; {}".format(
-                    shown, status.st_size, max_bytes, remedy
-                )
-            )
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            return stream.read(status.st_size)
+            yield stream, status.st_size
     except OSError as fault:
         reason = fault.strerror or str(fault)
         raise error("cannot read {}: {}; {}".format(shown, reason, remedy)) from None
     finally:
         os.close(descriptor)
+
+
+def read_bytes(path: str, max_bytes: int, error: Type[Sam2LiteError], remedy: str) -> bytes:
+    """Return the bytes of a file; see `regular_file`.
+
+    Args:
+        path: of the file; links are followed.
+        max_bytes: more is refused before anything is read.
+        error: what is raised.
+        remedy: ends the message.
+
+    Raises:
+        Sam2LiteError: of the type `error`; see `regular_file`, or it is too large.
+    """
+    with regular_file(path, error, remedy) as (stream, size):
+        if size > max_bytes:
+            raise error(
+                "{} has {} bytes, and more than {} are not read; {}".format(
+                    printable(path), size, max_bytes, remedy
+                )
+            )
+        return stream.read(size)
 
 
 def printable_data(data: Any) -> Any:

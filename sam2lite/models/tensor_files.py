@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +12,7 @@ from torch import Tensor
 
 from sam2lite.errors import Sam2LiteError
 from sam2lite.files.json_reading import parse_json
-from sam2lite.files.reading import MEBIBYTE, printable
+from sam2lite.files.reading import MEBIBYTE, printable, regular_file
 
 _MOST_HEADER = 16 * MEBIBYTE  # a hundred times what a large network needs
 _PREFIX_BYTES = 8
@@ -51,24 +49,16 @@ def claimed_tensors(
         Sam2LiteError: of the type `error`; the file cannot be read, is no regular file, or is
             damaged.
     """
-    shown = printable(path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or fault
-        raise error(f"cannot read {shown}: {reason}; {remedy}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise error(f"{shown} is no regular file; {remedy}")
+    with regular_file(str(path), error, remedy) as (stream, size):
         try:
-            raw = _header(stream, status.st_size)
+            raw = _header(stream, size)
             header = parse_json(raw, str(path), error, remedy)
-            return _tensors(header, status.st_size - _PREFIX_BYTES - len(raw)), _words(header)
+            return _tensors(header, size - _PREFIX_BYTES - len(raw)), _words(header)
         except (ArithmeticError, AttributeError, KeyError, TypeError, struct.error) as fault:
             reason = f"{type(fault).__name__}: {fault}"
-        except (OSError, RuntimeError, ValueError, Sam2LiteError) as fault:
+        except (RuntimeError, ValueError, Sam2LiteError) as fault:
             reason = str(fault)
+    shown = printable(path)
     raise error(f"{shown} is damaged or no safetensors file ({printable(reason)}); {remedy}")
 
 

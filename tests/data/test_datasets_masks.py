@@ -10,6 +10,7 @@ import pytest
 from sam2lite.data.datasets.coco import read_annotations
 from sam2lite.data.datasets.label_png import read_label_png
 from sam2lite.data.datasets.masks import largest, painted, segmentation_mask
+from sam2lite.errors import VideoError
 from sam2lite.runtimes import rle
 
 SOURCE = Path("x.json")
@@ -42,6 +43,12 @@ def test_a_polygon_may_leave_the_frame() -> None:
 def test_polygons_of_one_object_are_joined() -> None:
     two = [[0, 0, 2, 0, 2, 2, 0, 2], [1, 1, 4, 1, 4, 4, 1, 4]]
     assert decoded(two, 6, 6).sum() == 4 + 9 - 1
+
+
+@pytest.mark.parametrize("corner", ["nan", "inf", "-inf", 1e308, -1e30])
+def test_corners_that_are_nowhere_are_refused(corner: object) -> None:
+    with pytest.raises(VideoError, match="malformed.*nowhere near the picture"):
+        decoded([[0, 0, 4, corner, 4, 4]], 6, 6)
 
 
 def test_run_lengths_as_text_and_as_numbers() -> None:

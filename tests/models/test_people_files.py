@@ -225,3 +225,7 @@ def test_a_checkpoint_has_regular_files(folder: Path) -> None:
         stream.truncate(1 << 36)
     with pytest.raises(ModelError, match="damaged"):
         load_model(folder)
+    weights.unlink()
+    weights.mkdir()
+    with pytest.raises(ModelError):
+        load_model(str(folder))

@@ -112,7 +112,7 @@ def _polygons(segmentation: Any) -> list[NDArray[np.float64]]:
     polygons = [np.asarray(polygon, float).reshape(-1, 2) for polygon in segmentation]
     if sum(map(len, polygons)) > _MOST_CORNERS:
         raise ValueError(f"its outline has more than {_MOST_CORNERS} corners")
-    if any((np.abs(polygon) > _FARTHEST_PX).any() for polygon in polygons):
+    if not all((np.abs(polygon) <= _FARTHEST_PX).all() for polygon in polygons):  # NaN neither
         raise ValueError("a corner is nowhere near the picture")
     return polygons
 
