@@ -47,7 +47,7 @@ def test_polygons_of_one_object_are_joined() -> None:
 
 @pytest.mark.parametrize("corner", ["nan", "inf", "-inf", 1e308, -1e30])
 def test_corners_that_are_nowhere_are_refused(corner: object) -> None:
-    with pytest.raises(VideoError, match="malformed.*nowhere near the picture"):
+    with pytest.raises(VideoError, match=r"malformed.*nowhere near the picture"):
         decoded([[0, 0, 4, corner, 4, 4]], 6, 6)
 
 
