@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[0:1] = [str(ROOT), str(ROOT / "checks")]
 
 from fuzz.kind import CORRECT, Kind  # noqa: E402
-from fuzz.worker import FINDING, READY, REFUSED, kind_of, work  # noqa: E402
+from fuzz.worker import FINDING, READY, REFUSED, WRITTEN, kind_of, work  # noqa: E402
 
 from sam2lite.data.spawning import spawn_context  # noqa: E402
 
@@ -35,6 +35,7 @@ FOLDER = Path(__file__).resolve().parent
 NO_KINDS = {"__init__", "kind", "mutations", "run", "small_network", "watch", "worker"}
 FINDINGS = ROOT / "build" / "fuzz"
 WORKERS = 2
+WRITE_S = 120.0  # some inputs are large
 ANSWER_S = 10.0
 PREPARE_S = 300.0
 
@@ -58,7 +59,8 @@ class Worker:
     def answer(self, number: int) -> tuple[str, str]:
         """Return (verdict, detail) of an input."""
         self._connection.send(number)
-        return self._received(ANSWER_S)
+        written = self._received(WRITE_S)
+        return self._received(ANSWER_S) if written[0] == WRITTEN else written
 
     def keep_input(self, into: Path) -> None:
         """Copy the input that was tried last."""

@@ -17,6 +17,7 @@ from fuzz.watch import Watch, forget_peak, peak
 from sam2lite.errors import Sam2LiteError
 
 READY = "ready"
+WRITTEN = "written"
 REFUSED = "refused"
 FINDING = "finding"
 MOST_BYTES = 500 << 20
@@ -30,7 +31,7 @@ def kind_of(module: str) -> Kind:
 
 
 def work(module: str, seed: int, room: Path, connection: Connection) -> None:
-    """Try every input whose number comes in, and say (verdict, detail) for each.
+    """Try every input whose number comes in; say when it is written, and then the verdict.
 
     Args:
         module: of this folder; gives the kind.
@@ -47,12 +48,13 @@ def work(module: str, seed: int, room: Path, connection: Connection) -> None:
     os.chdir(watch.input.parent)
     connection.send((READY, ""))
     for number in iter(connection.recv, None):
-        verdict, detail = _tried(kind, base, watch, f"{seed} {kind.name} {number}")
+        path = _written(kind, base, watch.input, f"{seed} {kind.name} {number}")
+        connection.send((WRITTEN, ""))
+        verdict, detail = _tried(kind, base, watch, path)
         connection.send((verdict, detail))
 
 
-def _tried(kind: Kind, base: Any, watch: Watch, seed: str) -> tuple[str, str]:
-    path = _written(kind, base, watch.input, seed)
+def _tried(kind: Kind, base: Any, watch: Watch, path: Path) -> tuple[str, str]:
     held = forget_peak()
     try:
         answer = kind.attempt(base, path)
