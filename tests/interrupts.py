@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 
-def _take_ctrl_c() -> None:
-    """Undo what a shell does to its background jobs, whose children ignore Ctrl-C as well."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _take_signals() -> None:
+    """Undo what shells and nohup do to background jobs, whose children ignore signals as well."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def interruptible(
         command: the program and its arguments.
         options: of `subprocess.Popen`, which gives text.
     """
-    process = subprocess.Popen(command, text=True, preexec_fn=_take_ctrl_c, **options)
+    process = subprocess.Popen(command, text=True, preexec_fn=_take_signals, **options)
     try:
         yield process
     finally:
