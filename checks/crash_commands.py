@@ -11,33 +11,16 @@ from pathlib import Path
 
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip, write_davis, write_video
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
-from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.network import build
 from sam2lite.runtimes.bundle import open_bundle, read_manifest
 from sam2lite.runtimes.commands.children import running_file
+from tests.conftest import MINI
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
 DOUBLES = ROOT / "tests" / "doubles"
 FRAMES = 24
 STEPS = 4
-SMALL = Sam2LiteConfig(
-    name="small-for-crash",
-    stages=(
-        StageConfig(8, "c"),
-        StageConfig(16, "c"),
-        StageConfig(24, "c"),
-        StageConfig(32, "a", mlp_ratio=1),
-    ),
-    embed_dim=32,
-    skip_dims=(8, 8),
-    attention_dim=16,
-    mix_dim=16,
-    query_mlp_dim=32,
-    memory_dim=16,
-    memory_blocks=1,
-    budget=64,
-)
 
 
 @dataclass(frozen=True)
@@ -68,7 +51,7 @@ class Command:
 def commands(folder: Path) -> list[Command]:
     """Return the commands; what they read is written to a folder, which takes half a minute."""
     start, clip = folder / "start", folder / "clip.mp4"
-    save_checkpoint(build(SMALL, seed=3), start)
+    save_checkpoint(build(MINI, seed=3), start)
     made = generate_clip(14, ClipConfig(height=120, width=160, frames=FRAMES))
     write_video(made, clip, 24.0)
     x, y = first_click(made, made.object_ids[0])

@@ -26,14 +26,7 @@ def lower(
         Path,
         typer.Option("--output", "-o", metavar="OUT.onnx", help="File to write; must not exist."),
     ],
-    jetpack: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RELEASE",
-            help="Of the board's system, as in 6.2.",
-            show_default="see `sam2lite targets ID`",
-        ),
-    ] = None,
+    jetpack: options.JetPack = None,
     feeds: Annotated[
         Path | None,
         typer.Option(

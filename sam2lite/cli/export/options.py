@@ -41,6 +41,14 @@ Precision = Annotated[
         metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16 for trt, fp32 for the others"
     ),
 ]
+JetPack = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RELEASE",
+        help="Of the board's system, as in 6.2.",
+        show_default="see `sam2lite targets ID`",
+    ),
+]
 Fp16 = Annotated[bool, typer.Option("--fp16", help="Short for --precision fp16.")]
 Int8 = Annotated[bool, typer.Option("--int8", help="Short for --precision int8.")]
 Fallback = Annotated[

@@ -25,14 +25,7 @@ def trt(
             show_default="the recipe's",
         ),
     ] = None,
-    jetpack: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RELEASE",
-            help="Of the board's system, as in 6.2.",
-            show_default="see `sam2lite targets ID`",
-        ),
-    ] = None,
+    jetpack: options.JetPack = None,
     tensorrt: Annotated[
         str | None,
         typer.Option(
