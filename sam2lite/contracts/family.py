@@ -90,7 +90,10 @@ class Family(NamedTuple):
 
 
 # Where each family's `FAMILY` is, by its name. Imported when it is asked for.
-_MODULES = {"sam2lite": "sam2lite.contracts.families.sam2lite"}
+_MODULES = {
+    "sam2": "sam2lite.contracts.families.sam2",
+    "sam2lite": "sam2lite.contracts.families.sam2lite",
+}
 _registered: Dict[str, Family] = {}
 
 

@@ -1,0 +1,184 @@
+"""SAM 2 and 2.1: their graphs, with static shapes and batch 1, and the numbers of their memory.
+
+Symbols: R side of the square input in px; H16, H8, H4 sides of the maps at strides 16, 8 and 4;
+N cells at stride 16; P prompt slots; Q object pointers. `memory_attention` is there for several
+numbers of memory slots, which share their weights: Ns memory tokens of s frames, Ks keys with the
+pointers' tokens. Feature maps and outputs have the names of the image packages that people use
+(samexporter); `TensorInfo.aliases` has other packages'.
+"""
+
+from typing import Dict, Tuple
+
+from sam2lite.contracts.family import Family
+from sam2lite.contracts.loop import MASK_CANDIDATES, PROMPT_SLOTS
+from sam2lite.contracts.tensors import GraphSpec, TensorSpec
+from sam2lite.contracts.values import BIAS, FLAG, IMAGE, UNIT, XY, TensorInfo, Values
+
+NAME = "sam2"
+
+EMBED_CHANNELS = 256
+MEMORY_CHANNELS = 64
+POINTER_TOKENS = EMBED_CHANNELS // MEMORY_CHANNELS  # of memory, that a pointer is split into
+
+RECENT_FRAMES = 6  # that memory attention sees beside the conditioning ones
+CONDITIONING_FRAMES = 4  # that it sees at most; the published loops have no limit
+TIME_ROWS = 7  # of the temporal table: rows 0..5 for 1..6 frames ago, the last for conditioning
+POINTER_FRAMES = 16  # how far back pointers are looked at, the frame itself counted
+POINTER_SLOTS = 20  # CONDITIONING_FRAMES and 15 others fit
+
+# Slots that memory_attention is exported for; each frame uses the smallest that holds its memory.
+SLOTS = (2, 4, 7, CONDITIONING_FRAMES + RECENT_FRAMES)
+
+# A click and a box leave one slot for the token that ends every prompt (label 4).
+PROMPT_TOKENS = PROMPT_SLOTS + 1
+
+_TENSORS = {
+    "image_bchw": TensorInfo("The frame stretched to the square, RGB.", IMAGE),
+    "pix_feat": TensorInfo("Features at stride 16, as the neck gives them."),
+    "image_embed": TensorInfo(
+        "Features at stride 16 that a mask is decoded from: with the embedding for no memory from "
+        "image_encoder, with what was remembered from memory_attention."
+    ),
+    "high_res_feats_1": TensorInfo("Features at stride 8."),
+    "high_res_feats_0": TensorInfo("Features at stride 4."),
+    "memory_features_bnc": TensorInfo("Memory of frames, slot after slot.", kept=True),
+    "memory_time_bs": TensorInfo(
+        "Row of the temporal table of each slot: frames ago less 1, or 6 for conditioning frames.",
+        Values("label", labels=TIME_ROWS),
+        kept=True,
+    ),
+    "object_pointers_bqc": TensorInfo("Pointers of earlier frames.", kept=True),
+    "pointer_time_bq": TensorInfo(
+        "How long ago each pointer's frame is, as a share of the frames looked back at.", UNIT
+    ),
+    "memory_bias_b11k": TensorInfo(
+        "0 for keys that are seen, -10000 for those of empty slots; pointers' tokens come last.",
+        BIAS,
+    ),
+    "prompt_xy_norm_bpc": TensorInfo("Clicks and box corners, x and y in 0 to 1 of the frame.", XY),
+    "prompt_label_bp": TensorInfo(
+        "0 background, 1 object, 2 top left, 3 bottom right of a box, 4 end of the prompt.",
+        Values("label", labels=5),
+    ),
+    "prompt_bias_b11p": TensorInfo("0 for used prompt slots, -10000 for unused ones.", BIAS),
+    "mask_input": TensorInfo("Logits of a mask to start from; zeros if there is none."),
+    "has_mask_input": TensorInfo("1 if there is a mask to start from, else 0.", FLAG),
+    "masks": TensorInfo("Logits of the mask candidates at stride 4; above 0 is the object."),
+    "iou_predictions": TensorInfo("Predicted IoU of each candidate."),
+    "object_score_logits": TensorInfo("Logit of presence; above 0 the object is there."),
+    "object_pointers_bmc": TensorInfo(
+        "Pointer of each candidate; that for no object where the score is not above 0."
+    ),
+    "mask_b1hw": TensorInfo("A user's mask, 1 on the object.", UNIT),
+    "high_res_mask": TensorInfo("Logits of the chosen mask at the input's size."),
+    "binarize": TensorInfo("1 on prompted frames, whose mask is cut at 0, else 0.", FLAG),
+}
+
+_PIX_FEAT = TensorSpec("pix_feat", "float32", (1, EMBED_CHANNELS, "H16", "H16"))
+_IMAGE_EMBED = TensorSpec("image_embed", "float32", (1, EMBED_CHANNELS, "H16", "H16"))
+_HIGH_RES = (
+    TensorSpec("high_res_feats_1", "float32", (1, EMBED_CHANNELS // 4, "H8", "H8")),
+    TensorSpec("high_res_feats_0", "float32", (1, EMBED_CHANNELS // 8, "H4", "H4")),
+)
+_SCORE = TensorSpec("object_score_logits", "float32", (1, 1))
+_MASK_INPUT = TensorSpec("mask_input", "float32", (1, 1, "H4", "H4"))
+
+IMAGE_ENCODER = GraphSpec(
+    "image_encoder",
+    inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "R", "R")),),  # RGB, 0..255
+    outputs=(_PIX_FEAT, _IMAGE_EMBED, *_HIGH_RES),
+    words="Features of one frame at strides 16, 8 and 4.",
+    tensors=_TENSORS,
+)
+
+
+def attention_name(slots: int) -> str:
+    """Return the name of the graph of memory attention for a number of slots."""
+    return "memory_attention_{}".format(slots)
+
+
+def _memory_attention(slots: int) -> GraphSpec:
+    return GraphSpec(
+        attention_name(slots),
+        inputs=(
+            _PIX_FEAT,
+            TensorSpec("memory_features_bnc", "float32", (1, "N{}".format(slots), MEMORY_CHANNELS)),
+            TensorSpec("memory_time_bs", "int32", (1, slots)),
+            TensorSpec("object_pointers_bqc", "float32", (1, POINTER_SLOTS, EMBED_CHANNELS)),
+            TensorSpec("pointer_time_bq", "float32", (1, POINTER_SLOTS)),
+            TensorSpec("memory_bias_b11k", "float32", (1, 1, 1, "K{}".format(slots))),
+        ),
+        outputs=(_IMAGE_EMBED,),
+        words="Features of a frame with what {} frames of memory say of the object.".format(slots),
+        tensors=_TENSORS,
+    )
+
+
+MASK_DECODER = GraphSpec(
+    "mask_decoder",
+    inputs=(
+        _IMAGE_EMBED,
+        *_HIGH_RES,
+        TensorSpec("prompt_xy_norm_bpc", "float32", (1, PROMPT_TOKENS, 2)),
+        TensorSpec("prompt_label_bp", "int32", (1, PROMPT_TOKENS)),
+        TensorSpec("prompt_bias_b11p", "float32", (1, 1, 1, PROMPT_TOKENS)),
+        _MASK_INPUT,
+        TensorSpec("has_mask_input", "float32", (1, 1, 1, 1)),
+    ),
+    outputs=(
+        TensorSpec("masks", "float32", (1, MASK_CANDIDATES, "H4", "H4")),
+        TensorSpec("iou_predictions", "float32", (1, MASK_CANDIDATES)),
+        _SCORE,
+        TensorSpec("object_pointers_bmc", "float32", (1, MASK_CANDIDATES, EMBED_CHANNELS)),
+    ),
+    words="Mask candidates, their predicted IoU, presence and pointers of one object.",
+    tensors=_TENSORS,
+)
+MASK_DOWNSAMPLE = GraphSpec(
+    "mask_downsample",
+    inputs=(TensorSpec("mask_b1hw", "float32", (1, 1, "R", "R")),),
+    outputs=(_MASK_INPUT,),
+    words="Turns a user's mask into the mask to start from.",
+    tensors=_TENSORS,
+)
+MEMORY_ENCODER = GraphSpec(
+    "memory_encoder",
+    inputs=(
+        _PIX_FEAT,
+        TensorSpec("high_res_mask", "float32", (1, 1, "R", "R")),
+        TensorSpec("binarize", "float32", (1, 1, 1, 1)),
+        _SCORE,
+    ),
+    outputs=(TensorSpec("memory_features_bnc", "float32", (1, "N", MEMORY_CHANNELS)),),
+    words="Turns a mask and the features under it into the memory of a frame.",
+    tensors=_TENSORS,
+)
+MEMORY_ATTENTION = tuple(_memory_attention(slots) for slots in SLOTS)
+
+FAMILY = Family(
+    name=NAME,
+    title="SAM 2",
+    graphs=(IMAGE_ENCODER, *MEMORY_ATTENTION, MASK_DOWNSAMPLE, MASK_DECODER, MEMORY_ENCODER),
+    object_score=_SCORE.name,
+    strides={"R": 1, "H16": 16, "H8": 8, "H4": 4},
+    mask_stride=4,
+    keeps_memory_across_sizes=True,
+    rules="sam2lite.runtimes.rules.sam2.rules:SlotBankRules",
+    host="sam2lite.models.sam2.family:HOST",
+)
+
+
+def graph_dims(size: int) -> Dict[str, int]:
+    """Return the numbers behind the symbols at an input side, px."""
+    cells = (size // FAMILY.strides["H16"]) ** 2
+    counts = {"N": cells}
+    for slots in SLOTS:
+        counts["N{}".format(slots)] = slots * cells
+        counts["K{}".format(slots)] = slots * cells + POINTER_TOKENS * POINTER_SLOTS
+    return dict(FAMILY.sides(size), **counts)
+
+
+def slots_for(frames: int) -> Tuple[str, int]:
+    """Return the graph of memory attention for a number of remembered frames, and its slots."""
+    slots = next(slots for slots in SLOTS if slots >= frames)
+    return attention_name(slots), slots
