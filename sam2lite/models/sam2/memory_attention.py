@@ -62,8 +62,8 @@ class MemoryAttentionLayer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         width = EMBED_CHANNELS
-        self.self_attn = RotaryAttention(width)
-        self.cross_attn_image = RotaryAttention(MEMORY_CHANNELS)
+        self.self_attn: nn.Module = RotaryAttention(width)
+        self.cross_attn_image: nn.Module = RotaryAttention(MEMORY_CHANNELS)
         self.linear1 = nn.Linear(width, _HIDDEN)
         self.linear2 = nn.Linear(_HIDDEN, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))

@@ -1,0 +1,66 @@
+"""SAM 2 and 2.1 on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from torch import nn
+
+from sam2lite.contracts.families.sam2 import FAMILY
+from sam2lite.models.family import HostFamily
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.networks import Choice, Reference
+from sam2lite.models.sam2.config import PUBLISHED
+from sam2lite.models.sam2.fused import fused
+from sam2lite.models.sam2.graphs import graph_module
+from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.models.sam2.quantizable import quantized_layers
+
+_MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
+
+
+class Sam2Family(HostFamily):
+    """The four published sizes in both versions, and whatever has the same parts."""
+
+    family = FAMILY
+    published = MappingProxyType({name: _MILLIONS[name.split("hiera_")[1]] for name in PUBLISHED})
+
+    def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
+        """See `HostFamily`."""
+        raise NotImplementedError
+
+    def load(self, path: Path) -> LoadedModel:
+        """See `HostFamily`."""
+        raise NotImplementedError
+
+    def build(self, name: str, seed: int) -> LoadedModel:
+        """See `HostFamily`."""
+        config = PUBLISHED[name]
+        return self.untrained(build(config, seed), config)
+
+    def module(self, network: nn.Module, graph: str) -> nn.Module:
+        """See `Networks`: graphs share parts, so a graph's module is made when it is asked for."""
+        assert isinstance(network, Sam2)
+        return graph_module(network, graph)
+
+    def fused(self, network: nn.Module) -> Sam2:
+        """See `Networks`."""
+        assert isinstance(network, Sam2)
+        return fused(network)
+
+    def quantized_layers(self, network: nn.Module) -> dict[str, nn.Module]:
+        """See `Networks`."""
+        assert isinstance(network, Sam2)
+        return quantized_layers(network)
+
+    def reference(
+        self, network: nn.Module, choose: Choice | None = None, **settings: Any
+    ) -> Reference:
+        """See `Networks`."""
+        raise NotImplementedError
+
+
+HOST = Sam2Family()
