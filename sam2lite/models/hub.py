@@ -45,23 +45,24 @@ def cached(name: str) -> Path:
     snapshot = _snapshot(stored)
     if snapshot is None or not weight_files(snapshot):
         raise ModelError(
-            f"the local cache of Hugging Face has no weights of {name} ({printable(stored)}); {fetch}"
+            f"{name} has no weights in the local cache of Hugging Face, {printable(stored)}; {fetch}"
         )
     return snapshot
 
 
 def _cache() -> Path:
-    home = os.environ.get("HF_HOME") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache"), "huggingface"
-    )
+    """Return the folder of the cache, by the variables that Hugging Face's own tools read."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if os.environ.get(name):
             return _expanded(os.environ[name])
-    return _expanded(os.path.join(home, "hub"))
+    if os.environ.get("HF_HOME"):
+        return _expanded(os.environ["HF_HOME"]) / "hub"
+    caches = os.environ.get("XDG_CACHE_HOME") or str(Path("~", ".cache"))
+    return _expanded(caches) / "huggingface" / "hub"
 
 
 def _expanded(path: str) -> Path:
-    return Path(os.path.expanduser(os.path.expandvars(path)))
+    return Path(os.path.expandvars(path)).expanduser()
 
 
 def _snapshot(stored: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""Weights in archives of PyTorch (`torch.save`): tensors alone, nothing of a stranger's code runs."""
+"""Weights that `torch.save` wrote: tensors alone, and nothing of a stranger's code runs."""
 
 from __future__ import annotations
 

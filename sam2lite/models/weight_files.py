@@ -87,9 +87,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in stored.items()}
 
 
-def _joined(
-    files: tuple[Path, ...], parts: Mapping[Path, dict[str, Tensor]]
-) -> dict[str, Tensor]:
+def _joined(files: tuple[Path, ...], parts: Mapping[Path, dict[str, Tensor]]) -> dict[str, Tensor]:
     joined: dict[str, Tensor] = {}
     for path in files:
         twice = sorted(joined.keys() & parts[path].keys())
