@@ -45,7 +45,8 @@ def cached(name: str) -> Path:
     snapshot = _snapshot(stored)
     if snapshot is None or not weight_files(snapshot):
         raise ModelError(
-            f"{name} has no weights in the local cache of Hugging Face, {printable(stored)}; {fetch}"
+            f"the local cache of Hugging Face has {name}, but no weights of it "
+            f"({printable(stored)}); {fetch}"
         )
     return snapshot
 

@@ -7,13 +7,10 @@ from typing import Any
 
 MODEL_TYPE = "sam2_video"  # in the config.json of Hugging Face
 
-# The windowed position table is Hiera's as SAM 2 has it: ViTs and RepViTs have none.
-_TRUNKS = (
-    "image_encoder.trunk.pos_embed_window",
-    "vision_encoder.backbone.pos_embed_window",
-)
+_BLOCKS = ("image_encoder.trunk.blocks.", "vision_encoder.backbone.blocks.")
 _MEMORY = ("memory_attention.", "memory_encoder.")
-_OTHERS = ("spatial_perceiver.",)  # EdgeTAM, which may have Hiera's trunk
+_EDGE_TAM = "spatial_perceiver."  # beside any trunk
+_TABLES = ("image_encoder.trunk.pos_embed", "image_encoder.trunk.pos_embed_window")
 
 
 def is_sam2(keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
@@ -25,8 +22,11 @@ def is_sam2(keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
     """
     if not keys:
         return config is not None and config.get("model_type") == MODEL_TYPE
+    plain, windowed = (table in keys for table in _TABLES)
+    efficient_tam = plain and not windowed  # the blocks of a ViT have the same names
     return (
-        any(trunk in keys for trunk in _TRUNKS)
+        any(key.startswith(_BLOCKS) for key in keys)
         and any(key.startswith(_MEMORY) for key in keys)
-        and not any(key.startswith(_OTHERS) for key in keys)
+        and not any(key.startswith(_EDGE_TAM) for key in keys)
+        and not efficient_tam
     )
