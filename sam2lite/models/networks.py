@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from sam2lite.contracts.family import Family
+from sam2lite.errors import UnknownNameError
 from sam2lite.runtimes.prompts import Prompt
 
 # From an object's id, the predicted IoU of its candidates [M] and their logits [M, h, w], to the
@@ -25,7 +26,7 @@ class Config(Protocol):
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """Input sides that the network is exported for, ascending, px."""
+        """Input sides that it is exported for unless others are asked for, ascending, px."""
 
     def dims(self, rung: int) -> dict[str, int]:
         """Return the numbers behind the graphs' symbols at one input side, px."""
@@ -115,6 +116,19 @@ class Networks(ABC):
             for name, module in network.named_children()
         }
         return {**counts, "total": sum(counts.values())}
+
+    def check_size(self, config: Config, size: int) -> None:
+        """Check that a network takes an input size; only its `rungs` unless told otherwise.
+
+        Args:
+            config: of the network.
+            size: side of the square input, px.
+
+        Raises:
+            ArgumentError: it does not; the message names sizes that it takes.
+        """
+        if size not in config.rungs:
+            raise UnknownNameError("rung", size, config.rungs)
 
     @abstractmethod
     def fused(self, network: nn.Module) -> nn.Module:
