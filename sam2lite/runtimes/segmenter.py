@@ -83,7 +83,7 @@ class VideoSegmenter:
                 budget_ms,
                 manifest.rungs if family.keeps_memory_across_sizes else [start],
                 preset=preset,
-                window_saves_time=self._rules.window_saves_time,
+                windows=self._rules.windows,
                 start_rung=start,
             )
             if budget_ms is not None

@@ -82,13 +82,14 @@ class FrameRules:
     Attributes:
         settings: names of what may be set beside the manifest, as keywords of the constructor.
         remembers_absent: whether frames without the object are written to its memory, too.
-        window_saves_time: whether a smaller `window` makes frames faster; a frame budget then
-            lowers it where the smallest input size is not fast enough.
+        windows: those that make frames faster, ascending, the last one the whole; none where a
+            smaller one saves no time. A frame budget lowers the window where the smallest input
+            size is not fast enough.
     """
 
     settings: Tuple[str, ...] = ()
     remembers_absent = False
-    window_saves_time = False
+    windows: Tuple[int, ...] = ()
 
     def __init__(self, manifest: Manifest, **settings: Any) -> None:
         """Take a bundle's numbers and the settings.
