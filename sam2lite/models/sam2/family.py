@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import nn
 
 from sam2lite.contracts.families.sam2 import FAMILY
@@ -18,6 +19,8 @@ from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2, build
 from sam2lite.models.sam2.quantizable import quantized_layers
+from sam2lite.models.sam2.reading.checkpoint import read_checkpoint
+from sam2lite.models.sam2.reading.recognition import is_sam2
 
 _MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
 
@@ -29,12 +32,16 @@ class Sam2Family(HostFamily):
     published = MappingProxyType({name: _MILLIONS[name.split("hiera_")[1]] for name in PUBLISHED})
 
     def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
-        """See `HostFamily`."""
-        raise NotImplementedError
+        """See `HostFamily`: Hiera's trunk and a memory, by the keys of Meta or Hugging Face."""
+        return is_sam2(keys, config)
 
     def load(self, path: Path) -> LoadedModel:
-        """See `HostFamily`."""
-        raise NotImplementedError
+        """See `HostFamily`; the errors are those of `read_checkpoint`."""
+        found = read_checkpoint(path)
+        with torch.device("meta"):
+            network = Sam2(found.config)
+        network.load_state_dict(found.state, assign=True)
+        return LoadedModel(network.eval(), found.config, found.licence, True, found.sha256, self)
 
     def build(self, name: str, seed: int) -> LoadedModel:
         """See `HostFamily`."""
