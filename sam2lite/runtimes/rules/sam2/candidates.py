@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-STABILITY_MARGIN = 0.05  # logits; how far the threshold is moved to see whether a mask depends on it
+STABILITY_MARGIN = (
+    0.05  # logits; how far the threshold is moved to see whether a mask depends on it
+)
 LEAST_STABLE = 0.98  # share of the mask that must stay
 
 

@@ -90,7 +90,7 @@ def resampled_memory(memory_nc: np.ndarray, side: int) -> np.ndarray:
     Returns:
         float32 [side * side, channels].
     """
-    from_side = int(round(len(memory_nc) ** 0.5))
+    from_side = round(len(memory_nc) ** 0.5)
     if from_side == side:
         return memory_nc
     channels = memory_nc.shape[1]
