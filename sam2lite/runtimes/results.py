@@ -1,12 +1,12 @@
 """What the frame loop gives back."""
 
-from typing import Dict, Iterable, Mapping, NamedTuple, Optional
+from typing import Dict, Iterable, NamedTuple, Optional
 
 import numpy as np
 
 from sam2lite.runtimes.controller import ControllerState
 from sam2lite.runtimes.geometry import Scratch, source_logits, source_mask
-from sam2lite.runtimes.rules.current_frame import Decision
+from sam2lite.runtimes.rules.current_frame import CurrentFrame
 
 
 class ObjectResult(NamedTuple):
@@ -61,9 +61,7 @@ class FrameResult(NamedTuple):
 
 def object_results(
     ids: Iterable[int],
-    decisions: Mapping[int, Decision],
-    width: int,
-    height: int,
+    frame: CurrentFrame,
     scratch: Scratch,
     threshold: float,
     non_overlap: bool = False,
@@ -72,23 +70,21 @@ def object_results(
 
     Args:
         ids: of the objects that are told of.
-        decisions: by object id, of all objects on the frame.
-        width: of the frame, px.
-        height: of the frame, px.
+        frame: on which all objects were decided that are to be told apart.
         scratch: of the stream.
         threshold: that the mask's logits are cut at.
         non_overlap: whether a pixel belongs to one object at most: that with the highest logit.
     """
-    apart = _apart(decisions, width, height, scratch, threshold) if non_overlap else {}
+    apart = _apart(frame, scratch, threshold) if non_overlap else {}
     results = {}
     for object_id in ids:
-        decision = decisions[object_id]
+        decision = frame.decisions[object_id]
         if not decision.visible:
-            mask = np.zeros((height, width), bool)
+            mask = np.zeros((frame.height, frame.width), bool)
         elif non_overlap:
             mask = apart[object_id]
         else:
-            mask = source_mask(decision.logits, width, height, scratch, threshold)
+            mask = source_mask(decision.logits, frame.width, frame.height, scratch, threshold)
         results[object_id] = ObjectResult(
             mask,
             decision.logits,
@@ -101,17 +97,18 @@ def object_results(
     return results
 
 
-def _apart(
-    decisions: Mapping[int, Decision], width: int, height: int, scratch: Scratch, threshold: float
-) -> Dict[int, np.ndarray]:
+def _apart(frame: CurrentFrame, scratch: Scratch, threshold: float) -> Dict[int, np.ndarray]:
     """Return masks of the visible objects that share no pixel; of equals, the lowest id wins."""
-    visible = sorted(object_id for object_id, each in decisions.items() if each.visible)
-    highest = scratch.array((1, height, width), "float32")[0]
-    winner = scratch.array((height, width), "int16")
+    visible = sorted(object_id for object_id, each in frame.decisions.items() if each.visible)
+    shape = frame.height, frame.width
+    highest = scratch.array((1, *shape), "float32")[0]
+    winner = scratch.array(shape, "int16")
     highest.fill(-np.inf)
     winner.fill(-1)
     for place, object_id in enumerate(visible):
-        logits = source_logits(decisions[object_id].logits, width, height, scratch)
+        logits = source_logits(
+            frame.decisions[object_id].logits, frame.width, frame.height, scratch
+        )
         higher = logits > highest
         np.copyto(highest, logits, where=higher)
         winner[higher] = place

@@ -10,7 +10,6 @@ from sam2lite.contracts.arguments import check_options, whole_number
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
-from sam2lite.runtimes.controller import ControllerState, FrameController
 from sam2lite.runtimes.frame_cursor import FrameCursor
 from sam2lite.runtimes.geometry import Scratch
 from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS, PREPROCESS, StageClock
@@ -18,9 +17,9 @@ from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.one_at_a_time import one_at_a_time
 from sam2lite.runtimes.prompts import Prompt, checked_id
 from sam2lite.runtimes.results import FrameResult, ObjectResult, object_results
-from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
+from sam2lite.runtimes.rules.current_frame import CurrentFrame
 from sam2lite.runtimes.rules.interface import rules_for
-from sam2lite.runtimes.rungs import RungGraphs, RungLoader
+from sam2lite.runtimes.rung_choice import RungChoice
 
 
 class VideoSegmenter:
@@ -77,24 +76,15 @@ class VideoSegmenter:
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
         self.bundle.check_rung(start)
-        family = self.bundle.family
-        self._rules = rules_for(family, manifest, settings)
-        self._controller = (
-            FrameController(
-                budget_ms,
-                manifest.rungs if family.keeps_memory_across_sizes else [start],
-                preset=preset,
-                window_saves_time=self._rules.window_saves_time,
-                start_rung=start,
-            )
-            if budget_ms is not None
-            else None
-        )
-        self._loader = RungLoader(
-            family,
+        self._rules = rules_for(self.bundle.family, manifest, settings)
+        self._rungs = RungChoice(
+            self.bundle,
+            self._rules,
+            start,
             lambda key: self.bundle.open_session(key, threads=threads, provider=provider),
+            budget_ms,
+            preset,
         )
-        self._graphs = self._loader.get(start)
         self.reset()
 
     def __enter__(self) -> "VideoSegmenter":
@@ -113,7 +103,7 @@ class VideoSegmenter:
         with self.lock:
             if not self.closed:
                 self.closed = True
-                self._loader.close()
+                self._rungs.loader.close()
 
     @property
     def object_ids(self) -> List[int]:
@@ -124,7 +114,7 @@ class VideoSegmenter:
     @property
     def rung(self) -> int:
         """Input side of the last frame, or of the first one to come, px."""
-        return self._graphs.rung
+        return self._rungs.graphs.rung
 
     @one_at_a_time
     def reset(self) -> None:
@@ -176,17 +166,14 @@ class VideoSegmenter:
         """
         rung = whole_number("rung", rung, 1)
         self.bundle.check_rung(rung)
-        if self._controller is not None:
-            raise ArgumentError(
-                "the rung follows the frame budget; make the segmenter without budget_ms to set it"
-            )
+        self._rungs.check_free()
         size = self._memory_size()
         if size not in (None, rung) and self._cursor.next_index > 0:
             raise ArgumentError(
                 "memory that {} has written at {} px cannot be read at {} px; call reset() "
                 "first".format(self.bundle.family.title, size, rung)
             )
-        self._graphs = self._loader.get(rung)
+        self._rungs.set(rung)
 
     def prompt(
         self,
@@ -274,7 +261,7 @@ class VideoSegmenter:
         current.tracked = True
         for track in self._objects.values():
             track.memory.settle(current.index)
-        state = self._observe(current, plain)
+        state = self._rungs.observe(current, plain)
         return FrameResult(
             current.index, objects, current.graphs.rung, current.clock.result(), state
         )
@@ -336,7 +323,7 @@ class VideoSegmenter:
             self._cursor.next_index,
             self._rules,
             self._objects,
-            self._loader.numpy,
+            self._rungs.loader.numpy,
             self._memory_size(),
         )
 
@@ -355,11 +342,7 @@ class VideoSegmenter:
         """
         from sam2lite.runtimes import state
 
-        size = self._memory_size()
-        sizes = self.bundle.manifest.rungs if size is None else (size,)
-        stride = self.bundle.manifest.postprocess.mask_stride
-        sides = [each // stride for each in sizes]
-        loaded = state.load(str(path), self.bundle.sha256, self._rules, size, sides)
+        loaded = state.load(str(path), self.bundle, self._rules, self._memory_size())
         self.reset()
         self._objects.update(loaded.tracks)
         if continues:
@@ -381,15 +364,15 @@ class VideoSegmenter:
         current = self._cursor.joined(frame, index, joins_tracked)
         if current is not None:
             return current
-        self._graphs = self._graphs_for_next()
+        graphs = self._rungs.advance()
         clock = StageClock(self.bundle.manifest.stages)
         with clock.whole():
             frame_now = CurrentFrame(
                 self._cursor.next_index if index is None else index,
                 frame,
-                self._graphs,
+                graphs,
                 clock,
-                self._loader.numpy,
+                self._rungs.loader.numpy,
                 self._scratch,
             )
             with clock.stage(PREPROCESS):
@@ -399,35 +382,12 @@ class VideoSegmenter:
             track.memory.tick()
         return frame_now
 
-    def _graphs_for_next(self) -> RungGraphs:
-        if self._controller is None:
-            return self._graphs
-        return self._loader.get_or_request(self._controller.rung, meanwhile=self._graphs.rung)
-
     def _process(
         self, track: ObjectTrack, frame: CurrentFrame, prompt: Optional[Prompt] = None
-    ) -> Decision:
-        window = None if self._controller is None else self._controller.window
-        return track.process(self._rules, frame, window, prompt)
+    ) -> None:
+        track.process(self._rules, frame, self._rungs.window, prompt)
 
     def _results(self, frame: CurrentFrame, ids: Sequence[int]) -> Dict[int, ObjectResult]:
         threshold = self.bundle.manifest.postprocess.mask_threshold
         with frame.clock.stage(POSTPROCESS):
-            return object_results(
-                ids,
-                frame.decisions,
-                frame.width,
-                frame.height,
-                self._scratch,
-                threshold,
-                self._rules.non_overlap,
-            )
-
-    def _observe(self, frame: CurrentFrame, plain: bool) -> Optional[ControllerState]:
-        """Tell the controller, unless the frame's time says nothing about the rung."""
-        if self._controller is None:
-            return None
-        first_use = frame.graphs.frames <= 1
-        if plain and frame.decisions and not first_use and not self._loader.loading:
-            return self._controller.observe(frame.clock.total_ms, frame.graphs.rung)
-        return self._controller.state
+            return object_results(ids, frame, self._scratch, threshold, self._rules.non_overlap)
