@@ -452,7 +452,7 @@ def test_memory_does_not_grow(segmenter: VideoSegmenter) -> None:
         columns = bank(segmenter).columns
         arrays = {name: tuple(column.shape) for name, column in columns.items()}
         key, value = (
-            segmenter._loader.numpy(h) for h in (bank(segmenter).key, bank(segmenter).value)
+            segmenter._rungs.loader.numpy(h) for h in (bank(segmenter).key, bank(segmenter).value)
         )
         return {**arrays, "key": key.shape, "value": value.shape}
 
@@ -582,7 +582,7 @@ def test_a_call_that_fails_leaves_the_segmenter_usable(
     segmenter.prompt(frame(0), points=CLICK)
     segmenter.track(frame(0))
     stored = bank(segmenter).stored
-    session = segmenter._graphs.sessions["mask_decoder"]
+    session = segmenter._rungs.graphs.sessions["mask_decoder"]
 
     def fail(inputs: object) -> None:
         raise SessionError("out of memory")
