@@ -107,6 +107,11 @@ def _shards(index: Path) -> tuple[Path, ...]:
     if not isinstance(places, dict) or not places:
         raise ModelError(f"{shown} has no weight_map, so it is no index of weights; {COPY_AGAIN}")
     names = {place if isinstance(place, str) else "" for place in places.values()}
+    if len(names) > _MOST_SHARDS:
+        raise ModelError(
+            f"{shown} names {len(names)} files, and more than {_MOST_SHARDS} are not read; "
+            f"{COPY_AGAIN}"
+        )
     for name in names:
         # A file beside the index, whatever the index says.
         if not name.endswith(SAFETENSORS) or Path(name).name != name or "\\" in name:
@@ -115,8 +120,6 @@ def _shards(index: Path) -> tuple[Path, ...]:
             raise ModelError(
                 f"{shown} names {printable(name)}, which is not there; fetch all of the checkpoint"
             )
-    if len(names) > _MOST_SHARDS:
-        raise ModelError(f"{shown} names {len(names)} files, of {_MOST_SHARDS} that are read")
     files = tuple(folder / name for name in sorted(names))
     for path in files:
         stored, _ = claimed_tensors(path, ModelError, COPY_AGAIN)
