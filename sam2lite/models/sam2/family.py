@@ -13,7 +13,7 @@ from torch import nn
 from sam2lite.contracts.families.sam2 import FAMILY
 from sam2lite.models.family import HostFamily
 from sam2lite.models.loaded import LoadedModel
-from sam2lite.models.networks import Choice, Reference
+from sam2lite.models.networks import Choice
 from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.graphs import graph_module
@@ -21,6 +21,7 @@ from sam2lite.models.sam2.network import Sam2, build
 from sam2lite.models.sam2.quantizable import quantized_layers
 from sam2lite.models.sam2.reading.checkpoint import read_checkpoint
 from sam2lite.models.sam2.reading.recognition import is_sam2
+from sam2lite.models.sam2.reference.loop import SlotBankReference
 
 _MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
 
@@ -65,9 +66,10 @@ class Sam2Family(HostFamily):
 
     def reference(
         self, network: nn.Module, choose: Choice | None = None, **settings: Any
-    ) -> Reference:
-        """See `Networks`."""
-        raise NotImplementedError
+    ) -> SlotBankReference:
+        """See `Networks`; the settings are those of `reference.settings.Settings`."""
+        assert isinstance(network, Sam2)
+        return SlotBankReference(network, choose, **settings)
 
 
 HOST = Sam2Family()
