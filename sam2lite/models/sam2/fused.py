@@ -65,11 +65,12 @@ class FoldedAttention(nn.Module):
         key_bkc: Tensor,
         value_bkc: Tensor,
         rotation: Rotation,
+        grids: int = 1,
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
         query_nc = _turned(self.q_proj(query_bnc)[0], rotation)
-        key_kc = _turned(self.k_proj(key_bkc)[0], rotation)
+        key_kc = _turned(self.k_proj(key_bkc)[0], rotation, grids)
         bias_k = None if bias_b1k is None else bias_b1k[0, 0]
         queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
         step = max(1, min(queries, _MOST_SCORES // keys))
@@ -81,15 +82,14 @@ class FoldedAttention(nn.Module):
         return result
 
 
-def _turned(x_nc: Tensor, rotation: Rotation) -> Tensor:
+def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
     """Rotate pairs that are half the channels apart; see `memory_attention.rotated`."""
     cosine, sine = rotation
-    cells, count = int(cosine.shape[0]), int(x_nc.shape[0])
-    grids = count // cells
+    placed, count = grids * int(cosine.shape[0]), int(x_nc.shape[0])
     cosine, sine = torch.cat([cosine] * grids), torch.cat([sine] * grids)
-    first, second = torch.split(x_nc[: grids * cells], x_nc.shape[1] // 2, dim=1)
+    first, second = torch.split(x_nc[:placed], x_nc.shape[1] // 2, dim=1)
     turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=1)
-    return turned if grids * cells == count else torch.cat([turned, x_nc[grids * cells :]])
+    return turned if placed == count else torch.cat([turned, x_nc[placed:]])
 
 
 def _fold_scale(attention: Attention) -> None:

@@ -83,7 +83,7 @@ class MemoryAttentionGraph(nn.Module):
             dim=1,
         )
         found_bnc = self.memory_attention(
-            x_bnc, memory_bkc, position_bkc, memory_bias_b11k[0], (height, width)
+            x_bnc, memory_bkc, position_bkc, memory_bias_b11k[0], (height, width), slots
         )
         return (found_bnc.transpose(1, 2).reshape(1, channels, height, width),)
 

@@ -67,7 +67,7 @@ class NetworkCalls:
         memory = [_at_side(frame.features_bnc, side) for _, frame in seen.frames]
         pointers = [pointer_bc[:, None] for _, pointer_bc in seen.pointers]
         keys = len(memory) * side * side + len(pointers) * POINTER_TOKENS
-        found: Tensor = self._memory_attention(
+        (found,) = self._memory_attention(
             pix_feat,
             torch.cat(memory, dim=1),
             torch.tensor([[row for row, _ in seen.frames]], dtype=torch.int32),
@@ -75,7 +75,8 @@ class NetworkCalls:
             torch.tensor([[ago for ago, _ in seen.pointers]]).float() / (look_back - 1),
             torch.zeros(1, 1, 1, keys),
         )
-        return found
+        result: Tensor = found
+        return result
 
     @torch.no_grad()
     def decode(
@@ -106,8 +107,9 @@ class NetworkCalls:
     @torch.no_grad()
     def start_of(self, mask_b1hw: Tensor) -> Tensor:
         """Return the mask to start from of a user's mask at the input's size."""
-        found: Tensor = self._mask_downsample(mask_b1hw)
-        return found
+        (found,) = self._mask_downsample(mask_b1hw)
+        result: Tensor = found
+        return result
 
     @torch.no_grad()
     def remember(
@@ -122,8 +124,9 @@ class NetworkCalls:
             prompted: the mask counts as certain.
         """
         binarize = torch.full((1, 1, 1, 1), float(prompted))
-        found: Tensor = self._memory_encoder(pix_feat, logits_b1hw, binarize, score_b1)
-        return found
+        (found,) = self._memory_encoder(pix_feat, logits_b1hw, binarize, score_b1)
+        result: Tensor = found
+        return result
 
 
 def enlarged(logits_hw: Tensor) -> Tensor:
