@@ -13,6 +13,7 @@ from sam2lite.models.found import Found, look_at
 from sam2lite.models.hub import cached, is_hub_id
 from sam2lite.models.known_networks import recognised
 from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.weight_files import is_weight_file
 from sam2lite.weights import SHIPPED
 
 
@@ -63,9 +64,9 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
                 return host.load(SHIPPED[name])
             return host.build(name, seed or 0)
     path = Path(name_or_path)
-    if not path.exists() and is_hub_id(name):
+    if not path.exists() and is_hub_id(name) and not is_weight_file(path):
         path = cached(name)
-    if path.exists() or len(path.parts) > 1:
+    if path.exists() or len(path.parts) > 1 or is_weight_file(path):
         found = look_at(path)
         return _family_of(found).load(path)
     raise UnknownNameError("model", name, [*published_names(), "the folder of a checkpoint"])
