@@ -123,4 +123,4 @@ def _packed(header: Any, data: bytes) -> bytes:
     return struct.pack("<Q", len(words)) + words + data
 
 
-KIND = Kind("sam2_checkpoints", 300, prepare, mutate, attempt)
+KIND = Kind("sam2", 1000, prepare, mutate, attempt)
