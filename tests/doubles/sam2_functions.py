@@ -101,7 +101,7 @@ def mask_decoder(inputs: Arrays) -> Arrays:
     places = np.where(labels[:, np.newaxis] == 4, 0, np.sin(6 * xy.dot(_XY)))
     used = np.exp(inputs["prompt_bias_b11p"][0, 0, 0]) if "prompt_bias_b11p" in inputs else 1.0
     tokens = (places + _LABELS[labels]) * np.reshape(used, (-1, 1))
-    prompt = np.tanh(tokens.sum(0) / np.sum(used * np.ones(len(labels))))
+    prompt = np.tanh(tokens.sum(0) / 3)
     dense = inputs["has_mask_input"][0, 0, 0, 0] * inputs["mask_input"][0]
     coarse = embed * (1 + prompt)[:, np.newaxis, np.newaxis]
     coarse = coarse + 0.1 * _pooled(dense, embed.shape[1])

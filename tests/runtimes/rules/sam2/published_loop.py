@@ -5,7 +5,7 @@ that are never given up, tokens as many as there are, prompts that are consolida
 starts. Nothing here is shared with the rules under test.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,8 @@ class PublishedObject:
     def click(
         self,
         index: int,
-        points: list[tuple[float, float]] = (),  # type: ignore[assignment]
-        labels: list[int] = (),  # type: ignore[assignment]
+        points: Sequence[tuple[float, float]] = (),
+        labels: Sequence[int] | None = None,
         box: tuple[float, float, float, float] | None = None,
     ) -> Output:
         height, width = self.frames[index].shape[:2]
@@ -165,9 +165,8 @@ class PublishedObject:
         selected, unselected = dict(self.cond), {}
         if 0 < self.limit < len(self.cond):
             order = sorted(self.cond, key=lambda other: abs(other - index))
-            kept = [max((other for other in self.cond if other < index), default=None)]
-            kept.append(min((other for other in self.cond if other >= index), default=None))
-            kept = [other for other in kept if other is not None]
+            kept = [max(earlier)] if (earlier := [o for o in self.cond if o < index]) else []
+            kept += [min(later)] if (later := [o for o in self.cond if o >= index]) else []
             kept += [other for other in order if other not in kept][: self.limit - len(kept)]
             selected = {other: self.cond[other] for other in kept}
             unselected = {other: self.cond[other] for other in self.cond if other not in kept}
