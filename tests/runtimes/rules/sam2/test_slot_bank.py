@@ -1,3 +1,4 @@
+import gc
 import tracemalloc
 
 import numpy as np
@@ -38,7 +39,9 @@ def followed(frames: range, prompted: tuple[int, ...] = (0,), motion: bool = Fal
     return bank
 
 
-def view(bank: SlotBank, frame: int, window: int = 6, pointers: int = 16) -> tuple[dict, list]:
+def view(
+    bank: SlotBank, frame: int, window: int = 6, pointers: int = 16
+) -> tuple[dict[int, int], list[int]]:
     """Return rows of the temporal table by frame, and how long ago the frames of pointers were."""
     seen = bank.seen(frame, window, pointers)
     for pointer, ago in seen.pointers:
@@ -228,6 +231,7 @@ def test_memory_does_not_grow(motion: bool) -> None:
         bank.tick()
         attention_inputs(bank.seen(frame + 1, 6, 16), bank.buffer, SIDE, 16)
         if frame in (299, 999):  # alike: all repeats itself after 70 frames
+            gc.collect()  # empties Python's own stores of tuples, too
             sizes.append((len(bank._records), tracemalloc.get_traced_memory()[0]))
     tracemalloc.stop()
     assert sizes[1][0] <= CONDITIONING_STORE + 15 + 6
