@@ -53,12 +53,12 @@ def _disc(x: int, y: int, radius: int) -> np.ndarray:
     return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
 
 
-CLICK = {"points": [(70, 60)]}
-BOX = {"box": (40, 30, 110, 100)}
-CLICKS = {"points": [(70, 60), (90, 75), (20, 140)], "labels": [1, 1, 0]}
-MASK = {"mask": _disc(80, 70, 30)}
-OTHER = {"points": [(110, 100), (60, 120)], "labels": [1, 0]}
-CORRECTION = {"points": [(60, 100), (100, 40)], "labels": [1, 0]}
+CLICK: dict[str, Any] = {"points": [(70, 60)]}
+BOX: dict[str, Any] = {"box": (40, 30, 110, 100)}
+CLICKS: dict[str, Any] = {"points": [(70, 60), (90, 75), (20, 140)], "labels": [1, 1, 0]}
+MASK: dict[str, Any] = {"mask": _disc(80, 70, 30)}
+OTHER: dict[str, Any] = {"points": [(110, 100), (60, 120)], "labels": [1, 0]}
+CORRECTION: dict[str, Any] = {"points": [(60, 100), (100, 40)], "labels": [1, 0]}
 
 SCENARIOS = (
     Scenario("click", (prompted(0, **CLICK), *tracked())),

@@ -13,6 +13,17 @@ SEED = 6
 _SCORE_BIAS = 3.7  # of presence, so that objects are absent on some frames of the clip
 
 
+# Tensors that are multiplied, by the ends of their names.
+_FACTORS = {
+    "cross_attn_image.q_proj.weight": 2.0,  # sharper attention to memory
+    "cross_attn_image.k_proj.weight": 2.0,
+    "cross_attn_image.out_proj.weight": 2.0,  # and more of it
+    "iou_prediction_head.layers.2.weight": 3.0,
+    "pred_obj_score_head.layers.2.weight": 8.0,
+    **{f"mlps.{m}.layers.2.{kind}": 0.25 for m in range(4) for kind in ("weight", "bias")},
+}
+
+
 @torch.no_grad()
 def small_network(seed: int = SEED, score_bias: float = _SCORE_BIAS) -> Sam2:
     """Return a network with random weights to which memory matters, and which sees absence.
@@ -22,15 +33,10 @@ def small_network(seed: int = SEED, score_bias: float = _SCORE_BIAS) -> Sam2:
         score_bias: of the presence head's last layer.
     """
     network = build(CONFIG, seed)
-    for layer in network.memory_attention.layers:
-        layer.cross_attn_image.q_proj.weight *= 2.0
-        layer.cross_attn_image.k_proj.weight *= 2.0
-        layer.cross_attn_image.out_proj.weight *= 2.0
-    decoder = network.sam_mask_decoder
-    decoder.iou_prediction_head.layers[-1].weight *= 3.0
-    decoder.pred_obj_score_head.layers[-1].weight *= 8.0
-    decoder.pred_obj_score_head.layers[-1].bias.fill_(score_bias)
-    for mlp in decoder.output_hypernetworks_mlps:
-        mlp.layers[-1].weight *= 0.25
-        mlp.layers[-1].bias *= 0.25
+    for name, parameter in network.named_parameters():
+        for end, factor in _FACTORS.items():
+            if name.endswith(end):
+                parameter.mul_(factor)
+        if name.endswith("pred_obj_score_head.layers.2.bias"):
+            parameter.fill_(score_bias)
     return network
