@@ -48,7 +48,7 @@ class RungChoice:
                 budget_ms,
                 bundle.manifest.rungs if family.keeps_memory_across_sizes else [start],
                 preset=preset,
-                window_saves_time=rules.window_saves_time,
+                windows=rules.windows,
                 start_rung=start,
             )
         self.loader = RungLoader(family, open_session)

@@ -151,7 +151,7 @@ def write_bundle(
     Raises:
         OutputError: the directory exists or cannot be written.
         ExportError: a graph cannot be exported.
-        UnknownNameError: there is no size or pass of a name.
+        ArgumentError: the network does not take a size, or there is no pass of a name.
         VerificationError: a graph in float, or the loop of a bundle in FP32 over a clip, is further
             from PyTorch than allowed, or the target would not take the bundle.
     """

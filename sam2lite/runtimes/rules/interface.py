@@ -102,10 +102,9 @@ class FrameRules:
     Attributes:
         settings: names of what may be set beside the manifest, as keywords of the constructor.
         remembers_absent: whether frames without the object are written to its memory, too.
-        window_saves_time: whether a smaller `window` makes frames faster; a frame budget then
-            lowers it where the smallest input size is not fast enough.
         windows: those that make frames faster, ascending, the last one the whole; none where a
-            smaller one saves no time.
+            smaller one saves no time. A frame budget lowers the window where the smallest input
+            size is not fast enough.
         rewinds: whether memory can go back to an earlier frame; see `Memory.rewind`.
         non_overlap: whether, where the masks that are shown would overlap, only the one with the
             highest logit stays.
@@ -113,7 +112,6 @@ class FrameRules:
 
     settings: Tuple[str, ...] = ()
     remembers_absent = False
-    window_saves_time = False
     windows: Tuple[int, ...] = ()
     rewinds = False
     non_overlap = False
