@@ -68,7 +68,7 @@ class ToRemember(NamedTuple):
 
 
 class SlotBankRules(FrameRules):
-    """See docs/architecture.md, "SAM 2's rules", for the rules in words."""
+    """See docs/architecture.md, "The frame loop", for how these rules are called."""
 
     settings = (
         "reference",
