@@ -69,7 +69,7 @@ def same(found: ObjectResult, expected: Output, atol: float = 1e-4) -> None:
     np.testing.assert_allclose(found.logits, expected["logits"][0, 0], rtol=1e-4, atol=atol)
     assert found.iou == pytest.approx(expected["iou"], abs=1e-4)
     assert found.object_score == pytest.approx(expected["score"], abs=1e-3)
-    assert found.visible == (expected["score"] > 0)
+    assert found.visible == (found.prompted or expected["score"] > 0)
 
 
 def drawn() -> np.ndarray:
