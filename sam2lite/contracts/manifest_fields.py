@@ -66,7 +66,10 @@ _GRAPH = record(
         "inputs": items(TENSOR, most=64),
         "outputs": items(TENSOR, most=64),
     },
-    {"function": or_none(word)},
+    {
+        "function": or_none(word),
+        "aliases": table(items(word, least=1, most=16), key=word, most=128),
+    },
 )
 _TARGET = record(
     {},
