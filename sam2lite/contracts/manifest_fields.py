@@ -29,7 +29,7 @@ MAX_FILES = 1000
 MAX_GRAPHS = 512
 MAX_RUNGS = 64
 MAX_THREADS = 1024
-MAX_BUNDLE_BYTES = 1 << 30  # of all files together, since all of them are hashed
+MAX_BUNDLE_BYTES = 4 << 30  # of all files together, since all of them are hashed
 MAX_GRAPH_BYTES = 256 << 20  # of all inputs and outputs of a graph together
 ITEM_BYTES = {
     "float32": 4,
