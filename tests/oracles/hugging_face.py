@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import types
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import Tensor
@@ -18,6 +15,7 @@ from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenc
 from sam2lite.models.sam2.config import Sam2Config
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.runtimes.prompts import Prompt
+from tests.oracles.memory_types import memories_in
 from tests.oracles.names import hugging_face_state
 from tests.oracles.scenarios import Record, Scenario
 
@@ -25,7 +23,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class HuggingFaceModel(Sam2VideoModel):
-    """The model, but that it encodes a frame once, tells predicted IoUs, and keeps objects apart."""
+    """The model; it encodes frames once, tells predicted IoUs, and keeps objects apart."""
 
     def __init__(self, config: Sam2VideoConfig) -> None:
         super().__init__(config)
@@ -44,7 +42,7 @@ class HuggingFaceModel(Sam2VideoModel):
         return self._encoded[id(frame)][1]
 
     def _single_frame_forward(self, *args: Any, **kwargs: Any) -> Any:
-        found = super()._single_frame_forward(*args, **kwargs)
+        found: Any = super()._single_frame_forward(*args, **kwargs)
         self._iou = float(found.iou_scores.max())
         return found
 
@@ -97,8 +95,9 @@ class MetaLikeModel(HuggingFaceModel):
         self._drawing = True
         found = super()._use_mask_as_output(*args, **kwargs)
         self._drawing = False
-        side = [self.image_size] * 2
-        found.high_res_masks = F.interpolate(found.pred_masks, side, mode="bilinear")
+        found.high_res_masks = F.interpolate(
+            found.pred_masks, found.high_res_masks.shape[-2:], mode="bilinear"
+        )
         return found
 
     def _run_single_frame_inference(self, *args: Any, **kwargs: Any) -> Any:
@@ -212,7 +211,7 @@ def run_hugging_face(
         ]
         session.cache.cache_vision_features(index, {**known, "vision_feats": features})
     records: list[Record] = []
-    with torch.no_grad(), _memories_in(memory_dtype):
+    with torch.no_grad(), memories_in(memory_dtype, modeling_sam2_video):
         for frame_index, object_id, prompt in scenario.steps:
             if object_id is not None and prompt is not None:
                 _give(session, frame_index, object_id, prompt)
@@ -221,9 +220,11 @@ def run_hugging_face(
             if meta_like and prompt is None:
                 for passed in session.frames_tracked_per_obj.values():
                     passed[frame_index] = {"reverse": False}
-            for known_id in session.obj_ids:
-                if object_id in (None, known_id):
-                    records.append(_record(session, frame_index, known_id, prompt is not None))
+            records += [
+                _record(session, frame_index, known_id, prompt is not None)
+                for known_id in session.obj_ids
+                if object_id in (None, known_id)
+            ]
     return records
 
 
@@ -258,15 +259,3 @@ def _record(session: Any, frame_index: int, object_id: int, prompted: bool) -> R
         found["iou"],
         found["object_pointer"].reshape(-1).numpy().copy(),
     )
-
-
-@contextmanager
-def _memories_in(dtype: str) -> Iterator[None]:
-    """Make bfloat16 another type, for the model's module alone."""
-
-    class Named(types.ModuleType):
-        def __getattr__(self, name: str) -> Any:
-            return getattr(torch, dtype if name == "bfloat16" else name)
-
-    with mock.patch.object(modeling_sam2_video, "torch", Named("torch")):
-        yield

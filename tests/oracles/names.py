@@ -1,4 +1,4 @@
-"""From the names of tensors in Meta's checkpoints to those of Hugging Face, written for tests alone."""
+"""From the names of tensors in Meta's checkpoints to those of Hugging Face, for tests alone."""
 
 from __future__ import annotations
 

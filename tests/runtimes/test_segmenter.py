@@ -622,3 +622,10 @@ def test_frames_in_any_layout_and_read_only_are_the_same(
     one = segmenter.prompt(odd, points=CLICK).logits
     segmenter.reset()
     np.testing.assert_array_equal(one, segmenter.prompt(plain, points=CLICK).logits)
+
+
+def test_memory_that_cannot_go_back_says_so(segmenter: VideoSegmenter) -> None:
+    segmenter.prompt(frame(0), points=CLICK)
+    with pytest.raises(ArgumentError, match=r"SAM2-Lite cannot go back .* call reset\(\)"):
+        segmenter.rewind()
+    assert segmenter.track(frame(0)).objects[1].prompted

@@ -27,6 +27,7 @@ def fused(network: Sam2) -> Sam2:
     a checkpoint's names any more.
     """
     made = copy.deepcopy(network).eval().requires_grad_(False)
+    made.for_inference = True
     for module in made.modules():
         if isinstance(module, Attention):
             _fold_scale(module)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor, nn
 
@@ -186,7 +188,17 @@ _GRAPHS: dict[str, type[nn.Module]] = {
 }
 
 
+# The modules of a network's graphs, as long as there is the network: who watches what a graph is
+# fed must meet the module that is called.
+_made: WeakKeyDictionary[Sam2, dict[str, nn.Module]] = WeakKeyDictionary()
+
+
 def graph_module(network: Sam2, graph: str) -> nn.Module:
-    """Return what a graph of the family computes, sharing the network's parameters."""
-    made: nn.Module = _GRAPHS.get(graph, MemoryAttentionGraph)(network)
-    return made.eval()
+    """Return what a graph of the family computes, with the network's own parts.
+
+    The same network gives the same module every time.
+    """
+    modules = _made.setdefault(network, {})
+    if graph not in modules:
+        modules[graph] = _GRAPHS.get(graph, MemoryAttentionGraph)(network).eval()
+    return modules[graph]

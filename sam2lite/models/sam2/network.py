@@ -23,11 +23,13 @@ class Sam2(nn.Module):
 
     Attributes:
         config: what it was built from.
+        for_inference: whether it is a copy that `fused` has made.
     """
 
     def __init__(self, config: Sam2Config) -> None:
         super().__init__()
         self.config = config
+        self.for_inference = False
         width = EMBED_CHANNELS
         self.image_encoder = ImageEncoder(config.trunk)
         self.memory_attention = MemoryAttention()

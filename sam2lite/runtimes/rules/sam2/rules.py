@@ -68,7 +68,7 @@ class ToRemember(NamedTuple):
 
 
 class SlotBankRules(FrameRules):
-    """See docs/architecture.md, "SAM 2's rules", for the rules in words."""
+    """See docs/architecture.md, "The frame loop", for how these rules are called."""
 
     settings = (
         "reference",
@@ -155,8 +155,7 @@ class SlotBankRules(FrameRules):
         record = memory.prompted_on(frame.index)
         if record is None or record.logits_hw is None:
             return None
-        present = record.score > self._threshold
-        return Chosen(record.logits_hw, record.iou, record.score, present, False, None)
+        return Chosen(record.logits_hw, record.iou, record.score, True, False, None)
 
     def hint(
         self,
@@ -278,9 +277,9 @@ class SlotBankRules(FrameRules):
         logits = found.masks_mhw[choice.mask].copy()
         pointer = found.pointers_mc[choice.pointer].copy()
         sound = _sound(found, pointer) and finite(logits)
-        present = sound and found.score > self._threshold
-        if sound and not present:
-            logits[:] = ABSENT_LOGIT
+        judged_present = found.score > self._threshold
+        if sound and not judged_present:
+            logits[:] = ABSENT_LOGIT  # an empty mask, even of a prompt
         shown = without_holes(logits, self._set.fill_holes) if sound else logits
         # Memory of prompted frames is made of what is shown, that of others of what was decided.
         kept = logits if prompt is None else shown
@@ -288,7 +287,7 @@ class SlotBankRules(FrameRules):
             logits=shown,
             iou=float(found.iou_m[choice.mask]),
             object_score=found.score,
-            present=present,
+            present=sound and (prompt is not None or judged_present),
             lost=not sound,
             pointer=ToRemember(candidates, pointer, kept),
         )

@@ -1,6 +1,6 @@
 """Memory of frames side by side, as the attention takes it, without moving what stays."""
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -13,7 +13,9 @@ class SlotBuffer:
     """Slots for as many frames as the largest graph takes.
 
     The order of slots means nothing to the attention, so a frame keeps its slot for as long as it
-    is seen, and each new frame is copied once, into a slot that has become free.
+    is seen, and each new frame is copied once, to where the oldest was. Which slot that is depends
+    on nothing but the frames that are seen: sums come out the same to the last bit after a state
+    was loaded.
     """
 
     def __init__(self) -> None:
@@ -43,15 +45,25 @@ class SlotBuffer:
             self._slots_snc = np.zeros((SLOTS[-1], side * side, MEMORY_CHANNELS), np.float32)
             self._serials = [None] * SLOTS[-1]
             self._side = side
-        held = {serial: slot for slot, serial in enumerate(self._serials[:slots])}
-        places = [held.get(record.serial) for record in records]
-        free = [slot for slot in range(slots) if slot not in places]
-        found = []
-        for record, place in zip(records, places):
-            slot = free.pop(0) if place is None else place
-            if place is None:
+        places = _places(records, slots)
+        for record, slot in zip(records, places):
+            if self._serials[slot] != record.serial:
                 assert record.memory_nc is not None
                 self._slots_snc[slot] = resampled_memory(record.memory_nc, side)
                 self._serials[slot] = record.serial
-            found.append(slot)
-        return self._slots_snc[:slots].reshape(1, -1, MEMORY_CHANNELS), found
+        return self._slots_snc[:slots].reshape(1, -1, MEMORY_CHANNELS), places
+
+
+def _places(records: Sequence[FrameRecord], slots: int) -> List[int]:
+    """Return a slot for each frame: first the prompted ones, then the others as in a ring."""
+    prompted = [record.frame for record in records if record.conditioning]
+    first = len(prompted) if len(prompted) < slots else 0
+    taken: Dict[int, int] = {}
+    for record in sorted(records, key=lambda each: (not each.conditioning, each.frame)):
+        slot = len(taken)
+        if not record.conditioning:
+            slot = first + record.frame % (slots - first)
+            while slot in taken.values():  # frames were left out: as near as there is room
+                slot = first + (slot + 1 - first) % (slots - first)
+        taken[record.frame] = slot
+    return [taken[record.frame] for record in records]
