@@ -35,8 +35,12 @@ def host_of(family: str) -> HostFamily:
 
 
 def published_names() -> list[str]:
-    """Return the names under which users ask for networks."""
-    return [name for host in hosts() for name in host.published]
+    """Return the names under which users ask for networks.
+
+    Those of families whose weights come with the package are first.
+    """
+    families = sorted(hosts(), key=lambda host: SHIPPED.keys().isdisjoint(host.published))
+    return [name for host in families for name in host.published]
 
 
 def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel:

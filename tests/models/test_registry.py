@@ -54,7 +54,8 @@ def frames() -> list[np.ndarray]:
 
 
 def test_a_registered_family_is_built_by_name(toy: LoadedModel) -> None:
-    assert published_names()[-4:] == ["tiny", "small", "base", "toy"]
+    names = published_names()
+    assert (names[:3], names[-1]) == (["tiny", "small", "base"], "toy")
     assert host_of("toy") is HOST
     assert (toy.family, toy.name, toy.trained) == (TOY, "toy", False)
     assert toy.sizes == (32, 64)
@@ -213,5 +214,5 @@ def test_what_is_no_checkpoint_is_refused_in_one_sentence(
 
 
 def test_a_name_that_nobody_knows_lists_those_of_all_families() -> None:
-    with pytest.raises(UnknownNameError, match=r"known: .*tiny, small, base, toy, the folder of"):
+    with pytest.raises(UnknownNameError, match=r"known: tiny, small, base, .*toy, the folder of"):
         load_model("teeny")

@@ -36,7 +36,7 @@ def test_published_networks_are_described(name: str) -> None:
 
 
 def test_what_is_not_said_is_as_in_hiera_tiny() -> None:
-    config = {"model_type": "sam2_video"}
+    config = {"model_type": "sam2_video", "memory_attention_rope_theta": 10000}
     check_settings(config, HERE)
     assert trunk_said(config, HERE) == PUBLISHED["sam2.1_hiera_tiny"].trunk
     assert features_said(config, HERE) == (True, True)

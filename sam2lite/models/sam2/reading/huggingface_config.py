@@ -28,9 +28,8 @@ _FIXED: Mapping[str, object] = {
     "max_object_pointers_in_encoder": 16,
     "memory_attention_num_attention_heads": 1,
     "memory_attention_feed_forward_hidden_act": "relu",
-    "memory_attention_rope_theta": 10000,
+    "memory_attention_rope_theta": 10000,  # in published files; newer ones have the next
     "rope_parameters.rope_theta": 10000,
-    "rope_parameters.rope_type": "axial",
     "mask_downsampler_stride": 2,
     "mask_downsampler_padding": 1,
     "mask_downsampler_total_stride": 16,
