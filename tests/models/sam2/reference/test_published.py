@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.network import Sam2, build
-from tests.models.sam2.conftest import Trace
+from tests.models.sam2.reference.conftest import Trace
 from tests.oracles.clip import random_clip
 from tests.oracles.comparing import check_telling, gap
 from tests.oracles.hugging_face import HuggingFaceModel, hugging_face_model, run_hugging_face
