@@ -82,11 +82,7 @@ class SlotBankRules(FrameRules):
     )
     remembers_absent = True
     rewinds = True
-    windows = (
-        1,
-        3,
-        RECENT_FRAMES,
-    )  # with one prompted frame, what the graphs of 2, 4, 7 slots hold
+    windows = (1, 3, RECENT_FRAMES)  # beside one prompted frame, what 2, 4 and 7 slots hold
 
     def __init__(
         self,
@@ -132,6 +128,8 @@ class SlotBankRules(FrameRules):
             window,
         )
         self.non_overlap = options.truth("non_overlap", non_overlap)
+        whole = self._set.window
+        self.windows = (*(each for each in type(self).windows if each < whole), whole)
         self._sizes = manifest.rungs
         self._threshold = manifest.postprocess.object_score_threshold
 
