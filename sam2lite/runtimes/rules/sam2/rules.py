@@ -1,7 +1,7 @@
 """SAM 2's frame rules: those of the published loops, on graphs of fixed shape."""
 
 import math
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -82,7 +82,7 @@ class SlotBankRules(FrameRules):
     )
     remembers_absent = True
     rewinds = True
-    windows = (1, 3, RECENT_FRAMES)  # beside one prompted frame, what 2, 4 and 7 slots hold
+    windows: Tuple[int, ...] = (1, 3, RECENT_FRAMES)  # beside one prompted frame, what 2, 4 and 7 slots hold
 
     def __init__(
         self,
