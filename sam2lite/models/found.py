@@ -73,6 +73,8 @@ def look_at(path: Path) -> Found:
             return Found(path, (path,), claimed_by((path,)), None)
         other = OTHER_FILES.get(path.suffix.lower())
         raise ModelError(f"{shown} is {other or 'no file of weights'}; {LAYOUT}")
+    if is_weight_file(path) and not path.exists():
+        raise ModelError(f"there is no file {shown}; {LAYOUT}, or a file of weights")
     described = (path / CONFIG_FILE).exists()
     if not described and (path / MANIFEST_FILE).exists():
         raise ModelError(f"{shown} is a bundle, which is made from a checkpoint; {LAYOUT}")

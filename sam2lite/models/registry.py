@@ -13,6 +13,7 @@ from sam2lite.models.found import Found, look_at
 from sam2lite.models.hub import cached, is_hub_id
 from sam2lite.models.known_networks import recognised
 from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.weight_files import is_weight_file
 from sam2lite.weights import SHIPPED
 
 
@@ -63,12 +64,20 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
                 return host.load(SHIPPED[name])
             return host.build(name, seed or 0)
     path = Path(name_or_path)
-    if not path.exists() and is_hub_id(name):
-        path = cached(name)
-    if path.exists() or len(path.parts) > 1:
+    there = _exists(path)
+    if not there and is_hub_id(name) and not is_weight_file(path):
+        path, there = cached(name), True
+    if there or len(path.parts) > 1 or is_weight_file(path):
         found = look_at(path)
         return _family_of(found).load(path)
     raise UnknownNameError("model", name, [*published_names(), "the folder of a checkpoint"])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise ModelError(f"cannot look at {printable(path)}: {error.strerror}") from None
 
 
 def _family_of(found: Found) -> HostFamily:

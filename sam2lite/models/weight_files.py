@@ -116,13 +116,9 @@ def _shards(index: Path) -> tuple[Path, ...]:
         # A file beside the index, whatever the index says.
         if not name.endswith(SAFETENSORS) or Path(name).name != name or "\\" in name:
             raise ModelError(f"{shown} names {name!r}, which is no file beside it; {COPY_AGAIN}")
-        if not (folder / name).exists():
-            raise ModelError(
-                f"{shown} names {printable(name)}, which is not there; fetch all of the checkpoint"
-            )
     files = tuple(folder / name for name in sorted(names))
     for path in files:
-        stored, _ = claimed_tensors(path, ModelError, COPY_AGAIN)
+        stored, _ = claimed_tensors(path, ModelError, f"{shown} names it; {COPY_AGAIN}")
         expected = {key for key, place in places.items() if place == path.name}
         if stored.keys() != expected:
             key = min(stored.keys() ^ expected)

@@ -196,6 +196,7 @@ class Code:
         (folder_with(), r"cannot read .*net/config.json: No such file .*a checkpoint is a folder"),
         (text, r"notes.txt is no file of weights; a checkpoint is a folder with config.json and"),
         (of_sam2lite_without_its_folder, r"model.safetensors is a file; .*so give its folder"),
+        (lambda folder: folder / ("n" * 300), "cannot look at .*nnn: File name too long"),
         (lambda folder: folder / "nowhere", r"nowhere/config.json: No such file"),
     ],
 )

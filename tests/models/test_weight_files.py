@@ -50,12 +50,16 @@ def test_a_whole_file_goes_before_shards_and_shards_before_others(folder: Path) 
     [
         ({"a": FIRST, "b": FIRST}, "do not agree about b"),
         ({"a": FIRST, "b": SECOND, "c": SECOND}, "do not agree about c"),
-        ({"a": FIRST, "b": "gone.safetensors"}, "gone.safetensors, which is not there"),
+        (
+            {"a": FIRST, "b": "gone.safetensors"},
+            r"cannot read .*gone.safetensors: No such file.*index.json names it",
+        ),
         ({"a": FIRST, "b": f"../{SECOND}"}, "which is no file beside it"),
         ({"a": FIRST, "b": f"/tmp/{SECOND}"}, "which is no file beside it"),
         ({"a": FIRST, "b": f"..\\{SECOND}"}, "which is no file beside it"),
         ({"a": FIRST, "b": "config.json"}, "which is no file beside it"),
         ({"a": FIRST, "b": 3}, "which is no file beside it"),
+        ({"a": FIRST, "b": "b" * 300 + ".safetensors"}, "File name too long"),
         ({}, "no index of weights"),
         ([FIRST, SECOND], "no index of weights"),
         ({str(n): f"{n}.safetensors" for n in range(1001)}, "names 1001 files"),

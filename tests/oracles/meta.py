@@ -10,6 +10,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
+from sam2lite.contracts.families.sam2 import CONDITIONING_FRAMES
 from sam2lite.models.sam2.config import HieraConfig
 from sam2lite.models.sam2.network import Sam2
 from tests.oracles.hugging_face import prepared
@@ -61,6 +62,7 @@ def meta_predictor(network: Sam2, size: int, corrections: str = "conditioning") 
         pred_obj_scores_mlp=True,
         fixed_no_obj_ptr=True,
         use_mlp_for_obj_ptr_proj=True,
+        max_cond_frames_in_attn=CONDITIONING_FRAMES,
         add_all_frames_to_correct_as_cond=corrections == "conditioning",
         sam_mask_decoder_extra_args=_STABILITY,
     )
@@ -128,7 +130,11 @@ def _memory_encoder() -> Any:
 
 
 def run_meta(
-    predictor: Any, frames: Sequence[Tensor], scenario: Scenario, memory_dtype: str = "bfloat16"
+    predictor: Any,
+    frames: Sequence[Tensor],
+    scenario: Scenario,
+    memory_dtype: str = "bfloat16",
+    noise: float = 0.0,
 ) -> list[Record]:
     """Return what is decided at every step; the predictor knows the length of every video.
 
@@ -137,6 +143,7 @@ def run_meta(
         frames: uint8 `[1, 3, S, S]`.
         scenario: what is done.
         memory_dtype: what memory is stored in; the predictor has no choice but bfloat16.
+        noise: share by which the features of every frame are changed, at random.
     """
     from sam2 import sam2_video_predictor
 
@@ -149,6 +156,7 @@ def run_meta(
         mock.patch.object(sam2_video_predictor, "tqdm", lambda steps, **_: steps),
         memories_in(memory_dtype, sam2_video_predictor),
         _ious_kept(predictor),
+        _features_changed(predictor, noise),
     ):
         state = predictor.init_state("a clip")
         records: list[Record] = []
@@ -220,4 +228,20 @@ def _ious_kept(predictor: Any) -> Iterator[None]:
         mock.patch.object(predictor, "_use_mask_as_output", kept(drawn)),
         mock.patch.object(predictor, "_run_single_frame_inference", with_iou),
     ):
+        yield
+
+
+@contextmanager
+def _features_changed(predictor: Any, noise: float) -> Iterator[None]:
+    whole, made = predictor.forward_image, torch.Generator().manual_seed(0)
+
+    def changed(image: Tensor) -> Any:
+        found = whole(image)
+        maps = [
+            each * (1.0 + noise * torch.randn(each.shape, generator=made))
+            for each in found["backbone_fpn"]
+        ]
+        return {**found, "backbone_fpn": maps, "vision_features": maps[-1]}
+
+    with mock.patch.object(predictor, "forward_image", changed):
         yield

@@ -48,6 +48,10 @@ def tracked(first: int = 0, last: int = FRAMES - 1) -> tuple[Step, ...]:
     return tuple(Step(frame) for frame in range(first, last + 1))
 
 
+def named(name: str) -> Scenario:
+    return next(each for each in (*PLAIN, *CONTESTED) if each.name == name)
+
+
 def _disc(x: int, y: int, radius: int) -> np.ndarray:
     rows, columns = np.ogrid[:SIDE, :SIDE]
     return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
@@ -60,32 +64,17 @@ MASK: dict[str, Any] = {"mask": _disc(80, 70, 30)}
 OTHER: dict[str, Any] = {"points": [(110, 100), (60, 120)], "labels": [1, 0]}
 CORRECTION: dict[str, Any] = {"points": [(60, 100), (100, 40)], "labels": [1, 0]}
 
-SCENARIOS = (
+# Published loops of both kinds agree on these.
+PLAIN = (
     Scenario("click", (prompted(0, **CLICK), *tracked())),
     Scenario("box", (prompted(0, **BOX), *tracked()), streaming=False),
     Scenario("clicks", (prompted(0, **CLICKS), *tracked())),
     Scenario("box and click", (prompted(0, **BOX, points=[(70, 60)]), *tracked())),
-    Scenario("mask", (prompted(0, **MASK), *tracked()), streaming=False),
-    Scenario(
-        "correction",
-        (prompted(0, **CLICK), *tracked(last=9), prompted(9, **CORRECTION), *tracked(10)),
-    ),
-    Scenario(
-        "mask on a tracked frame",
-        (prompted(0, **BOX), *tracked(last=7), prompted(7, **MASK), *tracked(8)),
-    ),
-    Scenario(
-        "further click",
-        (prompted(0, **CLICK), prompted(0, **CLICKS), *tracked()),
-    ),
-    Scenario(
-        "further click after tracking",
-        (prompted(0, **CLICK), *tracked(last=0), prompted(0, **CLICKS), *tracked(1)),
-    ),
     Scenario("two objects", (prompted(0, **CLICK), prompted(0, 2, **OTHER), *tracked())),
     Scenario(
         "object added later",
         (prompted(0, **BOX), *tracked(last=5), prompted(6, 2, **OTHER), *tracked(6)),
+        streaming=False,
     ),
     Scenario(
         "two conditioning frames",
@@ -96,4 +85,32 @@ SCENARIOS = (
         (prompted(0, **CLICK), prompted(12, **CLICKS), *tracked()),
         streaming=False,
     ),
+    Scenario("the only one in the future", (prompted(9, **BOX), *tracked()), streaming=False),
+)
+# And not on these.
+CONTESTED = (
+    Scenario("mask", (prompted(0, **MASK), *tracked()), streaming=False),
+    Scenario(
+        "correction",
+        (prompted(0, **CLICK), *tracked(last=9), prompted(9, **CORRECTION), *tracked(10)),
+    ),
+    Scenario(
+        "mask on a tracked frame",
+        (prompted(0, **BOX), *tracked(last=7), prompted(7, **MASK), *tracked(8)),
+    ),
+    Scenario("further click", (prompted(0, **CLICK), prompted(0, **CLICKS), *tracked())),
+    Scenario(
+        "further click after tracking",
+        (prompted(0, **CLICK), *tracked(last=0), prompted(0, **CLICKS), *tracked(1)),
+    ),
+)
+# More than a frame sees.
+CROWDED = Scenario(
+    "many conditioning frames",
+    (
+        prompted(0, **BOX),
+        *(prompted(frame, **CLICK) for frame in (3, 5, 6, 14, 20)),
+        *tracked(),
+    ),
+    streaming=False,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 
 from sam2lite.models.sam2.config import HieraConfig, Sam2Config
@@ -40,3 +42,11 @@ def small_network(seed: int = SEED, score_bias: float = _SCORE_BIAS) -> Sam2:
         if name.endswith("pred_obj_score_head.layers.2.bias"):
             parameter.fill_(score_bias)
     return network
+
+
+def small_network_of_2_0() -> Sam2:
+    """Return a network with the same weights, as far as SAM 2.0 has them."""
+    old = build(dataclasses.replace(CONFIG, occlusion_embedding=False, pointer_time=False))
+    weights = small_network().state_dict()
+    old.load_state_dict({name: weights[name] for name in old.state_dict()})
+    return old

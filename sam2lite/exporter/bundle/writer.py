@@ -75,7 +75,7 @@ def export_graphs(
             store.externalise(rendered.model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
             onnx.save(rendered.model, folder / file)
-            entries[key] = GraphEntry(file, rendered.precision, exported.spec)
+            entries[key] = GraphEntry(file, rendered.precision, exported.spec, aliases=spec.aliases)
             verification[key] = {**_graph_report(exported), **rendered.report}
             report(key)
     return entries, verification

@@ -188,8 +188,8 @@ _GRAPHS: dict[str, type[nn.Module]] = {
 }
 
 
-# The modules of a network's graphs, as long as there is the network: who watches what a graph is fed
-# must meet the module that is called.
+# The modules of a network's graphs, as long as there is the network: who watches what a graph is
+# fed must meet the module that is called.
 _made: WeakKeyDictionary[Sam2, dict[str, nn.Module]] = WeakKeyDictionary()
 
 

@@ -21,7 +21,7 @@ from sam2lite.models.checkpoint import (
     state_sha256,
 )
 from sam2lite.models.found import Found, look_at
-from sam2lite.models.sam2.config import PUBLISHED, HieraConfig, Sam2Config
+from sam2lite.models.sam2.config import PUBLISHED, STRIDE, HieraConfig, Sam2Config
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.models.sam2.reading.huggingface_config import (
     check_settings,
@@ -34,6 +34,9 @@ from sam2lite.models.sam2.reading.recognition import MODEL_TYPE
 from sam2lite.models.sam2.reading.trunk_shapes import trunk_of
 
 LICENCE = "Apache-2.0"  # of all published weights
+
+# Inputs have multiples of so many cells at stride 4, which windows of the position table fill.
+_TABLE_SIDE = STRIDE // 4
 
 _OF_2_1 = ("no_obj_embed_spatial", "obj_ptr_tpos_proj.weight", "obj_ptr_tpos_proj.bias")
 # Tables that are computed, and that some versions of some code save nevertheless.
@@ -113,15 +116,23 @@ def _described(found: Found) -> Sam2Config | None:
             f"time of pointers {pointer_time}; 2.1 has both, and 2 has neither"
         )
     size = size_said(found.config, path)
-    return _config(trunk_said(found.config, path), pointer_time, (size,))
+    return _config(path, trunk_said(found.config, path), pointer_time, (size,))
 
 
 def _told(found: Found, claims: Mapping[str, Tensor]) -> Sam2Config:
     """Return what the tensors say; one that 2.1 alone has makes it 2.1."""
-    return _config(trunk_of(claims, found.path), any(name in claims for name in _OF_2_1))
+    trunk = trunk_of(claims, found.path)
+    return _config(found.path, trunk, any(name in claims for name in _OF_2_1))
 
 
-def _config(trunk: HieraConfig, of_2_1: bool, sizes: tuple[int, ...] | None = None) -> Sam2Config:
+def _config(
+    path: Path, trunk: HieraConfig, of_2_1: bool, sizes: tuple[int, ...] | None = None
+) -> Sam2Config:
+    if _TABLE_SIDE % trunk.windows[0]:
+        raise ModelError(
+            f"{printable(path)}: the windows of the first stage have {trunk.windows[0]} cells a "
+            f"side, of which none fill every input; they must divide {_TABLE_SIDE}"
+        )
     title = "sam2.1_hiera" if of_2_1 else "sam2_hiera"
     name = f"{title}_{trunk.embed_dim}x{sum(trunk.blocks)}"
     for config in PUBLISHED.values():

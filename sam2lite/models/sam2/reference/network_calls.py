@@ -20,10 +20,11 @@ from sam2lite.contracts.families.sam2 import (
     MEMORY_ENCODER,
     POINTER_SLOTS,
     POINTER_TOKENS,
+    PROMPT_TOKENS,
     SLOTS,
     attention_name,
 )
-from sam2lite.contracts.loop import MASKED_BIAS
+from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.models.sam2.reference.choosing import Candidates
@@ -98,14 +99,15 @@ class NetworkCalls:
             mask_b1hw: logits to start from, `[1, 1, H4, H4]`.
         """
         height, width = features.high_res_feats_0.shape[2:]
+        unused = PROMPT_TOKENS - tokens.label_bp.shape[1] if self._as_exported else 0
         return Candidates(
             *self._mask_decoder(
                 image_embed,
                 features.high_res_feats_1,
                 features.high_res_feats_0,
-                tokens.xy_norm_bpc,
-                tokens.label_bp,
-                tokens.bias_b11p,
+                F.pad(tokens.xy_norm_bpc, (0, 0, 0, unused)),
+                F.pad(tokens.label_bp, (0, unused), value=LABEL_PAD),
+                F.pad(tokens.bias_b11p, (0, unused), value=MASKED_BIAS),
                 torch.zeros(1, 1, height, width) if mask_b1hw is None else mask_b1hw,
                 torch.full((1, 1, 1, 1), float(mask_b1hw is not None)),
             )
