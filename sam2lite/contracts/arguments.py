@@ -35,6 +35,17 @@ def whole_number(
     return number
 
 
+def truth(name: str, value: Any) -> bool:
+    """Return True or False, Python's or NumPy's.
+
+    Raises:
+        ArgumentError: the value is something else.
+    """
+    if not _is_truth(value):
+        raise ArgumentError("{} is {}; it must be True or False".format(name, shown(value)))
+    return bool(value)
+
+
 def check_options(
     budget_ms: Any = None, preset: Any = DEFAULT_PRESET, rung: Any = None, threads: Any = None
 ) -> None:

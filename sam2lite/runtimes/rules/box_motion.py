@@ -5,9 +5,12 @@ whether a mask is worth remembering (the idea of SAMURAI, arXiv 2411.11922). Box
 frame, so that input sizes do not matter.
 """
 
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 import numpy as np
+
+from sam2lite.files.array_reading import Column
+from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES
 
 POSITION_NOISE = 1.0 / 20  # share of the box's side that a mask's box is off, and motion in a frame
 SPEED_NOISE = 1.0 / 160  # the same of its speed
@@ -116,10 +119,70 @@ def overlap(one: Optional[np.ndarray], other: Optional[np.ndarray]) -> float:
     return shared / whole if whole > 0 else 0.0
 
 
-def weighed(iou_m: np.ndarray, overlap_m: Sequence[float]) -> np.ndarray:
-    """Return how good masks are, by their predicted IoU and the expected box."""
-    score_m: np.ndarray = (1 - MOTION_WEIGHT) * iou_m + MOTION_WEIGHT * np.asarray(overlap_m)
+def by_motion(iou_m: np.ndarray, masks_mhw: np.ndarray, expected: BoxTrack) -> np.ndarray:
+    """Return how good masks are, by their predicted IoU and the expected box.
+
+    Args:
+        iou_m: float32 [m], predicted.
+        masks_mhw: float32 [m, h, w] logits.
+        expected: on the frame.
+
+    Returns:
+        float [m].
+    """
+    overlap_m = [overlap(box_of(mask_hw), expected.place) for mask_hw in masks_mhw]
+    score_m: np.ndarray = (1 - MOTION_WEIGHT) * iou_m + MOTION_WEIGHT * np.array(overlap_m)
     return score_m
+
+
+def after(
+    expected: Optional[BoxTrack], box: Optional[np.ndarray], iou: float, prompted: bool
+) -> Optional[BoxTrack]:
+    """Return what is known after a frame; None where nothing is.
+
+    Args:
+        expected: on the frame; None where nothing was known.
+        box: of the mask that was chosen; None where the object is not there.
+        iou: predicted, of that mask.
+        prompted: whether a user said where the object is.
+    """
+    if prompted or expected is None:
+        return expected if box is None else started(box)
+    return expected.missed() if box is None or iou < GOOD_IOU else expected.met(box)
+
+
+def state_columns() -> Dict[str, Column]:
+    """Return what `state_arrays` may give; see `FrameRules.memory_columns`."""
+    found = {_column("steady"): Column("int64", (), 0, MAX_FRAMES, needed=False)}
+    for name in BoxTrack._fields[:-1]:
+        least = 0.0 if name in ("place_variance", "speed_variance") else -LARGEST
+        found[_column(name)] = Column("float64", (4,), least, LARGEST, needed=False)
+    return found
+
+
+def state_arrays(track: Optional[BoxTrack]) -> Dict[str, np.ndarray]:
+    """Return what is known of a box as arrays of a state file."""
+    fields = {} if track is None else track._asdict()
+    return {_column(name): np.asarray(value) for name, value in fields.items()}
+
+
+def restored(arrays: Mapping[str, Any]) -> Optional[BoxTrack]:
+    """Undo `state_arrays`, of arrays with others among them.
+
+    Raises:
+        ValueError: some are missing.
+    """
+    found: Dict[str, Any] = {name: arrays.get(_column(name)) for name in BoxTrack._fields}
+    there = [name for name, array in found.items() if array is not None]
+    if not there:
+        return None
+    if len(there) < len(found):
+        raise ValueError("of the box's motion, only {} is there".format(", ".join(there)))
+    return BoxTrack(**dict(found, steady=int(arrays[_column("steady")])))
+
+
+def _column(name: str) -> str:
+    return "box_{}".format(name)
 
 
 def _noise(box: np.ndarray) -> np.ndarray:

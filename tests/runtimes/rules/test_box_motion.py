@@ -8,9 +8,12 @@ from sam2lite.runtimes.rules.box_motion import (
     STEADY_FRAMES,
     BoxTrack,
     box_of,
+    by_motion,
     overlap,
+    restored,
     started,
-    weighed,
+    state_arrays,
+    state_columns,
 )
 
 BOX = np.array([0.4, 0.5, 0.2, 0.1])
@@ -78,9 +81,26 @@ def test_overlaps() -> None:
 
 
 def test_motion_has_a_small_say() -> None:
+    masks = np.full((3, 20, 20), -1.0, np.float32)
+    masks[0, 9:11, 14:18] = masks[1, 9:11, 6:10] = masks[2, 9:11, 6:10] = 1
     iou = np.array([0.8, 0.75, 0.2])
-    assert weighed(iou, [0.0, 1.0, 1.0]).argmax() == 1
-    assert weighed(iou, [0.9, 1.0, 1.0]).argmax() == 0
+    np.testing.assert_allclose(by_motion(iou, masks, started(BOX)), [0.68, 0.7875, 0.32])
+    masks[0] = masks[1]
+    assert by_motion(iou, masks, started(BOX)).argmax() == 0
+
+
+def test_what_is_known_can_be_kept() -> None:
+    track = started(BOX).ahead(1).met(right(0.1))
+    arrays = state_arrays(track)
+    assert arrays.keys() == state_columns().keys()
+    found = restored(dict(arrays, other=1))
+    assert found is not None
+    for one, other in zip(found, track, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert state_arrays(None) == {}
+    assert restored({"other": 1}) is None
+    with pytest.raises(ValueError, match="only place, speed, "):
+        restored({name: array for name, array in arrays.items() if name != "box_steady"})
 
 
 def test_it_never_fails_whatever_is_seen() -> None:

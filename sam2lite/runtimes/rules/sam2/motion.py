@@ -12,7 +12,7 @@ from sam2lite.runtimes.rules.sam2.candidates import Candidates, Choice
 _MEMORABLE_IOU = 0.5  # predicted; memory is sought on frames above it
 
 
-def by_motion(candidates: Candidates, choice: Choice, expected: BoxTrack) -> Choice:
+def choose_by_motion(candidates: Candidates, choice: Choice, expected: BoxTrack) -> Choice:
     """Choose among the masks of a tracked frame by predicted IoU and expected box.
 
     Args:
@@ -22,9 +22,8 @@ def by_motion(candidates: Candidates, choice: Choice, expected: BoxTrack) -> Cho
     """
     if not expected.trusted:
         return choice
-    boxes = [box_motion.box_of(mask_hw) for mask_hw in candidates.masks_mhw[1:]]
-    overlaps = [box_motion.overlap(box, expected.place) for box in boxes]
-    best = 1 + int(np.argmax(box_motion.weighed(candidates.iou_m[1:], overlaps)))
+    score_m = box_motion.by_motion(candidates.iou_m[1:], candidates.masks_mhw[1:], expected)
+    best = 1 + int(np.argmax(score_m))
     return Choice(best, best)
 
 
@@ -39,12 +38,10 @@ def motion_after(
         prompted: whether a user said where the object is.
     """
     box = box_motion.box_of(chosen.logits) if chosen.present else None
+    track = box_motion.after(expected, box, chosen.iou, prompted)
     if prompted or expected is None:
-        return (expected if box is None else box_motion.started(box)), prompted or box is not None
-    overlap = box_motion.overlap(box, expected.place)
+        return track, prompted or box is not None
     good = box is not None and chosen.iou > _MEMORABLE_IOU
     if expected.trusted:
-        good = good and overlap > 0.0
-    if box is None or chosen.iou < box_motion.GOOD_IOU:
-        return expected.missed(), good
-    return expected.met(box), good
+        good = good and box_motion.overlap(box, expected.place) > 0.0
+    return track, good

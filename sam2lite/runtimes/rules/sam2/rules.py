@@ -1,7 +1,7 @@
 """SAM 2's frame rules: those of the published loops, on graphs of fixed shape."""
 
 import math
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from sam2lite.runtimes.rules.sam2.attention_inputs import attention_inputs
 from sam2lite.runtimes.rules.sam2.candidates import Candidates, choose
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
 from sam2lite.runtimes.rules.sam2.holes import without_holes
-from sam2lite.runtimes.rules.sam2.motion import by_motion, motion_after
+from sam2lite.runtimes.rules.sam2.motion import choose_by_motion, motion_after
 from sam2lite.runtimes.rules.sam2.prompt_tokens import PromptTokens, prompt_tokens
 from sam2lite.runtimes.rules.sam2.scaling import (
     antialiased,
@@ -82,11 +82,11 @@ class SlotBankRules(FrameRules):
     )
     remembers_absent = True
     rewinds = True
-    windows = (
+    windows: Tuple[int, ...] = (
         1,
         3,
         RECENT_FRAMES,
-    )  # with one prompted frame, what the graphs of 2, 4, 7 slots hold
+    )  # beside one prompted frame, what 2, 4 and 7 slots hold
 
     def __init__(
         self,
@@ -128,10 +128,13 @@ class SlotBankRules(FrameRules):
             memory_dtype,
             pointer_frames,
             fill_holes,
+            non_overlap,
             motion_aware,
             window,
         )
-        self.non_overlap = options.truth("non_overlap", non_overlap)
+        self.non_overlap = self._set.non_overlap
+        whole = self._set.window
+        self.windows = (*(each for each in type(self).windows if each < whole), whole)
         self._sizes = manifest.rungs
         self._threshold = manifest.postprocess.object_score_threshold
 
@@ -272,7 +275,7 @@ class SlotBankRules(FrameRules):
         found = candidates.candidates
         choice = choose(found, candidates.tokens.several_masks)
         if prompt is None and candidates.motion is not None:
-            choice = by_motion(found, choice, candidates.motion)
+            choice = choose_by_motion(found, choice, candidates.motion)
         # A copy, so that a result that is kept does not keep all candidates.
         logits = found.masks_mhw[choice.mask].copy()
         pointer = found.pointers_mc[choice.pointer].copy()

@@ -2,11 +2,9 @@
 
 from typing import Any, NamedTuple, Optional, Tuple
 
-import numpy as np
-
-from sam2lite.contracts.arguments import shown, whole_number
+from sam2lite.contracts.arguments import shown, truth, whole_number
 from sam2lite.contracts.families.sam2 import POINTER_FRAMES, RECENT_FRAMES
-from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.errors import UnknownNameError
 from sam2lite.runtimes.rules.interface import MAX_FRAMES
 
 META, HUGGINGFACE = "meta", "huggingface"
@@ -23,6 +21,7 @@ class Settings(NamedTuple):
     memory_dtype: str
     pointer_frames: int
     fill_holes: int
+    non_overlap: bool
     motion_aware: bool
     window: int
 
@@ -33,6 +32,7 @@ def checked(
     memory_dtype: str,
     pointer_frames: Optional[int],
     fill_holes: int,
+    non_overlap: bool,
     motion_aware: bool,
     window: Optional[int],
 ) -> Settings:
@@ -56,20 +56,10 @@ def checked(
         memory_dtype,
         frames,
         whole_number("fill_holes", fill_holes, 0, _MOST_CELLS),
+        truth("non_overlap", non_overlap),
         truth("motion_aware", motion_aware),
         RECENT_FRAMES if window is None else window,
     )
-
-
-def truth(name: str, value: Any) -> bool:
-    """Return True or False.
-
-    Raises:
-        ArgumentError: the value is something else.
-    """
-    if not isinstance(value, (bool, np.bool_)):
-        raise ArgumentError("{} is {}; it must be True or False".format(name, shown(value)))
-    return bool(value)
 
 
 def _one_of(kind: str, value: Any, known: Tuple[str, ...]) -> None:

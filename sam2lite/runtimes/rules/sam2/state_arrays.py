@@ -6,13 +6,12 @@ import numpy as np
 
 from sam2lite.contracts.families.sam2 import EMBED_CHANNELS, MEMORY_CHANNELS
 from sam2lite.files.array_reading import Column
+from sam2lite.runtimes.rules import box_motion
 from sam2lite.runtimes.rules.box_motion import BoxTrack
 from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
 
 _FLAGS = ("conditioning", "initial", "settled", "good")
-_BOX = ("place", "speed", "place_variance", "covariance", "speed_variance")
-_VARIANCES = ("place_variance", "speed_variance")
 
 
 def columns(most: int, memory_sides: Sequence[int], mask_sides: Sequence[int]) -> Dict[str, Column]:
@@ -36,10 +35,7 @@ def columns(most: int, memory_sides: Sequence[int], mask_sides: Sequence[int]) -
             "float32", (cells, MEMORY_CHANNELS), -LARGEST, LARGEST, needed=False
         )
         found[_mask(record)] = Column("float32", (sides, sides), -LARGEST, LARGEST, needed=False)
-    for name in _BOX:
-        least = 0.0 if name in _VARIANCES else -LARGEST
-        found[_motion(name)] = Column("float64", (4,), least, LARGEST, needed=False)
-    found[_motion("steady")] = Column("int64", (), 0, MAX_FRAMES, needed=False)
+    found.update(box_motion.state_columns())
     return found
 
 
@@ -59,8 +55,7 @@ def arrays(records: Sequence[FrameRecord], motion: Optional[BoxTrack]) -> Dict[s
         if record.logits_hw is not None:
             found[_mask(place)] = record.logits_hw
     found["pointer"] = pointers
-    if motion is not None:
-        found.update({_motion(name): np.asarray(value) for name, value in motion._asdict().items()})
+    found.update(box_motion.state_arrays(motion))
     return found
 
 
@@ -100,14 +95,7 @@ def records(found: Mapping[str, Any]) -> Tuple[List[FrameRecord], Optional[BoxTr
                 **flags,
             )
         )
-    parts = [_motion(name) for name in (*_BOX, "steady")]
-    there = [name for name in parts if name in found]
-    if there and len(there) < len(parts):
-        raise ValueError("of the box's motion, only {} is there".format(", ".join(there)))
-    if not there:
-        return made, None
-    box = {name: found[_motion(name)] for name in _BOX}
-    return made, BoxTrack(steady=int(found[_motion("steady")]), **box)
+    return made, box_motion.restored(found)
 
 
 def _memory(record: int) -> str:
@@ -116,7 +104,3 @@ def _memory(record: int) -> str:
 
 def _mask(record: int) -> str:
     return "logits_{}".format(record)
-
-
-def _motion(name: str) -> str:
-    return "box_{}".format(name)

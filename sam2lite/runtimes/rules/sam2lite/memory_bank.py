@@ -8,6 +8,8 @@ from sam2lite.contracts import loop
 from sam2lite.contracts.families import sam2lite as contract
 from sam2lite.errors import SessionError
 from sam2lite.files.array_reading import Column
+from sam2lite.runtimes.rules.box_motion import BoxTrack, restored, state_arrays
+from sam2lite.runtimes.rules.box_motion import state_columns as state_columns_of_box
 from sam2lite.runtimes.rules.current_frame import Host
 from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES, Memory
 from sam2lite.runtimes.rules.sam2lite.pruning import Pruning
@@ -31,6 +33,7 @@ class MemoryBank(Memory):
         stored: frames stored so far.
         pruning: what is kept when the bank overflows.
         columns: one array [B] per kind of bookkeeping; see `_columns`.
+        box: where the object's box is expected; None where nobody asks.
     """
 
     def __init__(self, slots: int, pruning: Optional[Pruning] = None) -> None:
@@ -39,10 +42,24 @@ class MemoryBank(Memory):
         self.stored = 0
         self.pruning = pruning or Pruning(slots)
         self.columns = _columns(slots)
+        self.box: Optional[BoxTrack] = None
+        self._box_before: Optional[BoxTrack] = None
+        self._box_was_met = True
 
     def tick(self) -> None:
         """Let one frame pass."""
         self.columns["age"] += 1
+        self.box = self._known_box()
+        if self.box is not None:
+            self.box = self.box.ahead(1)
+        self._box_was_met = False
+
+    def _known_box(self) -> Optional[BoxTrack]:
+        return self.box if self.box is None or self._box_was_met else self.box.missed()
+
+    def expect(self, box: Optional[BoxTrack]) -> None:
+        """Take what is known of the box after the frame that was just stored."""
+        self._box_before, self.box, self._box_was_met = self.box, box, True
 
     def view(self, window: Optional[int]) -> Tuple[np.ndarray, np.ndarray]:
         """Return what the decoder needs beside keys and values.
@@ -110,6 +127,7 @@ class MemoryBank(Memory):
         """Drop the tokens of the last stored frame."""
         self.stored -= 1
         self.columns["valid"] &= self.columns["ordinal"] != self.stored
+        self.box, self._box_was_met = self._box_before, False
 
     def _retire(self, anchor: bool) -> None:
         columns = self.columns
@@ -125,8 +143,9 @@ class MemoryBank(Memory):
 
     def state(self, host: Host) -> Dict[str, np.ndarray]:
         """Return the bookkeeping, keys and values as plain arrays."""
+        arrays = dict(self.columns, **state_arrays(self._known_box()))
         return dict(
-            self.columns, stored=np.array(self.stored), key=host(self.key), value=host(self.value)
+            arrays, stored=np.array(self.stored), key=host(self.key), value=host(self.value)
         )
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -137,12 +156,14 @@ class MemoryBank(Memory):
             raise ValueError("a token is of a frame that was not stored")
         self.key, self.value, self.stored = arrays["key"], arrays["value"], stored
         self.columns = {name: arrays[name] for name in self.columns}
+        self.box = restored(arrays)
 
 
 def state_columns(slots: int) -> Dict[str, Column]:
     """Return what a bank's arrays must be; see `FrameRules.memory_columns`."""
     tokens = Column("float32", (1, slots, contract.MEMORY_CHANNELS), -LARGEST, LARGEST)
     return {
+        **state_columns_of_box(),
         "age": Column("int64", (slots,), 0, MAX_FRAMES),
         "ordinal": Column("int64", (slots,), -1, MAX_FRAMES),
         "token": Column("int64", (slots,), 0, contract.TOKENS_PER_FRAME - 1),

@@ -1,10 +1,11 @@
 """SAM2-Lite's frame rules: a bank of memory tokens for every object, pruned in a graph."""
 
 import math
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 import numpy as np
 
+from sam2lite.contracts.arguments import truth
 from sam2lite.contracts.families.sam2lite import PRUNING_POLICY, TOKENS_PER_FRAME
 from sam2lite.contracts.fields import flag, record, whole
 from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
@@ -12,6 +13,7 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
 from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt, PromptSlots, empty_slots
+from sam2lite.runtimes.rules.box_motion import BoxTrack, after, box_of, by_motion
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
 from sam2lite.runtimes.rules.interface import Chosen, FrameRules, finite
 from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits, resized
@@ -25,10 +27,22 @@ _MEMORY = record(
 )
 
 
+class Decoded(NamedTuple):
+    """What `decode` gives.
+
+    Attributes:
+        outputs: of `mask_decoder`, by name.
+        expected: where the object's box is; None where nobody asks.
+    """
+
+    outputs: Dict[str, Any]
+    expected: Optional[BoxTrack]
+
+
 class TokenBankRules(FrameRules):
     """See docs/architecture.md, "The frame loop", for the rules in words."""
 
-    settings = ("policy", "tokens", "window")
+    settings = ("policy", "tokens", "window", "motion_aware")
 
     def __init__(
         self,
@@ -36,6 +50,7 @@ class TokenBankRules(FrameRules):
         policy: str = PRUNING_POLICY,
         tokens: Optional[int] = None,
         window: Optional[int] = WINDOW_MAX,
+        motion_aware: bool = False,
     ) -> None:
         """Check and take the settings.
 
@@ -46,10 +61,12 @@ class TokenBankRules(FrameRules):
             tokens: of an object's memory bank, at most the bundle's; all if not given.
             window: stored frames that are kept beside the prompted ones, 2 to 8; None for no
                 limit but the tokens.
+            motion_aware: whether the expected box has a say in choosing masks.
 
         Raises:
             UnknownNameError: there is no such policy.
-            ArgumentError: the tokens or the window are out of range.
+            ArgumentError: the tokens or the window are out of range, or `motion_aware` is no truth
+                value.
             BundleError: the manifest does not say how large the bank is.
         """
         try:
@@ -69,6 +86,7 @@ class TokenBankRules(FrameRules):
                 "export the bundle again".format(self._slots)
             )
         self._pruning = Pruning(self._slots, policy, tokens, window)
+        self._motion_aware = truth("motion_aware", motion_aware)
         self._mask_stride = manifest.postprocess.mask_stride
         self._score_threshold = manifest.postprocess.object_score_threshold
         self._no_prompt = empty_slots()
@@ -132,7 +150,7 @@ class TokenBankRules(FrameRules):
         window: Optional[int],
         inputs: PromptSlots,
         hint: Optional[np.ndarray],
-    ) -> Dict[str, Any]:
+    ) -> Decoded:
         """See `FrameRules`: the outputs of `mask_decoder`."""
         own = self._pruning.window
         age_bn, bias_b11n = memory.view(own if own is None or window is None else min(own, window))
@@ -140,7 +158,7 @@ class TokenBankRules(FrameRules):
         if hint is None:
             side = self._side(frame)
             hint = np.zeros((1, 1, side, side), np.float32)
-        return frame.run(
+        outputs = frame.run(
             "mask_decoder",
             dict(
                 frame.features(),
@@ -153,21 +171,26 @@ class TokenBankRules(FrameRules):
                 **inputs._asdict(),
             ),
         )
+        return Decoded(outputs, memory.box)
 
     def choose(
         self,
         frame: CurrentFrame,
-        candidates: Dict[str, Any],
+        candidates: Decoded,
         prompt: Optional[Prompt],
         hint: Optional[np.ndarray],
     ) -> Chosen:
         """See `FrameRules`: the candidate with the highest IoU, the first of equals."""
-        iou_m = frame.host(candidates["iou_bm"])[0]
+        outputs, expected = candidates
+        iou_m = frame.host(outputs["iou_bm"])[0]
+        masks_mhw = frame.host(outputs["mask_logits_bmhw"])[0]
         best = int(np.argmax(iou_m))
-        score = float(frame.host(candidates["object_score_b1"])[0, 0])
-        pointer_bc = frame.host(candidates["object_pointer_bmc"])[:, best]
+        if prompt is None and expected is not None and expected.trusted:
+            best = int(np.argmax(by_motion(iou_m, masks_mhw, expected)))
+        score = float(frame.host(outputs["object_score_b1"])[0, 0])
+        pointer_bc = frame.host(outputs["object_pointer_bmc"])[:, best]
         # A copy, so that a result that is kept does not keep all candidates.
-        logits = frame.host(candidates["mask_logits_bmhw"])[0, best].copy()
+        logits = masks_mhw[best].copy()
         if prompt is not None and prompt.mask_hw is not None and hint is not None:
             logits = hint[0, 0]  # the user knows better than the network
         sound = finite(iou_m) and math.isfinite(score) and finite(pointer_bc) and finite(logits)
@@ -209,6 +232,8 @@ class TokenBankRules(FrameRules):
             },
         )
         memory.commit(kept["kept_key_bnc"], kept["kept_value_bnc"], host(kept["kept_index_bn"]))
+        if self._motion_aware:
+            memory.expect(after(memory.box, box_of(chosen.logits), chosen.iou, prompted))
         return True
 
     def _side(self, frame: CurrentFrame) -> int:

@@ -85,6 +85,7 @@ class PublishedObject:
         if self.meta and before is not None and mask is None:
             logits = before["logits"].clamp(-32, 32)
         output = self._decide(index, first, points, mask, logits)
+        output["first"] = first
         self.pending[index] = (first or self.corrections_condition, output)
         return output
 

@@ -8,7 +8,7 @@ import pytest
 from sam2lite.runtimes.rules.box_motion import started
 from sam2lite.runtimes.rules.interface import Chosen
 from sam2lite.runtimes.rules.sam2.candidates import Candidates, Choice
-from sam2lite.runtimes.rules.sam2.motion import by_motion, motion_after
+from sam2lite.runtimes.rules.sam2.motion import choose_by_motion, motion_after
 from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from tests.doubles.sam2_bundle import Sam2Bundle
@@ -32,9 +32,9 @@ def candidates(best: float = 0.9) -> Candidates:
 def test_the_mask_that_meets_the_box_is_chosen_once_the_box_is_trusted() -> None:
     box = started(np.array([4 / 16, 0.5, 0.25, 0.25]))
     by_iou = Choice(1, 1)
-    assert by_motion(candidates(), by_iou, box) == by_iou
-    assert by_motion(candidates(), by_iou, box._replace(steady=15)) == (2, 2)
-    assert by_motion(candidates(best=1.05), by_iou, box._replace(steady=15)) == by_iou
+    assert choose_by_motion(candidates(), by_iou, box) == by_iou
+    assert choose_by_motion(candidates(), by_iou, box._replace(steady=15)) == (2, 2)
+    assert choose_by_motion(candidates(best=1.05), by_iou, box._replace(steady=15)) == by_iou
 
 
 @pytest.mark.parametrize(

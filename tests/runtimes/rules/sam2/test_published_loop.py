@@ -214,6 +214,39 @@ def test_a_click_on_a_frame_that_has_come_again(pairs: list[Pair], reference: st
     pair.track(0)
 
 
+@REFERENCES
+@pytest.mark.parametrize("corrections", ["conditioning", "in-place"])
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_done(reference: str, corrections: str, seed: int) -> None:
+    """Prompts of all kinds on any frame, before and after it is tracked, several in a row."""
+    rng = np.random.default_rng(seed)
+    pair = Pair(reference, corrections=corrections)
+    pair.published.limit = 4
+
+    def prompt(index: int) -> None:
+        kind = rng.integers(4)
+        points = [(int(x), int(y)) for x, y in rng.integers((WIDTH, HEIGHT), size=(3, 2))]
+        if kind == 0:
+            pair.draw(index, np.roll(drawn(), int(rng.integers(30)), 1))
+        elif kind == 1:
+            pair.click(index, points[: rng.integers(1, 3)])
+        else:
+            box = (*np.minimum(points[0], (WIDTH - 12, HEIGHT - 12)).tolist(), WIDTH, HEIGHT)
+            pair.click(index, points[: rng.integers(3)], box=box)
+
+    prompt(0)
+    for index in range(COUNT):
+        before, after = rng.random(2) < (0.15, 0.25)
+        for _ in range(rng.integers(1, 4) if before else 0):
+            prompt(index)
+        pair.track(index, index + 1)
+        known = index in pair.published.cond and pair.published.cond[index]["first"]
+        if after and not (known and corrections == "in-place"):  # Meta loses such a click
+            for _ in range(rng.integers(1, 4)):
+                prompt(index)
+    pair.ours.close()
+
+
 def test_more_prompted_frames_than_are_seen(pairs: list[Pair]) -> None:
     """The others count as tracked ones where they are near, as with Meta's own limit."""
     pair = Pair("meta")

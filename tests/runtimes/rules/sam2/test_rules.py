@@ -55,7 +55,18 @@ def test_a_smaller_window_takes_a_smaller_graph(
     assert attended(bundle)[-1] == f"memory_attention_{slots}"
     rows = bundle.last("memory_attention")["memory_time_bs"]
     assert sorted(rows[0].tolist())[-1] == 6
-    assert segmenter._rules.windows == (1, 3, 6)
+    offered = {1: (1,), 2: (1, 2), 3: (1, 3), 4: (1, 3, 4)}
+    assert segmenter._rules.windows == offered.get(window or 6, (1, 3, 6))
+
+
+def test_a_frame_budget_ends_at_the_smallest_window(bundle: Sam2Bundle) -> None:
+    with VideoSegmenter(bundle, budget_ms=1e-6) as segmenter:
+        segmenter.prompt(FRAMES[0], points=CLICK)
+        for index in range(80):
+            result = segmenter.track(FRAMES[index % len(FRAMES)], frame_index=index)
+    assert result.controller is not None
+    assert (result.rung, result.controller.window) == (64, 1)
+    assert attended(bundle)[-1] == "memory_attention_2"
 
 
 def test_absence_empties_the_mask_even_where_it_was_prompted(
