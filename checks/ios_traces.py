@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from sam2lite.contracts.families import sam2lite as contract  # noqa: E402
 from sam2lite.contracts.families.sam2lite import FAMILY, graph_dims  # noqa: E402
+from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN  # noqa: E402
 from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postprocess  # noqa: E402
 from sam2lite.contracts.tensors import GraphSpec  # noqa: E402
 from sam2lite.models.sam2lite.config import TINY  # noqa: E402
@@ -41,7 +42,8 @@ def controller() -> list[dict[str, Any]]:
     scenarios = []
     for seed, window_saves_time in ((0, False), (1, True)):
         draw = random.Random(seed)
-        loop_controller = FrameController(33.0, contract.RUNGS, window_saves_time=window_saves_time)
+        windows = range(WINDOW_MIN, WINDOW_MAX + 1) if window_saves_time else ()
+        loop_controller = FrameController(33.0, contract.RUNGS, windows=windows)
         frames = []
         for frame in range(240):
             load_ms = (30.0, 75.0, 260.0, 45.0)[frame // 60]  # of the largest rung

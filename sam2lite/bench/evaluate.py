@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.errors import ArgumentError
 from sam2lite.exporter.progress import SILENT, Progress
 from sam2lite.runtimes.backends.simulated import opened
 from sam2lite.runtimes.bundle import Bundle
@@ -60,7 +60,7 @@ def evaluate(
     Raises:
         ArgumentError: not one of model and bundle is given, or clips are named twice.
         BundleError, ModelError: it cannot be used.
-        UnknownNameError: it does not have an input size, or there is no such prompt or set.
+        ArgumentError: it does not take an input size, or there is no such prompt or set.
         VideoError: there are no clips, or no object in any of them.
     """
     from sam2lite.evaluation.evaluate import EvaluationSettings
@@ -69,10 +69,9 @@ def evaluate(
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
-    recipe, known = _tracker(bundle, model, backend)
+    recipe, known, check_size = _tracker(bundle, model, backend)
     for size in sizes or ():
-        if size not in known:
-            raise UnknownNameError("rung", size, known)
+        check_size(size)
     references, source = _clips(clips, seed, set_name, davis)
     task = Task(
         recipe, sorted(sizes or known[-1:]), EvaluationSettings(prompt, skip_last, baselines)
@@ -97,8 +96,8 @@ def evaluate(
 
 def _tracker(
     bundle: Bundle | str | Path | None, model: str | Path | None, backend: str | None
-) -> tuple[TrackerRecipe, Sequence[int]]:
-    """Return what to evaluate, and its input sizes, ascending."""
+) -> tuple[TrackerRecipe, Sequence[int], Callable[[int], None]]:
+    """Return what to evaluate, its input sizes, ascending, and what refuses others."""
     from sam2lite.evaluation.workers import TrackerRecipe
 
     if (model is None) == (bundle is None):
@@ -109,12 +108,13 @@ def _tracker(
     if bundle is not None:
         found = opened(bundle, backend)
         recipe = TrackerRecipe("bundle", found.path, backend=found.backend, simulate=found.simulate)
-        return recipe, found.manifest.rungs
+        return recipe, found.manifest.rungs, found.check_rung
     if backend is not None:
         raise ArgumentError(f"backend {backend!r} is for bundles; a model runs in PyTorch")
     from sam2lite.models.registry import load_model
 
-    return TrackerRecipe("model", str(model)), load_model(str(model)).sizes
+    loaded = load_model(str(model))
+    return TrackerRecipe("model", str(model)), loaded.sizes, loaded.check_size
 
 
 def _clips(

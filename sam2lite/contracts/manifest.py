@@ -5,6 +5,7 @@ frame loop, and everything a person needs to trust it, is in this one file.
 """
 
 import json
+from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from sam2lite.contracts.fields import ascending
@@ -60,12 +61,14 @@ class GraphEntry(NamedTuple):
         precision: that it computes in, or that its weights have.
         spec: its tensors.
         function: which of a package's functions it is; None where a file is one graph.
+        aliases: what other packages call its tensors, by name.
     """
 
     file: str
     precision: str
     spec: GraphSpec
     function: Optional[str] = None
+    aliases: Mapping[str, Tuple[str, ...]] = MappingProxyType({})
 
 
 class FileEntry(NamedTuple):
@@ -140,8 +143,12 @@ def _entry_json(entry: GraphEntry) -> Dict[str, Any]:
         "inputs": [spec.to_json() for spec in entry.spec.inputs],
         "outputs": [spec.to_json() for spec in entry.spec.outputs],
     }  # type: Dict[str, Any]
-    # Bundles without functions are the same as before there were any.
-    return data if entry.function is None else dict(data, function=entry.function)
+    # Bundles without functions and aliases are the same as before there were any.
+    if entry.function is not None:
+        data["function"] = entry.function
+    if entry.aliases:
+        data["aliases"] = {name: list(others) for name, others in entry.aliases.items()}
+    return data
 
 
 def loads(raw: bytes, where: str) -> Manifest:
@@ -201,6 +208,7 @@ def _parsed(data: Mapping[str, Any]) -> Manifest:
                 ranks=entry["ranks"],
             ),
             entry.get("function"),
+            {name: tuple(others) for name, others in entry.get("aliases", {}).items()},
         )
         for key, entry in data["graphs"].items()
     }
@@ -215,8 +223,8 @@ def _check_sums(manifest: Manifest) -> None:
     """Check what no field shows alone.
 
     Raises:
-        ValueError: input sizes do not ascend, a graph has another key than its name gives, or files
-            or tensors are too large.
+        ValueError: input sizes do not ascend, a graph has another key than its name gives, aliases
+            are of no tensor or not of one alone, or files or tensors are too large.
     """
     ascending(list(manifest.rungs), "rungs")
     total = sum(entry.bytes for entry in manifest.files.values())
@@ -228,6 +236,7 @@ def _check_sums(manifest: Manifest) -> None:
         spec = entry.spec
         if key.partition("@")[0] != spec.name or ("@" in key) != spec.per_size:
             raise ValueError("graphs.{} is called {}".format(key, spec.name))
+        _check_aliases(key, entry)
         size = sum(_bytes(tensor) for tensor in spec.inputs + spec.outputs)
         if size > MAX_GRAPH_BYTES:
             raise ValueError(
@@ -235,6 +244,18 @@ def _check_sums(manifest: Manifest) -> None:
                     key, size, MAX_GRAPH_BYTES
                 )
             )
+
+
+def _check_aliases(key: str, entry: GraphEntry) -> None:
+    """Raise ValueError for an alias of no tensor of the graph, or of more than one."""
+    taken = entry.spec.input_names + entry.spec.output_names
+    for name, others in entry.aliases.items():
+        if name not in taken:
+            raise ValueError("graphs.{}.aliases has {}, which is no tensor".format(key, name))
+        for other in others:
+            if other in taken:
+                raise ValueError("graphs.{}.aliases has {} twice".format(key, other))
+            taken.append(other)
 
 
 def _bytes(tensor: TensorSpec) -> int:

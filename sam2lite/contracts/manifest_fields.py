@@ -29,7 +29,7 @@ MAX_FILES = 1000
 MAX_GRAPHS = 512
 MAX_RUNGS = 64
 MAX_THREADS = 1024
-MAX_BUNDLE_BYTES = 1 << 30  # of all files together, since all of them are hashed
+MAX_BUNDLE_BYTES = 4 << 30  # of all files together, since all of them are hashed
 MAX_GRAPH_BYTES = 256 << 20  # of all inputs and outputs of a graph together
 ITEM_BYTES = {
     "float32": 4,
@@ -66,7 +66,10 @@ _GRAPH = record(
         "inputs": items(TENSOR, most=64),
         "outputs": items(TENSOR, most=64),
     },
-    {"function": or_none(word)},
+    {
+        "function": or_none(word),
+        "aliases": table(items(word, least=1, most=16), key=word, most=128),
+    },
 )
 _TARGET = record(
     {},
@@ -103,6 +106,10 @@ _LOOP = record(
         "present": _COUNT,
         "absent": _COUNT,
         "decisions_differ": _COUNT,
+        "settings": table(anything, key=word),
+        "flipped_choices": _COUNT,
+        "smallest_flip": _FIGURE,
+        "largest_flip": _FIGURE,
         "tied_choices": _COUNT,
     },
     others=True,

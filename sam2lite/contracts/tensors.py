@@ -101,6 +101,13 @@ class GraphSpec(NamedTuple):
         return self[:3] == other[:3]
 
     @property
+    def aliases(self) -> Dict[str, Tuple[str, ...]]:
+        """What else its tensors are called, by name; of those that have other names at all."""
+        names = self.input_names + self.output_names
+        known = {name: self.tensors[name].aliases for name in names if name in self.tensors}
+        return {name: aliases for name, aliases in known.items() if aliases}
+
+    @property
     def input_names(self) -> List[str]:
         """Names of the inputs, in order."""
         return [spec.name for spec in self.inputs]

@@ -35,8 +35,10 @@ class TensorInfo(NamedTuple):
         words: a sentence for people.
         values: what example values it takes.
         kept: whether the loop keeps it for every object, from frame to frame.
+        aliases: what packages that people use call the very same tensor: same values, same layout.
     """
 
     words: str
     values: Values = NORMAL
     kept: bool = False
+    aliases: Tuple[str, ...] = ()

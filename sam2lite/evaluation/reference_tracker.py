@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite.contracts.arguments import whole_number
-from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.geometry import check_frame, network_input, source_mask
 from sam2lite.runtimes.prompts import Prompt, checked_id
 from sam2lite.runtimes.results import FrameResult, ObjectResult
@@ -47,10 +47,10 @@ class ReferenceTracker:
             settings: the family's own, as for `VideoSegmenter`.
 
         Raises:
-            UnknownNameError: the network does not have the rung, or its family a setting.
-            ArgumentError: a setting is out of its range.
+            UnknownNameError: the network's family does not have a setting.
+            ArgumentError: the network does not take the rung, or a setting is out of its range.
         """
-        self._sizes = loaded.sizes
+        self._check_size = loaded.check_size
         self._loop = loaded.reference(choose, **settings)
         self.set_rung(loaded.sizes[-1] if rung is None else rung)
         self.reset()
@@ -79,10 +79,9 @@ class ReferenceTracker:
         """Use another input side from the next frame on, px.
 
         Raises:
-            UnknownNameError: the network does not have it.
+            ArgumentError: the network does not take it.
         """
-        if rung not in self._sizes:
-            raise UnknownNameError("rung", rung, self._sizes)
+        self._check_size(rung)
         self._rung = rung
 
     def prompt(

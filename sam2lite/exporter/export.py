@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.backends import get_backend
-from sam2lite.errors import DependencyError, RecipeError, TargetWarning, UnknownNameError
+from sam2lite.errors import DependencyError, RecipeError, TargetWarning
 from sam2lite.exporter.backends import BackendExporter, ExportRequest, exporter_of
 from sam2lite.exporter.bundle.kind import BUNDLE
 from sam2lite.exporter.progress import SILENT, Progress
@@ -114,8 +114,7 @@ def _requested(recipe: Recipe, progress: Progress) -> tuple[BackendExporter, Exp
 
     loaded = load_model(recipe.model)
     for size in recipe.sizes or ():
-        if size not in loaded.sizes:
-            raise UnknownNameError("rung", size, loaded.sizes)
+        loaded.check_size(size)
     if not loaded.trained:
         progress.tell(f"warning: {recipe.model} is untrained; its masks mean nothing")
     if recipe.precision not in (None, scheme.name):

@@ -48,8 +48,12 @@ class LoadedModel:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Input sides that it is exported for, ascending, px."""
+        """Input sides that it is exported for unless others are asked for, ascending, px."""
         return self.config.rungs
+
+    def check_size(self, size: int) -> None:
+        """Check that the network takes an input size, px; see `Networks.check_size`."""
+        self.host.check_size(self.config, size)
 
     @property
     def parameters(self) -> dict[str, int]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from sam2lite.contracts.family import Family
+from sam2lite.errors import UnknownNameError
 from sam2lite.runtimes.prompts import Prompt
 
-# From an object's id, the predicted IoU of its candidates [M] and their logits [M, h, w], to the
-# candidate that becomes its mask.
+# From an object's id, the predicted IoU of the candidates that compete [M] and their logits
+# [M, h, w], to the one of them that becomes its mask. A loop whose rules leave some candidates out,
+# on a frame or always, does not hand them over, and asks nothing where a single one is left.
 Choice = Callable[[int, Tensor, Tensor], int]
+
+
+# That loops are compared over: an object hides and returns, one is corrected, and so on.
+PARITY_FRAMES = 24
 
 
 class Config(Protocol):
@@ -25,7 +32,7 @@ class Config(Protocol):
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """Input sides that the network is exported for, ascending, px."""
+        """Input sides that it is exported for unless others are asked for, ascending, px."""
 
     def dims(self, rung: int) -> dict[str, int]:
         """Return the numbers behind the graphs' symbols at one input side, px."""
@@ -100,9 +107,12 @@ class Networks(ABC):
 
     Attributes:
         family: its data.
+        parity_settings: of its frame rules, that loops are compared under: those with which two
+            exact loops agree to rounding.
     """
 
     family: Family
+    parity_settings: Mapping[str, Any] = MappingProxyType({})
 
     def module(self, network: nn.Module, graph: str) -> nn.Module:
         """Return what is traced for a graph; its submodule of that name unless told otherwise."""
@@ -115,6 +125,27 @@ class Networks(ABC):
             for name, module in network.named_children()
         }
         return {**counts, "total": sum(counts.values())}
+
+    def check_size(self, config: Config, size: int) -> None:
+        """Check that a network takes an input size; only its `rungs` unless told otherwise.
+
+        Args:
+            config: of the network.
+            size: side of the square input, px.
+
+        Raises:
+            ArgumentError: it does not; the message names sizes that it takes.
+        """
+        if size not in config.rungs:
+            raise UnknownNameError("rung", size, config.rungs)
+
+    def parity_frames(self, size: int) -> int:
+        """Return how many frames loops are compared over; fewer where a frame takes seconds.
+
+        Args:
+            size: side of the input at the start, px.
+        """
+        return PARITY_FRAMES
 
     @abstractmethod
     def fused(self, network: nn.Module) -> nn.Module:

@@ -27,6 +27,20 @@ def test_inspect_shows_graphs_and_tensors(tiny_bundle: Path) -> None:
         assert text in result.stdout
 
 
+def test_inspect_shows_what_tensors_are_called_elsewhere(tiny_bundle: Path, tmp_path: Path) -> None:
+    plain = runner.invoke(app, ["inspect", str(tiny_bundle)], env={"COLUMNS": "200"})
+    assert "Also called" not in plain.stdout
+    data = json.loads((tiny_bundle / "manifest.json").read_text())
+    data["graphs"]["image_encoder@480"]["aliases"] = {"features_s16_bchw": ["feats2", "pix_raw"]}
+    (tmp_path / "manifest.json").write_text(json.dumps(data))
+    result = runner.invoke(app, ["inspect", str(tmp_path)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert "Also called" in result.stdout
+    (line,) = (row for row in result.stdout.splitlines() if "feats2" in row)
+    assert "features_s16_bchw" in line
+    assert "feats2, pix_raw" in line
+
+
 def test_inspect_of_something_else(tmp_path: Path) -> None:
     result = runner.invoke(app, ["inspect", str(tmp_path)])
     assert isinstance(result.exception, BundleError)

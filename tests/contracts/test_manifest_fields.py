@@ -33,6 +33,16 @@ def test_what_exports_write_is_read_and_written_again(text: str) -> None:
     assert manifest.for_people() == manifest
 
 
+def test_aliases_are_read_and_written_again(text: str) -> None:
+    assert '"aliases"' not in text
+    aliases = {"kept_key_bnc": ["keys", "bank/keys:0"], "candidate_meta_bnc": ["meta"]}
+    manifest = loads(changed(text, "graphs/memory_select/aliases", aliases), "m")
+    assert manifest.graphs["memory_select"].aliases["kept_key_bnc"] == ("keys", "bank/keys:0")
+    written = json.loads(manifest.dumps())
+    assert written["graphs"]["memory_select"]["aliases"] == aliases
+    assert manifest.for_people() == manifest
+
+
 WRONG: list[Any] = [None, True, "text", -1, 0.5, [], {}, [[]], {"a": 1}]
 
 
@@ -102,8 +112,20 @@ def test_every_other_type_is_refused(text: str, path: str, right: type) -> None:
         ("graphs/memory_select/file", "../x", "may leave the folder"),
         ("graphs/../../x", {}, "is no graph's key"),
         ("graphs/Memory", {}, "is no graph's key"),
-        ("files/a", {"sha256": "0" * 64, "bytes": 3 << 30}, "bytes is 3221225472"),
-        ("files/a", {"sha256": "0" * 64, "bytes": (1 << 30) - 1}, "no bundle has more than"),
+        ("graphs/memory_select/aliases", ["x"], "aliases is a list"),
+        ("graphs/memory_select/aliases", {"kept_key_bnc": "x"}, "kept_key_bnc is 'x'"),
+        ("graphs/memory_select/aliases", {"kept_key_bnc": []}, "a list of 1 to 16"),
+        ("graphs/memory_select/aliases", {"kept_key_bnc": ["a\n"]}, "words that can be shown"),
+        ("graphs/memory_select/aliases", {"kept_key_bnc": ["a" * 300]}, "words that can be shown"),
+        ("graphs/memory_select/aliases", {"image": ["x"]}, "has image, which is no tensor"),
+        ("graphs/memory_select/aliases", {"kept_key_bnc": ["x", "x"]}, "has x twice"),
+        (
+            "graphs/memory_select/aliases",
+            {"kept_key_bnc": ["kept_value_bnc"]},
+            "has kept_value_bnc twice",
+        ),
+        ("files/a", {"sha256": "0" * 64, "bytes": 5 << 30}, "bytes is 5368709120"),
+        ("files/a", {"sha256": "0" * 64, "bytes": (4 << 30) - 1}, "no bundle has more than"),
         ("files/a", {"sha256": "x" * 64, "bytes": 1}, "64 hexadecimal digits"),
         ("files/a", {"sha256": "0" * 64, "bytes": 1, "c": 1}, "files.a.c is unknown"),
         ("files", {f"f{n}": {"sha256": "0" * 64, "bytes": 1} for n in range(3000)}, "of up to"),

@@ -22,8 +22,9 @@ from sam2lite.contracts.values import IMAGE, TensorInfo
 from sam2lite.errors import UnknownNameError
 from sam2lite.models.checkpoint import read_weights, state_sha256
 from sam2lite.models.family import HostFamily
+from sam2lite.models.input_sizes import check_multiple
 from sam2lite.models.loaded import LoadedModel
-from sam2lite.models.networks import Choice
+from sam2lite.models.networks import Choice, Config
 from sam2lite.runtimes.prompts import Prompt
 
 STRIDE = 8
@@ -185,6 +186,9 @@ class ToyFamily(HostFamily):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self.untrained(Toy(ToyConfig()).eval(), ToyConfig())
+
+    def check_size(self, config: Config, size: int) -> None:
+        check_multiple(size, STRIDE, least=STRIDE)
 
     def fused(self, network: nn.Module) -> nn.Module:
         patches = network.get_submodule("eye.patches")

@@ -189,7 +189,8 @@ def _engines(engines: dict[str, dict[str, Any]]) -> Table:
 
 def _tensors(manifest: Manifest) -> Table:
     """Tensors at the largest rung; the others differ in the sides of maps alone."""
-    table = Table("Graph", "", "Tensor", "Type", "Shape")
+    named = any(entry.aliases for entry in manifest.graphs.values())
+    table = Table("Graph", "", "Tensor", "Type", "Shape", *(["Also called"] if named else []))
     largest = str(manifest.rungs[-1])
     for key, entry in sorted(manifest.graphs.items()):
         if "@" in key and not key.endswith(f"@{largest}"):
@@ -201,5 +202,6 @@ def _tensors(manifest: Manifest) -> Table:
             for index, spec in enumerate(specs):
                 shape = " x ".join(map(str, spec.shape))
                 last = kind == "out" and index == len(specs) - 1
-                table.add_row(key, kind, spec.name, spec.dtype, shape, end_section=last)
+                others = [", ".join(entry.aliases.get(spec.name, ()))] if named else []
+                table.add_row(key, kind, spec.name, spec.dtype, shape, *others, end_section=last)
     return table

@@ -36,6 +36,8 @@ def calibrate(
     check_file(str(output), force)
     checkpoint = options.load_model(model)
     chosen = options.parse_sizes(rungs, image_sizes) or checkpoint.sizes
+    for size in chosen:
+        checkpoint.check_size(size)
     found = quantize.calibrated(
         checkpoint, chosen, calib, calib_frames, calib_seed, observer
     ).ranges

@@ -1,7 +1,7 @@
 """`sam2lite eval`: how well a model or a bundle follows objects, beside the baselines."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
-from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.errors import ArgumentError
 from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.targets.machine import allowed_cpus
 
@@ -122,8 +122,8 @@ def eval(  # noqa: A001 - commands are named like their functions
     if output is not None:
         require_matplotlib("--output, which draws a chart,")
     memory = _memory(policy, tokens, window)
-    recipe, known_rungs, trained = _tracker(model, bundle, backend, memory)
-    chosen_rungs = _rungs(known_rungs, rung, rungs)
+    recipe, known_rungs, check_size, trained = _tracker(model, bundle, backend, memory)
+    chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis, stills, split)
     if not trained:
         warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
@@ -171,8 +171,8 @@ def _memory(policy: str | None, tokens: int | None, window: int | None) -> dict[
 
 def _tracker(
     model: str | None, bundle: Path | None, backend: str | None, memory: dict[str, Any]
-) -> tuple["TrackerRecipe", Sequence[int], bool]:
-    """Return what to evaluate, its rungs in ascending order, and whether it was trained.
+) -> tuple["TrackerRecipe", Sequence[int], Callable[[int], None], bool]:
+    """Return what to evaluate, its rungs ascending, what refuses others, and if it was trained.
 
     Raises:
         ArgumentError: not one of model and bundle is given, or the memory options do not fit it.
@@ -193,22 +193,26 @@ def _tracker(
         manifest = opened.manifest
         rules_for(opened.family, manifest, memory)  # refuses what does not fit
         recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
-        return recipe, manifest.rungs, manifest.model.trained
+        return recipe, manifest.rungs, opened.check_rung, manifest.model.trained
     from sam2lite.models.registry import load_model
 
     loaded = load_model(str(model))
     loaded.reference(**memory)  # refuses what does not fit
-    return TrackerRecipe("model", str(model), memory), loaded.sizes, loaded.trained
+    recipe = TrackerRecipe("model", str(model), memory)
+    return recipe, loaded.sizes, loaded.check_size, loaded.trained
 
 
-def _rungs(known: Sequence[int], rung: int | None, every: bool) -> Sequence[int]:
+def _rungs(
+    known: Sequence[int], check_size: Callable[[int], None], rung: int | None, every: bool
+) -> Sequence[int]:
     if every and rung is not None:
         raise ArgumentError(f"--rungs scores every rung, and --rung {rung} one; give one of them")
-    if rung is not None and rung not in known:
-        raise UnknownNameError("rung", rung, known)
     if every:
         return known
-    return [known[-1] if rung is None else rung]
+    if rung is None:
+        return known[-1:]
+    check_size(rung)
+    return [rung]
 
 
 def _clips(

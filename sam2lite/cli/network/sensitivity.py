@@ -11,7 +11,7 @@ from rich.table import Table
 
 from sam2lite.cli.export import options
 from sam2lite.cli.export import quantize_options as quantize
-from sam2lite.errors import OutputError, UnknownNameError
+from sam2lite.errors import OutputError
 from sam2lite.files.atomic import check_file, replacing
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def sensitivity(
         check_file(str(plot), True)
     checkpoint = options.load_model(model)
     side = checkpoint.sizes[-1] if rung is None else rung
-    if side not in checkpoint.sizes:
-        raise UnknownNameError("rung", side, checkpoint.sizes)
+    checkpoint.check_size(side)
     found = quantize.calibrated(checkpoint, (side,), calib, calib_frames, calib_seed, observer)
     from sam2lite.calibration.footage import calibration_clips
     from sam2lite.exporter.precision.sensitivity import Sensitivity, layer_sqnr

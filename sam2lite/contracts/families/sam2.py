@@ -7,7 +7,7 @@ pointers' tokens. Feature maps and outputs have the names of the image packages 
 (samexporter); `TensorInfo.aliases` has other packages'.
 """
 
-from typing import Dict, Tuple
+from typing import Dict, Mapping, Tuple
 
 from sam2lite.contracts.family import Family
 from sam2lite.contracts.loop import MASK_CANDIDATES, PROMPT_SLOTS
@@ -74,6 +74,27 @@ _TENSORS = {
     "binarize": TensorInfo("1 on prompted frames, whose mask is cut at 0, else 0.", FLAG),
 }
 
+# By the names of square-zero-labs, of ailia and of Qualcomm; samexporter's are ours. Where layout,
+# range or number of candidates differ, as of images, prompts and memory, there is no alias.
+_ALIASES = {
+    "pix_feat": ("feats2", "vision_features", "backbone_fpn_2"),
+    "high_res_feats_1": ("feats1", "high_res_features2"),
+    "high_res_feats_0": ("feats0", "high_res_features1"),
+}
+_ENCODED = dict(_ALIASES, image_embed=("feats2_no_mem", "image_embeddings"))
+_REMEMBERED = {"image_embed": ("conditioned_feats",)}
+_DECODED = dict(
+    _ALIASES, image_embed=("feats2_cond", "image_embeddings"), iou_predictions=("iou_pred",)
+)
+_WRITTEN = {"pix_feat": ("feats2",)}
+
+
+def _also_called(aliases: Mapping[str, Tuple[str, ...]]) -> Dict[str, TensorInfo]:
+    """Return what the tensors are, with the names that others give them in one graph."""
+    named = {name: _TENSORS[name]._replace(aliases=others) for name, others in aliases.items()}
+    return dict(_TENSORS, **named)
+
+
 _PIX_FEAT = TensorSpec("pix_feat", "float32", (1, EMBED_CHANNELS, "H16", "H16"))
 _IMAGE_EMBED = TensorSpec("image_embed", "float32", (1, EMBED_CHANNELS, "H16", "H16"))
 _HIGH_RES = (
@@ -88,7 +109,7 @@ IMAGE_ENCODER = GraphSpec(
     inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "R", "R")),),  # RGB, 0..255
     outputs=(_PIX_FEAT, _IMAGE_EMBED, *_HIGH_RES),
     words="Features of one frame at strides 16, 8 and 4.",
-    tensors=_TENSORS,
+    tensors=_also_called(_ENCODED),
 )
 
 
@@ -110,7 +131,7 @@ def _memory_attention(slots: int) -> GraphSpec:
         ),
         outputs=(_IMAGE_EMBED,),
         words="Features of a frame with what {} frames of memory say of the object.".format(slots),
-        tensors=_TENSORS,
+        tensors=_also_called(_REMEMBERED),
     )
 
 
@@ -132,7 +153,7 @@ MASK_DECODER = GraphSpec(
         TensorSpec("object_pointers_bmc", "float32", (1, MASK_CANDIDATES, EMBED_CHANNELS)),
     ),
     words="Mask candidates, their predicted IoU, presence and pointers of one object.",
-    tensors=_TENSORS,
+    tensors=_also_called(_DECODED),
 )
 MASK_DOWNSAMPLE = GraphSpec(
     "mask_downsample",
@@ -151,7 +172,7 @@ MEMORY_ENCODER = GraphSpec(
     ),
     outputs=(TensorSpec("memory_features_bnc", "float32", (1, "N", MEMORY_CHANNELS)),),
     words="Turns a mask and the features under it into the memory of a frame.",
-    tensors=_TENSORS,
+    tensors=_also_called(_WRITTEN),
 )
 MEMORY_ATTENTION = tuple(_memory_attention(slots) for slots in SLOTS)
 

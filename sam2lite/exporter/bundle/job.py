@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from sam2lite.models.loaded import LoadedModel
@@ -30,11 +29,10 @@ class ExportJob:
             backend: that the graphs are for, as in the manifest.
 
         Raises:
-            UnknownNameError: a size that the network is not made for.
+            ArgumentError: a size that the network does not take.
         """
         for rung in rungs:
-            if rung not in loaded.sizes:
-                raise UnknownNameError("rung", rung, loaded.sizes)
+            loaded.check_size(rung)
         dtype = get_backend(backend).image_dtype
         keys = {
             key: (graph.with_image(dtype).bind(loaded.dims(rung)), rung)

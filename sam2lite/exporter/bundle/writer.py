@@ -75,7 +75,7 @@ def export_graphs(
             store.externalise(rendered.model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
             onnx.save(rendered.model, folder / file)
-            entries[key] = GraphEntry(file, rendered.precision, exported.spec)
+            entries[key] = GraphEntry(file, rendered.precision, exported.spec, aliases=spec.aliases)
             verification[key] = {**_graph_report(exported), **rendered.report}
             report(key)
     return entries, verification
@@ -151,7 +151,7 @@ def write_bundle(
     Raises:
         OutputError: the directory exists or cannot be written.
         ExportError: a graph cannot be exported.
-        UnknownNameError: there is no size or pass of a name.
+        ArgumentError: the network does not take a size, or there is no pass of a name.
         VerificationError: a graph in float, or the loop of a bundle in FP32 over a clip, is further
             from PyTorch than allowed, or the target would not take the bundle.
     """

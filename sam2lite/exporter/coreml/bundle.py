@@ -138,7 +138,9 @@ class _Maker:
                 saved = saved.with_name(f"{spec.name}.{place.function}{SUFFIX}")
                 parts.setdefault(place.package, {})[place.function] = saved
             converted.model.save(str(saved))
-            entries[key] = GraphEntry(place.package, converted.precision, spec, place.function)
+            entries[key] = GraphEntry(
+                place.package, converted.precision, spec, place.function, spec.aliases
+            )
             report(key)
         for package, functions in parts.items():
             merge(functions, self._folder / package)

@@ -72,9 +72,8 @@ def export_graph(
         UnknownNameError: there is no pass of a name in `skip`.
         VerificationError: a pass changed the values, or the graph misses `GRAPH_TOLERANCE`.
     """
-    traced = trace(module, spec, opset)
     feeds = feeds_of(spec, example_inputs(spec))
-    model, passes = run_passes(traced, spec, feeds, target_passes, skip)
+    model, passes = run_passes(trace(module, spec, opset), spec, feeds, target_passes, skip)
     taken = with_types_of(model, spec)
     run = onnx_runner(model)
     parity = module_parity(reference, lambda given: run(in_types(given, taken)), spec)

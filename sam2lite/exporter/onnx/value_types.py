@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sam2lite.errors import ExportError
+from sam2lite.exporter.onnx.skeleton import skeleton
 
 if TYPE_CHECKING:
     import onnx
@@ -19,7 +20,7 @@ def value_types(model: onnx.ModelProto) -> dict[str, int]:
     import onnx
 
     try:
-        graph = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
+        graph = onnx.shape_inference.infer_shapes(skeleton(model), strict_mode=True).graph
     except onnx.shape_inference.InferenceError as error:
         raise ExportError(f"the types of graph {model.graph.name} contradict: {error}") from error
     types = {t.name: t.data_type for t in graph.initializer}

@@ -8,6 +8,7 @@ accumulate in it, and one wrong rule shows at once.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from sam2lite.runtimes.bundle import Bundle
     from sam2lite.runtimes.results import ObjectResult
 
-FRAMES = 24
-CORRECTED_AT = 7
-RUNG_SWITCHED_AT = 16
+LEAST_FRAMES = 6  # so that an object can hide and return between what else happens
+CORRECTED_AT = 7 / 24  # of the clip
+RUNG_SWITCHED_AT = 16 / 24
 
 LOGIT_TOLERANCE = 1e-3  # absolute; masks are the logits' signs
+NEARER = 0.9  # of the distance to the best candidate: below it, a mask is another candidate's
 NEAR_ZERO = 1e-3  # a pixel whose logit is closer to 0 may fall on either side, and is only counted
 
 
@@ -50,8 +52,13 @@ class LoopParity:
         absent: decisions for absent.
         non_empty: masks of present objects with at least one pixel.
         decisions_differ: decisions that the two loops did not agree on.
-        tied_choices: candidates that the bundle's loop chose although others have a higher
-            predicted IoU in PyTorch, by less than `TIE`; PyTorch's loop then went on with the same.
+        settings: of the frame rules, that both loops ran under, beside their defaults.
+        flipped_choices: candidates that the bundle's loop chose although others that competed have
+            a higher predicted IoU in PyTorch.
+        smallest_flip: least difference of predicted IoU at such a choice; None if there is none.
+        largest_flip: greatest, likewise.
+        tied_choices: those of them where it is less than `TIE`; PyTorch's loop then went on with
+            the same candidate, else with its own.
         first_divergence: first frame that is out of bounds; None if there is none.
     """
 
@@ -68,6 +75,10 @@ class LoopParity:
     absent: int = 0
     non_empty: int = 0
     decisions_differ: int = 0
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    flipped_choices: int = 0
+    smallest_flip: float | None = None
+    largest_flip: float | None = None
     tied_choices: int = 0
     first_divergence: int | None = None
 
@@ -103,6 +114,19 @@ class LoopParity:
         if out_of_bounds and self.first_divergence is None:
             self.first_divergence = frame
 
+    def flipped(self, difference: float) -> bool:
+        """Count a choice of another candidate than PyTorch's best; return whether it is a tie.
+
+        Args:
+            difference: of the two predicted IoUs, 0 or more.
+        """
+        tied = difference <= TIE
+        self.flipped_choices += 1
+        self.tied_choices += tied
+        known = [m for m in (self.smallest_flip, self.largest_flip, difference) if m is not None]
+        self.smallest_flip, self.largest_flip = min(known), max(known)
+        return tied
+
     def check(self) -> None:
         """Raise VerificationError if a bound is missed, or if there was nothing to compare."""
         if not self.non_empty:
@@ -123,11 +147,11 @@ class LoopParity:
         return dataclasses.asdict(self)
 
 
-def parity_clip(seed: int) -> Clip:
-    """Return the clip that loops are compared on: 24 frames, the first object hides and returns."""
+def parity_clip(seed: int, frames: int) -> Clip:
+    """Return the clip that loops are compared on, in which the first object hides and returns."""
     from sam2lite.data.clips import ClipConfig, generate_clip
 
-    config = ClipConfig(height=270, width=480, frames=FRAMES, objects=(3, 4), hide_object=True)
+    config = ClipConfig(height=270, width=480, frames=frames, objects=(3, 4), hide_object=True)
     return generate_clip(seed, config)
 
 
@@ -135,7 +159,8 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     """Follow two objects through a procedural clip in both loops.
 
     The first object is clicked and hides for a while, the second has a box; the first is corrected
-    once, and the rung changes once if the bundle has more than one and memory survives that.
+    once, and the rung changes once if the bundle has more than one and memory survives that. The
+    family says how many frames that takes; in a shorter clip everything happens sooner.
 
     Args:
         bundle: an open one.
@@ -146,7 +171,10 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     from sam2lite.evaluation.reference_tracker import ReferenceTracker
     from sam2lite.runtimes.segmenter import VideoSegmenter
 
-    clip = parity_clip(seed)
+    rungs = bundle.manifest.rungs
+    frames = max(loaded.host.parity_frames(rungs[-1]), LEAST_FRAMES)
+    settings = dict(loaded.host.parity_settings)
+    clip = parity_clip(seed, frames)
     height, width = clip.labels_thw.shape[1:]
     first, second = clip.object_ids[:2]
     rows, columns = np.nonzero(clip.labels_thw[0] == second)
@@ -160,21 +188,18 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
         "labels": [1, 0],
     }
 
-    rungs = bundle.manifest.rungs
     switches = len(rungs) > 1 and bundle.family.keeps_memory_across_sizes
-    report = LoopParity(frames=FRAMES, objects=len(prompts), rungs=[rungs[-1]])
+    report = LoopParity(frames=frames, objects=len(prompts), rungs=[rungs[-1]], settings=settings)
     actual: dict[int, ObjectResult] = {}
 
     def choose(object_id: int, iou_m: Tensor, logits_mhw: Tensor) -> int:
-        chosen, tied = _choice_of(actual[object_id].logits, iou_m, logits_mhw)
-        report.tied_choices += tied
-        return chosen
+        return _choice_of(actual[object_id].logits, iou_m, logits_mhw, report)
 
-    reference = ReferenceTracker(loaded, rungs[-1], choose)
-    with VideoSegmenter(bundle) as segmenter:
+    reference = ReferenceTracker(loaded, rungs[-1], choose, **settings)
+    with VideoSegmenter(bundle, **settings) as segmenter:
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])
-            if index == RUNG_SWITCHED_AT and switches:
+            if index == round(RUNG_SWITCHED_AT * frames) and switches:
                 segmenter.set_rung(rungs[0])
                 reference.set_rung(rungs[0])
                 report.rungs.append(rungs[0])
@@ -187,7 +212,7 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
                 for object_id, prompt in prompts.items():
                     reference.prompt(frame, object_id, **prompt)
             expected = dict(reference.track(frame).objects)
-            if index == CORRECTED_AT:
+            if index == round(CORRECTED_AT * frames):
                 actual[first] = segmenter.correct(first, **correction)
                 expected[first] = reference.correct(first, **correction)
             for object_id in prompts:
@@ -195,14 +220,20 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     return report
 
 
-def _choice_of(actual_hw: np.ndarray, iou_m: Tensor, logits_mhw: Tensor) -> tuple[int, bool]:
+def _choice_of(actual_hw: np.ndarray, iou_m: Tensor, logits_mhw: Tensor, report: LoopParity) -> int:
     """Return the candidate that the bundle's loop took if it is as good as the best, else the best.
 
     Predicted IoUs that are equal up to rounding say nothing, but memory, and all masks from there
-    on, are different ones. The second value is whether it is another than the best.
+    on, are different ones. A choice of another than the best is counted in the report.
+
+    Which one the bundle's loop took is told from its mask. A mask that is far from every candidate,
+    as where the rules blank those of an object that is absent, tells nothing.
     """
     difference_m = np.abs(logits_mhw.numpy() - actual_hw).max(axis=(1, 2))
     nearest, best = int(difference_m.argmin()), int(iou_m.argmax())
-    if nearest != best and float(iou_m[best] - iou_m[nearest]) <= TIE:
-        return nearest, True
-    return best, False
+    margin = float(iou_m[best] - iou_m[nearest])
+    if nearest == best or not math.isfinite(margin):
+        return best
+    if not difference_m[nearest] < NEARER * difference_m[best]:  # or one is no number
+        return best
+    return nearest if report.flipped(margin) else best

@@ -15,6 +15,7 @@ import onnxruntime as ort
 
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import ExportError, VerificationError
+from sam2lite.exporter.onnx.skeleton import without_weights
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
 from sam2lite.exporter.verify.selection import Arrays, Ranking, match_rows, run_unpruned
 from sam2lite.runtimes.backends.ort.session import session_options
@@ -121,12 +122,22 @@ def onnx_runner(
     options.log_severity_level = 4  # what goes wrong is raised
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    source = str(model) if isinstance(model, Path) else model.SerializeToString()
+        # One call does not pay for a copy of all weights in another order.
+        options.add_session_config_entry("session.disable_prepacking", "1")
+    values = []
+    if isinstance(model, Path):
+        source: str | bytes = str(model)
+    else:
+        light, weights = without_weights(model)
+        source = light.SerializeToString()
+        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+        options.add_external_initializers(list(weights), values)
     with _as_export_error():
         session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
-    def run(feeds: Arrays) -> Arrays:
+    def run(feeds: Arrays, weights: Sequence[ort.OrtValue] = values) -> Arrays:
+        # The session reads the weights where they are: they must live as long as it does.
         with _as_export_error():
             return dict(zip(names, session.run(names, feeds), strict=True))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import Tensor, nn
 
@@ -54,7 +56,8 @@ class MemoryAttentionGraph(nn.Module):
         super().__init__()
         self.memory_attention = network.memory_attention
         self.maskmem_tpos_enc = network.maskmem_tpos_enc
-        self.obj_ptr_tpos_proj = network.obj_ptr_tpos_proj
+        # 2.0 has none: all pointers are at the same place.
+        self.obj_ptr_tpos_proj = network.obj_ptr_tpos_proj or _nowhere()
 
     def forward(
         self,
@@ -64,7 +67,7 @@ class MemoryAttentionGraph(nn.Module):
         object_pointers_bqc: Tensor,
         pointer_time_bq: Tensor,
         memory_bias_b11k: Tensor,
-    ) -> Tensor:
+    ) -> tuple[Tensor]:
         """Return `image_embed`, `[1, 256, H16, W16]`; the arguments are the graph's inputs."""
         _, channels, height, width = (int(side) for side in pix_feat.shape)
         slots, pointers = int(memory_time_bs.shape[1]), int(object_pointers_bqc.shape[1])
@@ -82,19 +85,17 @@ class MemoryAttentionGraph(nn.Module):
             dim=1,
         )
         found_bnc = self.memory_attention(
-            x_bnc, memory_bkc, position_bkc, memory_bias_b11k[0], (height, width)
+            x_bnc, memory_bkc, position_bkc, memory_bias_b11k[0], (height, width), slots
         )
-        result: Tensor = found_bnc.transpose(1, 2).reshape(1, channels, height, width)
-        return result
+        return (found_bnc.transpose(1, 2).reshape(1, channels, height, width),)
 
     def _pointer_positions(self, pointer_time_bq: Tensor) -> Tensor:
         """Return `[1, Q * 4, 64]`: all tokens of a pointer have the same."""
         _, pointers = (int(side) for side in pointer_time_bq.shape)
-        if self.obj_ptr_tpos_proj is None:
-            return torch.zeros(1, pointers * POINTER_TOKENS, MEMORY_CHANNELS)
         position_bqc = self.obj_ptr_tpos_proj(time_sine(pointer_time_bq, EMBED_CHANNELS))
-        repeated = position_bqc[:, :, None].expand(1, pointers, POINTER_TOKENS, MEMORY_CHANNELS)
-        result: Tensor = repeated.reshape(1, pointers * POINTER_TOKENS, MEMORY_CHANNELS)
+        result: Tensor = torch.cat([position_bqc[:, :, None]] * POINTER_TOKENS, dim=2).reshape(
+            1, pointers * POINTER_TOKENS, MEMORY_CHANNELS
+        )
         return result
 
 
@@ -105,10 +106,9 @@ class MaskDownsampleGraph(nn.Module):
         super().__init__()
         self.mask_downsample = network.mask_downsample
 
-    def forward(self, mask_b1hw: Tensor) -> Tensor:
+    def forward(self, mask_b1hw: Tensor) -> tuple[Tensor]:
         """Return `mask_input`, `[1, 1, R / 4, R / 4]`."""
-        result: Tensor = self.mask_downsample(mask_b1hw)
-        return result
+        return (self.mask_downsample(mask_b1hw),)
 
 
 class MaskDecoderGraph(nn.Module):
@@ -156,22 +156,28 @@ class MemoryEncoderGraph(nn.Module):
     def __init__(self, network: Sam2) -> None:
         super().__init__()
         self.memory_encoder = network.memory_encoder
-        self.no_obj_embed_spatial = network.no_obj_embed_spatial
+        # 2.0 has none: frames without the object are marked by nothing but their mask.
+        embedding = network.no_obj_embed_spatial
+        self.absent = (
+            nn.Parameter(torch.zeros(1, MEMORY_CHANNELS)) if embedding is None else embedding
+        )
 
     def forward(
         self, pix_feat: Tensor, high_res_mask: Tensor, binarize: Tensor, object_score_logits: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor]:
         """Return `memory_features_bnc`, `[1, N, 64]`; the arguments are the graph's inputs."""
         soft, hard = torch.sigmoid(high_res_mask), (high_res_mask > 0).float()
         mask_b1hw = (soft + binarize * (hard - soft)) * _MASK_SCALE + _MASK_BIAS
         memory_bnc = self.memory_encoder(pix_feat, mask_b1hw).flatten(2).transpose(1, 2)
-        if self.no_obj_embed_spatial is None:
-            # 2.0 tells frames without the object by their mask alone, and the graph takes the same.
-            result: Tensor = memory_bnc + 0.0 * object_score_logits[..., None]
-            return result
         absent = (object_score_logits <= 0).float()[..., None]
-        result: Tensor = memory_bnc + absent * self.no_obj_embed_spatial
-        return result
+        return (memory_bnc + absent * self.absent,)
+
+
+def _nowhere() -> nn.Linear:
+    linear = nn.Linear(EMBED_CHANNELS, MEMORY_CHANNELS)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 _GRAPHS: dict[str, type[nn.Module]] = {
@@ -182,7 +188,17 @@ _GRAPHS: dict[str, type[nn.Module]] = {
 }
 
 
+# The modules of a network's graphs, as long as there is the network: who watches what a graph is
+# fed must meet the module that is called.
+_made: WeakKeyDictionary[Sam2, dict[str, nn.Module]] = WeakKeyDictionary()
+
+
 def graph_module(network: Sam2, graph: str) -> nn.Module:
-    """Return what a graph of the family computes, sharing the network's parameters."""
-    made: nn.Module = _GRAPHS.get(graph, MemoryAttentionGraph)(network)
-    return made.eval()
+    """Return what a graph of the family computes, with the network's own parts.
+
+    The same network gives the same module every time.
+    """
+    modules = _made.setdefault(network, {})
+    if graph not in modules:
+        modules[graph] = _GRAPHS.get(graph, MemoryAttentionGraph)(network).eval()
+    return modules[graph]

@@ -38,12 +38,13 @@ class Attention(nn.Module):
             `[windows, side', side', width_out]`; side' is half of side where queries are pooled.
         """
         windows, height, width, _ = (int(side) for side in x_whwc.shape)
-        query, key, value = self.qkv(x_whwc).chunk(3, dim=-1)
+        query, key, value = self.qkv(x_whwc).split(self.qkv.out_features // 3, dim=-1)
         if self.pooled:
             query = _pooled(query)
             height, width = height // _POOL, width // _POOL
+        channels = self.proj.in_features // self.heads
         query, key, value = (
-            part.reshape(windows, -1, self.heads, part.shape[-1] // self.heads).transpose(1, 2)
+            part.reshape(windows, -1, self.heads, channels).transpose(1, 2)
             for part in (query, key, value)
         )
         # A scale of 1 is in the weights already; tracing leaves no node for it.
@@ -143,8 +144,9 @@ class Hiera(nn.Module):
         A coarse table is resized to the grid, and one of a window's side is repeated over it.
         """
         coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
-        side = self.pos_embed_window.shape[-1]
-        return coarse + self.pos_embed_window.tile(1, 1, height // side, width // side)
+        side = int(self.pos_embed_window.shape[-1])
+        row = torch.cat([self.pos_embed_window] * (width // side), dim=3)
+        return coarse + torch.cat([row] * (height // side), dim=2)
 
 
 def _pooled(x_bhwc: Tensor) -> Tensor:
@@ -155,8 +157,11 @@ def _partitioned(x_bhwc: Tensor, side: int) -> Tensor:
     """Return `[windows, side, side, C]`; zeros fill the last row and column of windows."""
     _, height, width, channels = (int(n) for n in x_bhwc.shape)
     below, right = -height % side, -width % side
-    if below or right:
-        x_bhwc = F.pad(x_bhwc, (0, 0, 0, right, 0, below))
+    # Pad takes its sizes from a tensor, and shapes after it are not static any more.
+    if right:
+        x_bhwc = torch.cat([x_bhwc, torch.zeros(1, height, right, channels)], dim=2)
+    if below:
+        x_bhwc = torch.cat([x_bhwc, torch.zeros(1, below, width + right, channels)], dim=1)
     rows, columns = (height + below) // side, (width + right) // side
     x_rscsc = x_bhwc.reshape(rows, side, columns, side, channels)
     return x_rscsc.transpose(1, 2).reshape(rows * columns, side, side, channels)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sam2lite.contracts.families.sam2 import EMBED_CHANNELS
 from sam2lite.models.sam2.config import HieraConfig
@@ -44,7 +44,7 @@ class Neck(nn.Module):
         s4, s8, s16, s32 = (
             conv(x) for conv, x in zip(reversed(list(self.convs)), maps, strict=True)
         )
-        return [s4, s8, s16 + F.interpolate(s32, scale_factor=2.0, mode="nearest")]
+        return [s4, s8, s16 + _doubled(s32)]
 
 
 class ImageEncoder(nn.Module):
@@ -63,3 +63,11 @@ class ImageEncoder(nn.Module):
         """
         result: list[Tensor] = self.neck(self.trunk(image_bchw))
         return result
+
+
+def _doubled(x_bchw: Tensor) -> Tensor:
+    """Return each cell four times, `[1, C, 2 H, 2 W]`: what a resize to the nearest does."""
+    batch, channels, height, width = (int(side) for side in x_bchw.shape)
+    x_bchw = torch.stack([x_bchw, x_bchw], dim=4).reshape(batch, channels, height, 2 * width)
+    x_bchw = torch.stack([x_bchw, x_bchw], dim=3)
+    return x_bchw.reshape(batch, channels, 2 * height, 2 * width)

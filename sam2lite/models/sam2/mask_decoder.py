@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sam2lite.contracts.families.sam2 import EMBED_CHANNELS
 from sam2lite.contracts.loop import MASK_CANDIDATES
@@ -61,7 +60,7 @@ class MaskDecoder(nn.Module):
         height, width = (int(side) for side in image_embed_bchw.shape[2:])
         own = [self.obj_score_token.weight, self.iou_token.weight, self.mask_tokens.weight]
         tokens = torch.cat([torch.cat(own)[None], prompt_bpc], dim=1)
-        bias_b11n = F.pad(prompt_bias_b11p, (_FIXED, 0))
+        bias_b11n = torch.cat([torch.zeros(1, 1, 1, _FIXED), prompt_bias_b11p], dim=3)
         cells_bkc = image_embed_bchw.flatten(2).transpose(1, 2)
         tokens, cells_bkc = self.transformer(tokens, cells_bkc, cell_position, bias_b11n)
         mask_tokens = tokens[:, 2:_FIXED]

@@ -15,6 +15,7 @@ from sam2lite.models.sam2.memory_encoder import MemoryEncoder
 from sam2lite.models.sam2.prompt_encoder import PromptEncoder
 
 _MASK_STRIDE = 4
+_PRESENCE = 2.0  # logit that random networks add to the object score
 
 
 class Sam2(nn.Module):
@@ -22,11 +23,13 @@ class Sam2(nn.Module):
 
     Attributes:
         config: what it was built from.
+        for_inference: whether it is a copy that `fused` has made.
     """
 
     def __init__(self, config: Sam2Config) -> None:
         super().__init__()
         self.config = config
+        self.for_inference = False
         width = EMBED_CHANNELS
         self.image_encoder = ImageEncoder(config.trunk)
         self.memory_attention = MemoryAttention()
@@ -50,13 +53,16 @@ class Sam2(nn.Module):
 def build(config: Sam2Config, seed: int = 0) -> Sam2:
     """Return a network with random weights, in evaluation mode; the same seed gives the same.
 
-    No tensor is left at zero or one, so that a part that is missing from a graph shows.
+    No tensor is left at zero or one, so that a part that is missing from a graph shows. What is
+    pointed at is mostly judged present: a loop over empty masks would say nothing.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Sam2(config)
         for name, parameter in network.named_parameters():
             _randomise(name, parameter)
+        bias = network.sam_mask_decoder.get_parameter("pred_obj_score_head.layers.2.bias")
+        nn.init.constant_(bias, _PRESENCE)
     return network.eval()
 
 

@@ -20,6 +20,7 @@ class Attention(nn.Module):
     def __init__(self, downsample: int = 1) -> None:
         super().__init__()
         inner = EMBED_CHANNELS // downsample
+        self.scale = float((inner // _HEADS) ** -0.5)
         self.q_proj = nn.Linear(EMBED_CHANNELS, inner)
         self.k_proj = nn.Linear(EMBED_CHANNELS, inner)
         self.v_proj = nn.Linear(EMBED_CHANNELS, inner)
@@ -30,14 +31,14 @@ class Attention(nn.Module):
     ) -> Tensor:
         """Return `[1, N, 256]`; without a bias all keys are seen."""
         query, key, value = (
-            proj(x).unflatten(-1, (_HEADS, -1)).transpose(1, 2)
+            proj(x).reshape(1, -1, _HEADS, proj.out_features // _HEADS).transpose(1, 2)
             for proj, x in (
                 (self.q_proj, query_bnc),
                 (self.k_proj, key_bkc),
                 (self.v_proj, value_bkc),
             )
         )
-        score = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
+        score = (query * self.scale) @ key.transpose(2, 3)
         if bias_b11k is not None:
             score = score + bias_b11k
         seen = torch.softmax(score, dim=-1) @ value

@@ -3,7 +3,6 @@
 import math
 from typing import NamedTuple, Optional, Sequence
 
-from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.runtimes.controller.ladder import Ladder
 from sam2lite.runtimes.controller.levels import build_levels
@@ -44,13 +43,14 @@ class FrameController:
         budget_ms: time that a frame may take.
         rungs: input sides that the bundle holds, in px, in any order.
         preset: "default", or "paper" for the published law, which oscillates.
-        window_saves_time: whether the bundle holds graphs with smaller memory banks. If so, the
-            memory window is the last thing to shrink and the first to grow back; if not, it stays
-            at its maximum, for a smaller one would cost quality and save nothing.
+        windows: memory windows that the bundle has graphs of different size for, ascending, stored
+            frames. If there are any, the window is the last thing to shrink and the first to grow
+            back; if not, it stays at its maximum, for a smaller one would cost quality and save
+            nothing.
         start_rung: rung of the first frame; the largest unless given.
 
     Raises:
-        ArgumentError: a budget or rungs that are not positive.
+        ArgumentError: a budget or rungs that are not positive, or windows that do not ascend.
         UnknownNameError: an unknown preset, or a start rung that the bundle does not hold.
     """
 
@@ -59,7 +59,7 @@ class FrameController:
         budget_ms: float,
         rungs: Sequence[int],
         preset: str = "default",
-        window_saves_time: bool = False,
+        windows: Sequence[int] = (),
         start_rung: Optional[int] = None,
     ) -> None:
         if not 0.0 < budget_ms < LATENCY_LIMIT_MS:
@@ -69,9 +69,10 @@ class FrameController:
         if preset not in PRESETS:
             raise UnknownNameError("controller preset", preset, sorted(PRESETS))
         settings = PRESETS[preset]
-        self._levels = build_levels(rungs, window_saves_time)
+        self._levels = build_levels(rungs, windows)
+        self._whole = self._levels[-1].window
         self._index = {(level.rung, level.window): i for i, level in enumerate(self._levels)}
-        start = self._level_of(max(rungs) if start_rung is None else start_rung, WINDOW_MAX)
+        start = self._level_of(max(rungs) if start_rung is None else start_rung, self._whole)
         scales = [level.scale for level in self._levels]
         self._error_unit = 1.0 if settings.normalised else budget_ms
         self._log_budget = math.log(budget_ms)
@@ -147,7 +148,7 @@ class FrameController:
     def _level_of(self, rung: int, window: int) -> int:
         """Return the index of a rung's level; only the lowest rung has smaller windows."""
         lowest = self._levels[0].rung
-        key = (rung, window if rung == lowest else WINDOW_MAX)
+        key = (rung, window if rung == lowest else self._whole)
         if key not in self._index:
             raise UnknownNameError("rung", rung, sorted({level.rung for level in self._levels}))
         return self._index[key]

@@ -2,12 +2,13 @@
 
 from typing import List, NamedTuple, Sequence
 
-from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
+from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ArgumentError
 
 # How much smaller an input one stored frame less is worth. A first guess, which the time model
 # corrects: six of them then save a fifth of the frame time.
 WINDOW_STEP = 0.02
+MOST_STEPS = 40  # 50 of them would leave nothing
 
 
 class Level(NamedTuple):
@@ -18,7 +19,7 @@ class Level(NamedTuple):
     scale: float
 
 
-def build_levels(rungs: Sequence[int], window_saves_time: bool) -> List[Level]:
+def build_levels(rungs: Sequence[int], windows: Sequence[int] = ()) -> List[Level]:
     """Return the levels, ascending.
 
     Smaller windows lie below the lowest rung, so that the window shrinks only when no rung is left
@@ -26,22 +27,26 @@ def build_levels(rungs: Sequence[int], window_saves_time: bool) -> List[Level]:
 
     Args:
         rungs: input sides of a bundle in px, in any order.
-        window_saves_time: whether the bundle holds graphs with smaller memory banks.
+        windows: memory windows that save time, ascending, stored frames; the last one is the whole.
 
     Raises:
-        ArgumentError: no rung, or one that is not a positive size.
+        ArgumentError: no rung, or one that is not a positive size; or windows that do not ascend.
     """
     sides = sorted(set(rungs))
     if not sides or sides[0] <= 0:
         raise ArgumentError(
             "rungs are {}; give the input sizes of the bundle, each above 0 px".format(list(rungs))
         )
-    levels = [Level(side, WINDOW_MAX, side / sides[-1]) for side in sides]
-    if not window_saves_time:
-        return levels
+    offered = list(windows)
+    whole = offered[-1] if offered else WINDOW_MAX
+    if offered != sorted(set(offered)) or (offered and whole - offered[0] > MOST_STEPS):
+        raise ArgumentError(
+            "windows are {}; give them ascending, each once, and at most {} frames between the "
+            "first and the last".format(offered, MOST_STEPS)
+        )
+    levels = [Level(side, whole, side / sides[-1]) for side in sides]
     lowest = levels[0]
-    windows = range(WINDOW_MIN, WINDOW_MAX)
-    shrunk = [1.0 - WINDOW_STEP * (WINDOW_MAX - window) for window in windows]
+    shrunk = [1.0 - WINDOW_STEP * (whole - window) for window in offered[:-1]]
     return [
-        Level(lowest.rung, window, lowest.scale * share) for window, share in zip(windows, shrunk)
+        Level(lowest.rung, window, lowest.scale * share) for window, share in zip(offered, shrunk)
     ] + levels

@@ -112,10 +112,10 @@ def feeds() -> dict[str, Any]:
 def test_what_needs_nothing_is_left_byte_for_byte() -> None:
     module = nn.Sequential(nn.Linear(8, 12), nn.ReLU()).eval()
     spec = SPEC._replace(inputs=SPEC.inputs[:1])
-    traced = trace(module, spec, 13)
     given = {"x_bnc": feeds()["x_bnc"]}
-    plain, reports = run_passes(traced, spec, given)
-    same, with_target = run_passes(traced, spec, given, EXPORTER.passes_for(NANO))
+    plain, reports = run_passes(trace(module, spec, 13), spec, given)
+    passes = EXPORTER.passes_for(NANO)
+    same, with_target = run_passes(trace(module, spec, 13), spec, given, passes)
     assert same.SerializeToString() == plain.SerializeToString()
     assert with_target == reports
 

@@ -12,13 +12,17 @@ from sam2lite.data.clips import first_click
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.verify.loop_parity import (
-    FRAMES,
+    CORRECTED_AT,
+    LEAST_FRAMES,
+    RUNG_SWITCHED_AT,
     LoopParity,
     _choice_of,
     loop_parity,
     parity_clip,
 )
 from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.networks import PARITY_FRAMES
+from sam2lite.models.sam2lite.family import Sam2LiteFamily
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
 from sam2lite.runtimes.bundle import Bundle, open_bundle
@@ -43,7 +47,7 @@ def decisive(model: Sam2Lite) -> Sam2Lite:
 
 
 def scores_over_the_clip(model: Sam2Lite) -> list[float]:
-    clip = parity_clip(0)
+    clip = parity_clip(0, PARITY_FRAMES)
     height, width = clip.labels_thw.shape[1:]
     loop = ReferenceLoop(model)
     scores = []
@@ -87,7 +91,7 @@ def test_loops_agree_over_a_clip(decisive_bundle: Bundle, decisive_model: Loaded
 
 def test_export_writes_the_report_into_the_manifest(decisive_bundle: Bundle) -> None:
     loop = decisive_bundle.manifest.verification["loop"]
-    assert loop["frames"] == FRAMES
+    assert loop["frames"] == PARITY_FRAMES
     assert loop["objects"] == 2
     assert loop["first_divergence"] is None
 
@@ -136,18 +140,76 @@ def test_a_differing_decision_is_a_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("iou_m", "taken", "expected"),
+    ("iou_m", "taken", "expected", "flip"),
     [
-        ((0.4176, 0.3985, 0.4177), 0, (0, True)),
-        ((0.4176, 0.3985, 0.4177), 2, (2, False)),
-        ((0.4176, 0.3985, 0.4177), 1, (2, False)),  # no tie: the bundle is wrong
-        ((0.5, 0.3, 0.5), 0, (0, False)),  # the first of equals
-        ((0.5, 0.3, 0.5), 2, (2, True)),
+        ((0.4176, 0.3985, 0.4177), 0, 0, 1e-4),
+        ((0.4176, 0.3985, 0.4177), 2, 2, None),
+        ((0.4176, 0.3985, 0.4177), 1, 2, 0.0192),  # no tie: the bundle is wrong, or less precise
+        ((0.5, 0.3, 0.5), 0, 0, None),  # the first of equals
+        ((0.5, 0.3, 0.5), 2, 2, 0.0),
+        ((0.5, float("nan"), 0.4), 2, 1, None),  # the object is lost in PyTorch
     ],
 )
 def test_a_candidate_as_good_as_the_best_is_followed(
-    iou_m: tuple[float, ...], taken: int, expected: tuple[int, bool]
+    iou_m: tuple[float, ...], taken: int, expected: int, flip: float | None
 ) -> None:
     logits_mhw = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
     actual_hw = logits_mhw[taken].numpy() + 1e-3
-    assert _choice_of(actual_hw, torch.tensor(iou_m), logits_mhw) == expected
+    report = LoopParity(frames=1, objects=1)
+    assert _choice_of(actual_hw, torch.tensor(iou_m), logits_mhw, report) == expected
+    assert report.flipped_choices == (flip is not None)
+    assert report.tied_choices == (flip is not None and taken == expected)
+    assert report.smallest_flip == report.largest_flip == pytest.approx(flip, abs=1e-6)
+
+
+def test_the_smallest_and_the_largest_flip_are_kept() -> None:
+    report = LoopParity(frames=1, objects=1)
+    assert [report.flipped(by) for by in (0.02, 5e-4, 0.3)] == [False, True, False]
+    found = report.to_json()
+    assert (found["flipped_choices"], found["tied_choices"]) == (3, 1)
+    assert (found["smallest_flip"], found["largest_flip"]) == (5e-4, 0.3)
+
+
+def test_a_blanked_mask_says_nothing_of_the_choice() -> None:
+    logits_mhw = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    for blanked in (np.full((4, 4), -1024.0, np.float32), np.full((4, 4), np.nan, np.float32)):
+        report = LoopParity(frames=1, objects=1)
+        assert _choice_of(blanked, torch.tensor([0.1, 0.2, 0.3]), logits_mhw, report) == 2
+        both = torch.from_numpy(np.stack([blanked] * 3))
+        assert _choice_of(blanked, torch.tensor([0.1, 0.2, 0.3]), both, report) == 2
+        assert report.flipped_choices == 0
+
+
+class Brief(Sam2LiteFamily):
+    """A family whose loops are compared over few frames, under a setting of its rules."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.parity_settings = {"policy": "fifo"}
+
+    def parity_frames(self, size: int) -> int:
+        return self.frames if size == 240 else PARITY_FRAMES
+
+
+@pytest.mark.parametrize(("asked", "frames"), [(8, 8), (1, LEAST_FRAMES)])
+def test_a_family_may_ask_for_fewer_frames(
+    decisive_bundle: Bundle, decisive_model: LoadedModel, asked: int, frames: int
+) -> None:
+    brief = dataclasses.replace(decisive_model, host=Brief(asked))
+    one_size = copy.copy(decisive_bundle)
+    one_size.manifest = one_size.manifest._replace(rungs=(240,))
+    report = loop_parity(one_size, brief)
+    report.check()
+    assert (report.frames, report.present + report.absent) == (frames, 2 * frames)
+    assert report.settings == report.to_json()["settings"] == {"policy": "fifo"}
+
+
+def test_everything_happens_in_a_short_clip() -> None:
+    clip = parity_clip(0, LEAST_FRAMES)
+    areas = [int((labels == clip.object_ids[0]).sum()) for labels in clip.labels_thw]
+    assert areas[0] > 0
+    assert min(areas) == 0
+    assert areas[-1] > 0
+    times = [round(share * LEAST_FRAMES) for share in (CORRECTED_AT, RUNG_SWITCHED_AT)]
+    assert 0 < times[0] < times[1] < LEAST_FRAMES - 1
+    assert [round(share * PARITY_FRAMES) for share in (CORRECTED_AT, RUNG_SWITCHED_AT)] == [7, 16]

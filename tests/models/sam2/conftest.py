@@ -1,58 +1,62 @@
-from collections.abc import Callable, Iterator
+"""A small network of SAM 2, and the forms in which people have checkpoints of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
-from sam2lite.models.sam2.network import Sam2
-from tests.oracles.clip import random_clip
-from tests.oracles.hugging_face import (
-    HuggingFaceModel,
-    MetaLikeModel,
-    hugging_face_model,
-    run_hugging_face,
-)
-from tests.oracles.scenarios import SIDE, Record, Scenario
-from tests.oracles.telling_networks import SEED, small_network
+from sam2lite.models.sam2.config import HieraConfig, Sam2Config
+from sam2lite.models.sam2.network import Sam2, build
+from tests.oracles.hugging_face import hugging_face_config
+from tests.oracles.names import hugging_face_state
 
-Trace = Callable[..., list[Record]]
+# What is assumed of a trunk of this width and depth, so that a file says as much as a folder.
+TRUNK = HieraConfig(16, 1, (1, 1, 3, 1), (8, 4, 14, 7), (2, 3, 4))
+NAMES = {True: "sam2.1_hiera_16x6", False: "sam2_hiera_16x6"}
+
+State = dict[str, Tensor]
+Write = Callable[[State, Path], Path]
 
 
-@pytest.fixture(autouse=True)
-def no_gradients() -> Iterator[None]:
-    with torch.no_grad():
-        yield
+def small(of_2_1: bool = True) -> Sam2:
+    return build(Sam2Config(NAMES[of_2_1], TRUNK, of_2_1, of_2_1), seed=3)
 
 
 @pytest.fixture(scope="session")
-def oracle_network() -> Sam2:
-    return small_network()
+def network() -> Sam2:
+    return small()
 
 
-@pytest.fixture(scope="session")
-def oracle_clip() -> list[Tensor]:
-    """24 frames on which the network's objects come and go."""
-    return random_clip(SEED)
+@pytest.fixture
+def state(network: Sam2) -> State:
+    """Tensors by Meta's names; the dict may be changed, the tensors not."""
+    return dict(network.state_dict())
 
 
-@pytest.fixture(scope="session")
-def hugging_face(oracle_network: Sam2, oracle_clip: list[Tensor]) -> Trace:
-    """What Hugging Face's loop gives of a scenario, run once for all tests."""
-    models: dict[type[HuggingFaceModel], HuggingFaceModel] = {}
-    known: dict[tuple[object, ...], list[Record]] = {}
+def pickle(content: object, folder: Path) -> Path:
+    torch.save(content, folder / "weights.pt")
+    return folder / "weights.pt"
 
-    def trace(
-        scenario: Scenario,
-        memory_dtype: str = "float32",
-        draw: int | None = None,
-        meta_like: bool = False,
-    ) -> list[Record]:
-        kind = MetaLikeModel if meta_like else HuggingFaceModel
-        if kind not in models:
-            models[kind] = hugging_face_model(oracle_network, SIDE, kind)
-        key = (scenario.name, scenario.streaming, memory_dtype, draw, kind)
-        if key not in known:
-            known[key] = run_hugging_face(models[kind], oracle_clip, scenario, memory_dtype, draw)
-        return known[key]
 
-    return trace
+def meta_file(state: State, folder: Path) -> Path:
+    return pickle({"model": state}, folder)
+
+
+def config_file(folder: Path, of_2_1: bool = True, trunk: HieraConfig = TRUNK) -> None:
+    config = hugging_face_config(Sam2Config("", trunk, of_2_1, of_2_1), 1024)
+    (folder / "config.json").write_text(config.to_json_string())
+
+
+def safetensors(state: State, path: Path) -> None:
+    save_file({name: tensor.clone() for name, tensor in state.items()}, path)
+
+
+def huggingface_folder(state: State, folder: Path) -> Path:
+    config_file(folder, "obj_ptr_tpos_proj.weight" in state)
+    safetensors(hugging_face_state(state), folder / "model.safetensors")
+    return folder

@@ -244,12 +244,15 @@ def test_one_rung_cannot_move(latency_ms: float, status: str) -> None:
     assert controller.status == status
 
 
+WINDOWS = tuple(range(2, 9))
+
+
 def windowed_time(state: ControllerState) -> float:
     return LADDERS_MS["measured"][RUNGS.index(state.rung)] * (1 - 0.05 * (8 - state.window))
 
 
 def test_window_shrinks_last_and_grows_back_first() -> None:
-    controller = FrameController(12.5, RUNGS, window_saves_time=True)
+    controller = FrameController(12.5, RUNGS, windows=WINDOWS)
     loads = [1.0] * 60 + [0.4] * 60 + [1.0] * 60
     states = play(controller, windowed_time, loads, noise=0.03)
     assert all(state.window == 8 for state in states if state.rung > 240)
@@ -260,24 +263,33 @@ def test_window_shrinks_last_and_grows_back_first() -> None:
 
 
 def test_window_saturates_at_its_minimum() -> None:
-    controller = FrameController(5, RUNGS, window_saves_time=True)
+    controller = FrameController(5, RUNGS, windows=WINDOWS)
     play(controller, windowed_time, [1.0] * 60)
     assert (controller.rung, controller.window, controller.status) == (240, 2, "saturated")
 
 
+def test_windows_of_one_size_hold_a_budget_that_the_whole_does_not() -> None:
+    costs_ms = {1: 500.0, 3: 700.0, 6: 1000.0}
+    controller = FrameController(800, [512], windows=(1, 3, 6))
+    assert (controller.rung, controller.window) == (512, 6)
+    states = play(controller, lambda state: costs_ms[state.window], [1.0] * 60 + [0.5] * 60)
+    assert (states[59].window, states[59].status) == (3, "holding")
+    assert (states[119].window, states[119].status) == (6, "holding")
+
+
 @pytest.mark.parametrize("preset", ["default", "paper"])
-@pytest.mark.parametrize("window_saves_time", [False, True])
+@pytest.mark.parametrize("windows", [(), WINDOWS, (1, 3, 6)])
 @pytest.mark.parametrize("seed", range(5))
-def test_bounds_hold_whatever_it_is_told(preset: str, window_saves_time: bool, seed: int) -> None:
+def test_bounds_hold_whatever_it_is_told(preset: str, windows: tuple[int, ...], seed: int) -> None:
     rng = random.Random(seed)
     odd = [0.0, -1.0, math.nan, math.inf, -math.inf, 1e308, 3.5e6, 1e-320]
     rungs = rng.sample(RUNGS, rng.randint(1, 6))
-    controller = FrameController(10 ** rng.uniform(-3, 5), rungs, preset, window_saves_time)
+    controller = FrameController(10 ** rng.uniform(-3, 5), rungs, preset, windows)
     for _ in range(300):
         latency_ms = rng.choice(odd) if rng.random() < 0.3 else 10 ** rng.uniform(-4, 6)
         state = controller.observe(latency_ms, rng.choice([None, *rungs]))
         assert state.rung in rungs
-        assert 2 <= state.window <= 8
+        assert state.window in (windows or (8,))
         assert min(rungs) / max(rungs) <= state.scale <= 1.0
         assert state.status in STATUSES
 

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.controller.belief import Belief
 from sam2lite.runtimes.controller.ladder import Ladder
 from sam2lite.runtimes.controller.levels import Level, build_levels
@@ -79,20 +80,38 @@ def test_ladder_saturation_has_hysteresis() -> None:
 
 
 def test_levels_without_windows_are_the_rungs() -> None:
-    assert build_levels([480, 240, 480], window_saves_time=False) == [
+    assert build_levels([480, 240, 480]) == [
         Level(240, 8, 0.5),
         Level(480, 8, 1.0),
     ]
 
 
 def test_levels_put_smaller_windows_below_the_lowest_rung() -> None:
-    levels = build_levels([384, 480], window_saves_time=True)
+    levels = build_levels([384, 480], range(2, 9))
     assert [(level.rung, level.window) for level in levels] == [
         *[(384, window) for window in range(2, 9)],
         (480, 8),
     ]
     scales = [level.scale for level in levels]
     assert scales == sorted(set(scales))
+
+
+def test_levels_take_the_windows_they_are_given() -> None:
+    levels = build_levels([512, 1024], (1, 3, 6))
+    assert [(level.rung, level.window) for level in levels] == [
+        (512, 1),
+        (512, 3),
+        (512, 6),
+        (1024, 6),
+    ]
+    assert [level.scale for level in levels] == pytest.approx([0.45, 0.47, 0.5, 1.0])
+    assert build_levels([512], (6,)) == [Level(512, 6, 1.0)]
+
+
+@pytest.mark.parametrize("windows", [(3, 1), (1, 1, 3), (0, 41), (-60, 2)])
+def test_windows_must_ascend(windows: tuple[int, ...]) -> None:
+    with pytest.raises(ArgumentError, match=r"windows are .*; give them ascending"):
+        build_levels([480], windows)
 
 
 def test_belief_is_the_gaussian_posterior() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.presence import always_present
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.segmenter import VideoSegmenter
-from tests.doubles.grid_family import ABSENT, GRID, GridBundle, GridMemory
+from tests.doubles.grid_family import ABSENT, GRID, GridBundle, GridMemory, GridRules
 
 CLICK = [(20, 10)]
 STAGES = ["preprocess", "eye", "recall", "finder", "writer", "postprocess", "total"]
@@ -149,6 +150,26 @@ def test_a_controller_stays_at_the_size_that_memory_holds_for(bundle: GridBundle
     state = results[-1].controller
     assert state is not None
     assert (state.rung, state.status) == (32, "saturated")
+
+
+def test_a_budget_takes_the_windows_that_the_rules_offer(
+    bundle: GridBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int | None] = []
+    decode = GridRules.decode
+
+    def noting(rules: GridRules, *arguments: Any) -> Any:
+        seen.append(arguments[2])
+        return decode(rules, *arguments)
+
+    monkeypatch.setattr(GridRules, "decode", noting)
+    monkeypatch.setattr(GridRules, "windows", (1, 3))
+    with VideoSegmenter(bundle, budget_ms=1e-6) as segmenter:
+        segmenter.prompt(frame(200), points=CLICK)
+        for corner in range(12):
+            segmenter.track(frame(200, corner))
+    assert seen[0] == 3
+    assert seen[-1] == 1
 
 
 def test_a_state_goes_on_at_its_own_size(

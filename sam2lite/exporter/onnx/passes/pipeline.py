@@ -45,10 +45,10 @@ def run_passes(
     """Return the graph after every pass, and what each of them did to the values.
 
     Values are those that onnxruntime computes from `feeds` with its own graph optimisations off,
-    so that the nodes which stand there are the nodes which run. `traced` is left as it is.
+    so that the nodes which stand there are the nodes which run.
 
     Args:
-        traced: the graph.
+        traced: the graph; it is changed, and of no use afterwards.
         spec: its bound spec.
         feeds: its inputs, by name.
         target_passes: what a target's parser needs beside. One that finds nothing to change leaves
@@ -60,12 +60,9 @@ def run_passes(
         UnknownNameError: there is no pass of a name in `skip`.
         VerificationError: a pass changed a value by more than `GRAPH_TOLERANCE`.
     """
-    import onnx
-
     require_contract(traced, spec, after="the trace")
-    model = onnx.ModelProto()
-    model.CopyFrom(traced)
-    runner = PassRunner(model, feeds, spec)
+    runner = PassRunner(traced, feeds, spec)
+    del traced  # of large networks there is no room for two
     reports: list[PassReport] = []
     for step in without(steps_with(target_passes), skip):
         report = runner.apply(step) if step.name in REGISTRY else runner.rewrite(step)

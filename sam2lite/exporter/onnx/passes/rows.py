@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sam2lite.exporter.onnx.skeleton import skeleton
+
 if TYPE_CHECKING:
     import onnx
 
@@ -35,7 +37,8 @@ def rows(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     import onnx
 
-    _Rows(onnx.shape_inference.infer_shapes(model, strict_mode=True).graph, model.graph).rewrite()
+    shaped = onnx.shape_inference.infer_shapes(skeleton(model), strict_mode=True)
+    _Rows(shaped.graph, model.graph).rewrite()
     return model
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sam2lite.errors import ExportError
+from sam2lite.exporter.onnx.skeleton import check_model, skeleton
 
 if TYPE_CHECKING:
     import onnx
@@ -33,11 +34,20 @@ def shapes(model: onnx.ModelProto) -> onnx.ModelProto:
 
     # Stale shapes from before the other passes would be believed.
     del model.graph.value_info[:]
+    graph = model.graph
     try:
         inferred = onnx.shape_inference.infer_shapes(
-            model, check_type=True, strict_mode=True, data_prop=True
-        )
-        onnx.checker.check_model(inferred)
+            skeleton(model), check_type=True, strict_mode=True, data_prop=True
+        ).graph
+        # Branches have shapes of their own, and outputs may have had none.
+        for found, field in (
+            (inferred.node, graph.node),
+            (inferred.output, graph.output),
+            (inferred.value_info, graph.value_info),
+        ):
+            del field[:]
+            field.extend(found)
+        check_model(model)
     except (onnx.shape_inference.InferenceError, onnx.checker.ValidationError) as error:
         raise ExportError(f"the graph is not valid ONNX: {str(error).strip()}") from error
-    return inferred
+    return model

@@ -9,6 +9,7 @@ import numpy as np
 
 from sam2lite.errors import ExportError
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
+from sam2lite.exporter.onnx.skeleton import check_model, skeleton
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import graphs_of
 from sam2lite.exporter.tensorrt.passes.rewriting import DEFAULT_DOMAINS
@@ -63,8 +64,8 @@ def opset_down(model: onnx.ModelProto, opset: int) -> onnx.ModelProto:
     model.ir_version = min(model.ir_version, known)
     del model.graph.value_info[:]
     try:
-        onnx.checker.check_model(model)
-        onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+        check_model(model)
+        onnx.shape_inference.infer_shapes(skeleton(model), check_type=True, strict_mode=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(
             f"opset {opset} does not have the graph's types: {str(error).strip().splitlines()[0]}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
+from sam2lite.exporter.onnx.skeleton import skeleton
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.onnx.walk import attribute_of, graphs_of
 
@@ -155,7 +156,7 @@ class _Values:
         self.facts = GraphFacts(model, opset_of(model))
         self.types: dict[str, int] = {}
         self.shapes: dict[str, list[int]] = {}
-        inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(skeleton(model), data_prop=True)
         for graph in graphs_of(inferred.graph):
             for value in (*graph.input, *graph.value_info, *graph.output):
                 tensor = value.type.tensor_type

@@ -16,11 +16,15 @@ from sam2lite.contracts.families.sam2 import (
     IMAGE_ENCODER,
     MASK_DECODER,
     MASK_DOWNSAMPLE,
-    MEMORY_ATTENTION,
     MEMORY_CHANNELS,
     MEMORY_ENCODER,
+    POINTER_SLOTS,
     POINTER_TOKENS,
+    PROMPT_TOKENS,
+    SLOTS,
+    attention_name,
 )
+from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.models.sam2.reference.choosing import Candidates
@@ -38,16 +42,22 @@ class Features(NamedTuple):
 
 
 class NetworkCalls:
-    """A network, in evaluation mode and without gradients."""
+    """A network, in evaluation mode and without gradients.
+
+    One that is fused is called as its graphs will be, empty slots and all: what is recorded of such
+    calls is what graphs are fed. Every graph of memory attention then meets every number of frames
+    that it holds, once, although the smallest one would do.
+    """
 
     def __init__(self, network: Sam2) -> None:
         network.eval()
         self._image_encoder = graph_module(network, IMAGE_ENCODER.name)
-        # Any of them takes any number of slots.
-        self._memory_attention = graph_module(network, MEMORY_ATTENTION[0].name)
+        self._attention = {slots: graph_module(network, attention_name(slots)) for slots in SLOTS}
         self._mask_downsample = graph_module(network, MASK_DOWNSAMPLE.name)
         self._mask_decoder = graph_module(network, MASK_DECODER.name)
         self._memory_encoder = graph_module(network, MEMORY_ENCODER.name)
+        self._as_exported = network.for_inference
+        self._fed: set[tuple[int, int]] = set()  # slots of a graph, and frames that it met
 
     @torch.no_grad()
     def encode(self, image_bchw: Tensor) -> Features:
@@ -63,19 +73,18 @@ class NetworkCalls:
             seen: at least one frame; memory of another input size is resampled.
             look_back: frames that pointers are taken from.
         """
-        side = int(pix_feat.shape[-1])
-        memory = [_at_side(frame.features_bnc, side) for _, frame in seen.frames]
-        pointers = [pointer_bc[:, None] for _, pointer_bc in seen.pointers]
-        keys = len(memory) * side * side + len(pointers) * POINTER_TOKENS
-        found: Tensor = self._memory_attention(
-            pix_feat,
-            torch.cat(memory, dim=1),
-            torch.tensor([[row for row, _ in seen.frames]], dtype=torch.int32),
-            torch.cat([torch.zeros(1, 0, EMBED_CHANNELS), *pointers], dim=1),
-            torch.tensor([[ago for ago, _ in seen.pointers]]).float() / (look_back - 1),
-            torch.zeros(1, 1, 1, keys),
-        )
-        return found
+        frames = len(seen.frames)
+        if not self._as_exported:  # the modules are the same, and take any number
+            (found,) = self._attention[SLOTS[0]](*_inputs(pix_feat, seen, look_back))
+            exact: Tensor = found
+            return exact
+        results: list[Tensor] = []
+        for slots, module in self._attention.items():
+            if slots >= frames and not (results and (slots, frames) in self._fed):
+                self._fed.add((slots, frames))
+                (found,) = module(*_padded(_inputs(pix_feat, seen, look_back), slots))
+                results.append(found)
+        return results[0]
 
     @torch.no_grad()
     def decode(
@@ -90,14 +99,15 @@ class NetworkCalls:
             mask_b1hw: logits to start from, `[1, 1, H4, H4]`.
         """
         height, width = features.high_res_feats_0.shape[2:]
+        unused = PROMPT_TOKENS - tokens.label_bp.shape[1] if self._as_exported else 0
         return Candidates(
             *self._mask_decoder(
                 image_embed,
                 features.high_res_feats_1,
                 features.high_res_feats_0,
-                tokens.xy_norm_bpc,
-                tokens.label_bp,
-                tokens.bias_b11p,
+                F.pad(tokens.xy_norm_bpc, (0, 0, 0, unused)),
+                F.pad(tokens.label_bp, (0, unused), value=LABEL_PAD),
+                F.pad(tokens.bias_b11p, (0, unused), value=MASKED_BIAS),
                 torch.zeros(1, 1, height, width) if mask_b1hw is None else mask_b1hw,
                 torch.full((1, 1, 1, 1), float(mask_b1hw is not None)),
             )
@@ -106,8 +116,9 @@ class NetworkCalls:
     @torch.no_grad()
     def start_of(self, mask_b1hw: Tensor) -> Tensor:
         """Return the mask to start from of a user's mask at the input's size."""
-        found: Tensor = self._mask_downsample(mask_b1hw)
-        return found
+        (found,) = self._mask_downsample(mask_b1hw)
+        result: Tensor = found
+        return result
 
     @torch.no_grad()
     def remember(
@@ -122,8 +133,43 @@ class NetworkCalls:
             prompted: the mask counts as certain.
         """
         binarize = torch.full((1, 1, 1, 1), float(prompted))
-        found: Tensor = self._memory_encoder(pix_feat, logits_b1hw, binarize, score_b1)
-        return found
+        (found,) = self._memory_encoder(pix_feat, logits_b1hw, binarize, score_b1)
+        result: Tensor = found
+        return result
+
+
+def _inputs(pix_feat: Tensor, seen: Seen, look_back: int) -> tuple[Tensor, ...]:
+    """Return the inputs of memory attention, with as many slots and pointers as are seen."""
+    side = int(pix_feat.shape[-1])
+    memory = [_at_side(frame.features_bnc, side) for _, frame in seen.frames]
+    pointers = [pointer_bc[:, None] for _, pointer_bc in seen.pointers]
+    keys = len(memory) * side * side + len(pointers) * POINTER_TOKENS
+    return (
+        pix_feat,
+        torch.cat(memory, dim=1),
+        torch.tensor([[row for row, _ in seen.frames]], dtype=torch.int32),
+        torch.cat([torch.zeros(1, 0, EMBED_CHANNELS), *pointers], dim=1),
+        torch.tensor([[ago for ago, _ in seen.pointers]]).float() / (look_back - 1),
+        torch.zeros(1, 1, 1, keys),
+    )
+
+
+def _padded(inputs: tuple[Tensor, ...], slots: int) -> tuple[Tensor, ...]:
+    """Return inputs for a number of slots, those that are empty hidden."""
+    pix_feat, memory_bnc, row_bs, pointers_bqc, time_bq, _ = inputs
+    cells = memory_bnc.shape[1] // row_bs.shape[1]
+    empty, unused = slots - row_bs.shape[1], POINTER_SLOTS - time_bq.shape[1]
+    seen_k = [memory_bnc.shape[1], empty * cells]
+    seen_k += [time_bq.shape[1] * POINTER_TOKENS, unused * POINTER_TOKENS]
+    hidden = [torch.full((keys,), MASKED_BIAS * (part % 2)) for part, keys in enumerate(seen_k)]
+    return (
+        pix_feat,
+        F.pad(memory_bnc, (0, 0, 0, empty * cells)),
+        F.pad(row_bs, (0, empty)),
+        F.pad(pointers_bqc, (0, 0, 0, unused)),
+        F.pad(time_bq, (0, unused)),
+        torch.cat(hidden)[None, None, None],
+    )
 
 
 def enlarged(logits_hw: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sam2lite.contracts.families.sam2lite import PRUNING_POLICY, TOKENS_PER_FRAME
 from sam2lite.contracts.fields import flag, record, whole
-from sam2lite.contracts.loop import WINDOW_MAX
+from sam2lite.contracts.loop import WINDOW_MAX, WINDOW_MIN
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import BundleError
 from sam2lite.files.array_reading import Column
@@ -61,7 +61,8 @@ class TokenBankRules(FrameRules):
                 )
             )
         self._slots: int = manifest.memory["budget"]
-        self.window_saves_time = manifest.memory["window_saves_time"]
+        if manifest.memory["window_saves_time"]:  # graphs of fixed size do not
+            self.windows = tuple(range(WINDOW_MIN, WINDOW_MAX + 1))
         if any(dims.get("B", self._slots) != self._slots for dims in manifest.dims.values()):
             raise BundleError(
                 "the manifest's memory.budget is {} tokens, and its graphs take another number; "

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.network import Sam2
-from tests.models.sam2.conftest import Trace
+from tests.models.sam2.reference.conftest import Trace
 from tests.oracles.clip import random_clip
 from tests.oracles.comparing import check_telling, gap
 from tests.oracles.hugging_face import hugging_face_model, run_hugging_face
@@ -15,6 +15,7 @@ from tests.oracles.scenarios import (
     CONTESTED,
     CROWDED,
     PLAIN,
+    SCENARIOS,
     SIDE,
     Record,
     Scenario,
@@ -107,7 +108,7 @@ def test_a_network_of_2_0(oracle_clip: list[Tensor]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("corrections", ["conditioning", "in-place"])
-@pytest.mark.parametrize("scenario", [*PLAIN, *CONTESTED, CROWDED], ids=names)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, CROWDED], ids=names)
 def test_meta(
     scenario: Scenario, corrections: str, oracle_network: Sam2, oracle_clip: list[Tensor]
 ) -> None:
@@ -132,7 +133,7 @@ def test_meta(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", [*PLAIN, *CONTESTED], ids=names)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
 def test_hugging_face_with_rounded_memory(
     scenario: Scenario, oracle_network: Sam2, oracle_clip: list[Tensor], hugging_face: Trace
 ) -> None:

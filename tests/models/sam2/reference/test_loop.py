@@ -1,4 +1,4 @@
-"""The reference loop by itself: prompts that do not fit, going back, states, sizes, losses."""
+"""The loop by itself: prompts that do not fit, going back, states, sizes, losses."""
 
 from typing import Any
 
