@@ -14,7 +14,6 @@ from tests.oracles.ours import run_ours
 from tests.oracles.scenarios import (
     CONTESTED,
     CROWDED,
-    PLAIN,
     SCENARIOS,
     SIDE,
     Record,
@@ -47,9 +46,19 @@ def check_exact(actual: list[Record], expected: list[Record]) -> None:
     assert max(found.score, found.iou_prediction, found.pointer) <= OTHERS
 
 
+# Those that are left are compared in the slow suite.
+QUICK = (
+    *("click", "box", "clicks", "mask", "correction", "two objects"),
+    *("two conditioning frames", "one in the future"),
+)
+
+
 @pytest.mark.parametrize(
     "scenario",
-    [*(each for each in PLAIN if each.name != "box and click"), named("mask"), named("correction")],
+    [
+        pytest.param(each, marks=() if each.name in QUICK else pytest.mark.slow)
+        for each in SCENARIOS
+    ],
     ids=names,
 )
 def test_hugging_face(
