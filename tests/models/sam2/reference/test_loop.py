@@ -9,10 +9,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
+from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.models.sam2.reference.loop import SlotBankReference
 from sam2lite.runtimes.prompts import Prompt
-from tests.oracles.scenarios import BOX, CLICK, CLICKS, MASK, SIDE
+from tests.oracles.comparing import gap
+from tests.oracles.ours import run_ours
+from tests.oracles.scenarios import (
+    BOX,
+    CLICK,
+    CLICKS,
+    MASK,
+    SIDE,
+    Scenario,
+    prompted,
+    tracked,
+)
 
 FRAME = torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8)
 
@@ -201,3 +213,15 @@ def test_what_is_not_finite_is_lost_and_not_stored(
     assert set(loop.state()) == set(before)
     loop.start_frame(oracle_clip[2])
     assert not loop.track(1).lost
+
+
+def test_a_fused_network_is_called_as_its_graphs_are(
+    oracle_network: Sam2, oracle_clip: list[Tensor]
+) -> None:
+    many = [prompted(frame, **CLICK) for frame in (0, 2, 3, 5, 8)]
+    scenario = Scenario("padded", (*many, *tracked(last=9)))
+    exact = run_ours(oracle_network, oracle_clip, scenario, memory_dtype="float32")
+    padded = run_ours(fused(oracle_network), oracle_clip, scenario, memory_dtype="float32")
+    found = gap(padded, exact)
+    assert found.min_iou == 1.0
+    assert found.logit <= 1e-4
