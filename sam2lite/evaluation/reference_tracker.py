@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from sam2lite.models.loaded import LoadedModel
-    from sam2lite.models.networks import Choice, Decided
+    from sam2lite.models.networks import Choice, Decided, Seeking
 
 Frame = NDArray[np.uint8]
 _INDEX, _OBJECTS = "frame", "objects"  # of `state`
@@ -50,8 +50,13 @@ class ReferenceTracker:
             UnknownNameError: the network's family does not have a setting.
             ArgumentError: the network does not take the rung, or a setting is out of its range.
         """
+        from sam2lite.models.networks import Seeking
+
         self._check_size = loaded.check_size
+        self._title = loaded.family.title
         self._loop = loaded.reference(choose, **settings)
+        # The same loop, where frames have numbers.
+        self._seeking: Seeking | None = self._loop if isinstance(self._loop, Seeking) else None
         self.set_rung(loaded.sizes[-1] if rung is None else rung)
         self.reset()
 
@@ -74,6 +79,22 @@ class ReferenceTracker:
         self._index = -1
         # Whether an object was prompted on the current frame, in the order of their first prompts.
         self._prompted: dict[int, bool] = {}
+
+    def rewind(self, frame_index: int = 0) -> None:
+        """Go back, so that the next frame is an earlier one; see `VideoSegmenter.rewind`.
+
+        Raises:
+            ArgumentError: the family's loop cannot go back, or the index is no earlier one.
+        """
+        if self._seeking is None:
+            raise ArgumentError(
+                f"memory of {self._title} cannot go back to an earlier frame; call reset() and "
+                "prompt again"
+            )
+        frame_index = whole_number("frame_index", frame_index, 0, self._index + 1)
+        self._seeking.seek(frame_index)
+        self._image = None
+        self._index, self._tracked = frame_index - 1, False
 
     def set_rung(self, rung: int) -> None:
         """Use another input side from the next frame on, px.
@@ -188,12 +209,14 @@ class ReferenceTracker:
             if (joins_tracked or not self._tracked) and self._shows(frame):
                 return
             index = self._index + 1
-        elif whole_number("frame_index", index, 0) == self._index:
+        elif whole_number("frame_index", index, 0) == self._index and self._image is not None:
             if not self._shows(frame):
                 raise ArgumentError(f"frame {index} has other pixels than before")
             return
-        elif index < self._index:
+        elif index <= self._index:
             raise ArgumentError(f"frame {index} comes after frame {self._index}")
+        if self._seeking is not None and index != self._index + 1:
+            self._seeking.seek(index)
         self._image = network_input(frame, self._rung)
         self._size = frame.shape[:2]
         self._loop.start_frame(torch.from_numpy(self._image))

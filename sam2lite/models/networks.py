@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -100,6 +100,14 @@ class Reference(Protocol):
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on, with the next frame, from what `state` returned; what was remembered is lost."""
+
+
+@runtime_checkable
+class Seeking(Protocol):
+    """A reference loop whose frames have numbers, from 0, and may come again."""
+
+    def seek(self, frame_index: int) -> None:
+        """Give the next frame a number; what was tracked from that one on is forgotten."""
 
 
 class Networks(ABC):

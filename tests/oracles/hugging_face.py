@@ -15,6 +15,7 @@ from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenc
 from sam2lite.models.sam2.config import Sam2Config
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.runtimes.prompts import Prompt
+from tests.oracles.feature_noise import changed
 from tests.oracles.memory_types import memories_in
 from tests.oracles.names import hugging_face_state
 from tests.oracles.scenarios import Record, Scenario
@@ -180,7 +181,7 @@ def run_hugging_face(
     frames: Sequence[Tensor],
     scenario: Scenario,
     memory_dtype: str = "bfloat16",
-    noise: float = 0.0,
+    draw: int | None = None,
 ) -> list[Record]:
     """Return what is decided at every step.
 
@@ -189,7 +190,7 @@ def run_hugging_face(
         frames: uint8 `[1, 3, S, S]`.
         scenario: what is done.
         memory_dtype: what memory is stored in; the model has no choice but bfloat16.
-        noise: share by which the features of every frame are changed, at random.
+        draw: which change of features, see `changed`; none if not given.
     """
     meta_like = isinstance(model, MetaLikeModel)
     kind = _MetaLikeSession if meta_like else Sam2VideoInferenceSession
@@ -202,13 +203,10 @@ def run_hugging_face(
         dtype=torch.float32,
         max_vision_features_cache_size=len(frames) + 1,
     )
-    made = torch.Generator().manual_seed(0)
+    maps = changed(draw)
     for index, frame in enumerate(frames):
         known = model.encoded(frame)
-        features = [
-            map_nbc * (1.0 + noise * torch.randn(map_nbc.shape, generator=made))
-            for map_nbc in known["vision_feats"]
-        ]
+        features = [maps(map_nbc) for map_nbc in known["vision_feats"]]
         session.cache.cache_vision_features(index, {**known, "vision_feats": features})
     records: list[Record] = []
     with torch.no_grad(), memories_in(memory_dtype, modeling_sam2_video):

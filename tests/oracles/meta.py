@@ -13,6 +13,7 @@ from torch import Tensor
 from sam2lite.contracts.families.sam2 import CONDITIONING_FRAMES
 from sam2lite.models.sam2.config import HieraConfig
 from sam2lite.models.sam2.network import Sam2
+from tests.oracles.feature_noise import changed
 from tests.oracles.hugging_face import prepared
 from tests.oracles.memory_types import memories_in
 from tests.oracles.scenarios import Record, Scenario
@@ -134,7 +135,7 @@ def run_meta(
     frames: Sequence[Tensor],
     scenario: Scenario,
     memory_dtype: str = "bfloat16",
-    noise: float = 0.0,
+    draw: int | None = None,
 ) -> list[Record]:
     """Return what is decided at every step; the predictor knows the length of every video.
 
@@ -143,7 +144,7 @@ def run_meta(
         frames: uint8 `[1, 3, S, S]`.
         scenario: what is done.
         memory_dtype: what memory is stored in; the predictor has no choice but bfloat16.
-        noise: share by which the features of every frame are changed, at random.
+        draw: which change of features, see `changed`; none if not given.
     """
     from sam2 import sam2_video_predictor
 
@@ -156,7 +157,7 @@ def run_meta(
         mock.patch.object(sam2_video_predictor, "tqdm", lambda steps, **_: steps),
         memories_in(memory_dtype, sam2_video_predictor),
         _ious_kept(predictor),
-        _features_changed(predictor, noise),
+        _features_changed(predictor, draw),
     ):
         state = predictor.init_state("a clip")
         records: list[Record] = []
@@ -232,16 +233,12 @@ def _ious_kept(predictor: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _features_changed(predictor: Any, noise: float) -> Iterator[None]:
-    whole, made = predictor.forward_image, torch.Generator().manual_seed(0)
+def _features_changed(predictor: Any, draw: int | None) -> Iterator[None]:
+    whole, maps = predictor.forward_image, changed(draw)
 
-    def changed(image: Tensor) -> Any:
+    def called(image: Tensor) -> Any:
         found = whole(image)
-        maps = [
-            each * (1.0 + noise * torch.randn(each.shape, generator=made))
-            for each in found["backbone_fpn"]
-        ]
-        return {**found, "backbone_fpn": maps, "vision_features": maps[-1]}
+        return {**found, "backbone_fpn": [maps(each) for each in found["backbone_fpn"]]}
 
-    with mock.patch.object(predictor, "forward_image", changed):
+    with mock.patch.object(predictor, "forward_image", called):
         yield

@@ -25,7 +25,7 @@ def run_ours(
     """Return what is decided at every step; the same once more is not run again.
 
     Args:
-        network: see `small_network`.
+        network: see `telling_networks`.
         frames: uint8 `[1, 3, S, S]`.
         scenario: what is done.
         settings: of the loop.

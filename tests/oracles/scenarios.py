@@ -49,7 +49,7 @@ def tracked(first: int = 0, last: int = FRAMES - 1) -> tuple[Step, ...]:
 
 
 def named(name: str) -> Scenario:
-    return next(each for each in (*PLAIN, *CONTESTED) if each.name == name)
+    return next(each for each in SCENARIOS if each.name == name)
 
 
 def _disc(x: int, y: int, radius: int) -> np.ndarray:
@@ -104,6 +104,7 @@ CONTESTED = (
         (prompted(0, **CLICK), *tracked(last=0), prompted(0, **CLICKS), *tracked(1)),
     ),
 )
+SCENARIOS = (*PLAIN, *CONTESTED)
 # More than a frame sees.
 CROWDED = Scenario(
     "many conditioning frames",

@@ -13,7 +13,7 @@ from tests.oracles.hugging_face import (
     run_hugging_face,
 )
 from tests.oracles.scenarios import SIDE, Record, Scenario
-from tests.oracles.small_network import SEED, small_network
+from tests.oracles.telling_networks import SEED, small_network
 
 Trace = Callable[..., list[Record]]
 
@@ -44,15 +44,15 @@ def hugging_face(oracle_network: Sam2, oracle_clip: list[Tensor]) -> Trace:
     def trace(
         scenario: Scenario,
         memory_dtype: str = "float32",
-        noise: float = 0.0,
+        draw: int | None = None,
         meta_like: bool = False,
     ) -> list[Record]:
         kind = MetaLikeModel if meta_like else HuggingFaceModel
         if kind not in models:
             models[kind] = hugging_face_model(oracle_network, SIDE, kind)
-        key = (scenario.name, scenario.streaming, memory_dtype, noise, kind)
+        key = (scenario.name, scenario.streaming, memory_dtype, draw, kind)
         if key not in known:
-            known[key] = run_hugging_face(models[kind], oracle_clip, scenario, memory_dtype, noise)
+            known[key] = run_hugging_face(models[kind], oracle_clip, scenario, memory_dtype, draw)
         return known[key]
 
     return trace

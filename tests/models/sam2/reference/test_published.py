@@ -5,16 +5,16 @@ import pytest
 from torch import Tensor
 
 from sam2lite.models.sam2.config import PUBLISHED
-from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.models.sam2.network import Sam2
 from tests.models.sam2.reference.conftest import Trace
 from tests.oracles.clip import random_clip
 from tests.oracles.comparing import check_telling, gap
-from tests.oracles.hugging_face import HuggingFaceModel, hugging_face_model, run_hugging_face
+from tests.oracles.hugging_face import hugging_face_model, run_hugging_face
 from tests.oracles.ours import run_ours
 from tests.oracles.scenarios import (
     CONTESTED,
     CROWDED,
-    PLAIN,
+    SCENARIOS,
     SIDE,
     Record,
     Scenario,
@@ -22,11 +22,13 @@ from tests.oracles.scenarios import (
     prompted,
     tracked,
 )
-from tests.oracles.small_network import small_network_of_2_0
+from tests.oracles.telling_networks import small_network_of_2_0, telling_network
 
 LOGITS = 1e-4  # absolute, with memory in float32
 OTHERS = 5e-5  # of scores, predicted IoUs and pointers
-NOISE = 1e-6  # share by which features are changed to see what rounding memory makes of it
+# Changes of features in their last digits, to see what rounding memory makes of them. One says
+# little: it may or may not move a number of memory over the edge between two roundings.
+DRAWS = (0, 1, 2)
 
 HUGGING_FACE = {"reference": "huggingface", "corrections": "in-place"}
 META = {"reference": "meta", "corrections": "conditioning"}
@@ -44,9 +46,19 @@ def check_exact(actual: list[Record], expected: list[Record]) -> None:
     assert max(found.score, found.iou_prediction, found.pointer) <= OTHERS
 
 
+# Those that are left are compared in the slow suite.
+QUICK = (
+    *("click", "box", "clicks", "mask", "correction", "two objects"),
+    *("two conditioning frames", "one in the future"),
+)
+
+
 @pytest.mark.parametrize(
     "scenario",
-    [*(each for each in PLAIN if each.name != "box and click"), named("mask"), named("correction")],
+    [
+        pytest.param(each, marks=() if each.name in QUICK else pytest.mark.slow)
+        for each in SCENARIOS
+    ],
     ids=names,
 )
 def test_hugging_face(
@@ -70,17 +82,16 @@ def test_meta_as_patched_into_hugging_face(
         assert gap(expected, hugging_face(scenario)).logit > 100 * LOGITS
 
 
-@pytest.mark.parametrize("name", ["click", "correction", "one in the future"])
+@pytest.mark.parametrize("name", ["correction", "one in the future"])
 def test_rounded_memory_is_as_near_as_noise_allows(
     name: str, oracle_network: Sam2, oracle_clip: list[Tensor], hugging_face: Trace
 ) -> None:
     scenario = named(name)
     expected = hugging_face(scenario, "bfloat16")
     check_telling(expected)
-    noise = gap(hugging_face(scenario, "bfloat16", NOISE), expected)
+    noise = max(gap(hugging_face(scenario, "bfloat16", draw), expected).logit for draw in DRAWS[:2])
     found = gap(run_ours(oracle_network, oracle_clip, scenario, **HUGGING_FACE), expected)
-    assert found.logit <= 4 * noise.logit
-    assert found.pointer <= 4 * noise.pointer
+    assert found.logit <= 4 * noise < 1.0
     # Memory is rounded at all, and that is what makes the difference.
     assert gap(expected, hugging_face(scenario)).logit > 10 * LOGITS
 
@@ -106,7 +117,7 @@ def test_a_network_of_2_0(oracle_clip: list[Tensor]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("corrections", ["conditioning", "in-place"])
-@pytest.mark.parametrize("scenario", [*PLAIN, *CONTESTED, CROWDED], ids=names)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, CROWDED], ids=names)
 def test_meta(
     scenario: Scenario, corrections: str, oracle_network: Sam2, oracle_clip: list[Tensor]
 ) -> None:
@@ -117,37 +128,34 @@ def test_meta(
         pytest.skip("Meta's predictor loses such a click")
     predictor = meta_predictor(oracle_network, SIDE, corrections)
     offline = scenario._replace(streaming=False)
-    for memory_dtype in ("float32", "bfloat16"):
-        settings = {"corrections": corrections, "memory_dtype": memory_dtype}
-        expected = run_meta(predictor, oracle_clip, offline, memory_dtype)
-        ours = run_ours(oracle_network, oracle_clip, offline, **settings)
-        if memory_dtype == "float32":
-            check_exact(ours, expected)
-        else:
-            noise = gap(run_meta(predictor, oracle_clip, offline, memory_dtype, NOISE), expected)
-            assert gap(ours, expected).logit <= 4 * noise.logit
+    exact = run_meta(predictor, oracle_clip, offline, "float32")
+    settings = {"corrections": corrections, "memory_dtype": "float32"}
+    check_exact(run_ours(oracle_network, oracle_clip, offline, **settings), exact)
+    if scenario.name == "the only one in the future":
+        return  # the first frame has memory and no pointer: Meta's predictor mixes types
+    expected = run_meta(predictor, oracle_clip, offline)
+    noise = max(
+        gap(run_meta(predictor, oracle_clip, offline, draw=draw), expected).logit for draw in DRAWS
+    )
+    ours = run_ours(oracle_network, oracle_clip, offline, corrections=corrections)
+    assert gap(ours, expected).logit <= 4 * noise
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", [*PLAIN, *CONTESTED], ids=names)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=names)
 def test_hugging_face_with_rounded_memory(
     scenario: Scenario, oracle_network: Sam2, oracle_clip: list[Tensor], hugging_face: Trace
 ) -> None:
     expected = hugging_face(scenario, "bfloat16")
-    noise = gap(hugging_face(scenario, "bfloat16", NOISE), expected)
+    noise = max(gap(hugging_face(scenario, "bfloat16", draw), expected).logit for draw in DRAWS)
     found = gap(run_ours(oracle_network, oracle_clip, scenario, **HUGGING_FACE), expected)
-    assert found.logit <= 4 * noise.logit
+    assert found.logit <= 4 * noise
 
 
 @pytest.mark.slow
 def test_hiera_tiny_at_512() -> None:
-    network = build(PUBLISHED["sam2.1_hiera_tiny"], seed=5)
+    network = telling_network(PUBLISHED["sam2.1_hiera_tiny"], seed=1, score_bias=1.0)
     clip = random_clip(3, side=512)
     scenario = Scenario("click", (prompted(0, points=[(230, 190)]), *tracked()))
-    model: HuggingFaceModel = hugging_face_model(network, 512)
-    expected = run_hugging_face(model, clip, scenario, "float32")
-    ours = run_ours(network, clip, scenario, **HUGGING_FACE, memory_dtype="float32")
-    found = gap(ours, expected)
-    assert found.min_iou == 1.0
-    assert found.logit <= LOGITS
-    assert sum(0.01 < (each.logits_hw > 0).mean() < 0.99 for each in expected) > 12
+    expected = run_hugging_face(hugging_face_model(network, 512), clip, scenario, "float32")
+    check_exact(run_ours(network, clip, scenario, **HUGGING_FACE, memory_dtype="float32"), expected)

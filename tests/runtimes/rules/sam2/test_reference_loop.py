@@ -12,8 +12,8 @@ from tests.oracles.clip import random_clip
 from tests.oracles.hugging_face import hugging_face_model, run_hugging_face
 from tests.oracles.ours import run_ours
 from tests.oracles.rules import run_rules
-from tests.oracles.scenarios import CONTESTED, PLAIN, SIDE, Record, Scenario
-from tests.oracles.small_network import small_network
+from tests.oracles.scenarios import SCENARIOS, SIDE, Record, Scenario
+from tests.oracles.telling_networks import small_network
 
 QUICK = (("further click after tracking", 0), ("mask", 2))
 SETTINGS: list[dict[str, Any]] = [
@@ -53,7 +53,7 @@ def same(actual: list[Record], expected: list[Record]) -> None:
 @pytest.mark.parametrize(
     ("scenario", "settings"),
     [
-        (next(each for each in PLAIN + CONTESTED if each.name == name), SETTINGS[place])
+        (next(each for each in SCENARIOS if each.name == name), SETTINGS[place])
         for name, place in QUICK
     ],
 )
@@ -69,7 +69,7 @@ def test_the_reference_loop(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("scenario", PLAIN + CONTESTED)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_reference_loop_in_everything(
     scenario: Scenario, settings: dict[str, Any], network: Sam2, clip: list[Tensor]
 ) -> None:

@@ -1,4 +1,4 @@
-"""A small network whose objects come and go."""
+"""Networks with random weights whose objects come and go."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ _FACTORS = {
 
 
 @torch.no_grad()
-def small_network(seed: int = SEED, score_bias: float = _SCORE_BIAS) -> Sam2:
+def telling_network(config: Sam2Config, seed: int, score_bias: float) -> Sam2:
     """Return a network with random weights to which memory matters, and which sees absence.
 
     Args:
+        config: of the network.
         seed: of the weights.
         score_bias: of the presence head's last layer.
     """
-    network = build(CONFIG, seed)
+    network = build(config, seed)
     for name, parameter in network.named_parameters():
         for end, factor in _FACTORS.items():
             if name.endswith(end):
@@ -42,6 +43,11 @@ def small_network(seed: int = SEED, score_bias: float = _SCORE_BIAS) -> Sam2:
         if name.endswith("pred_obj_score_head.layers.2.bias"):
             parameter.fill_(score_bias)
     return network
+
+
+def small_network() -> Sam2:
+    """Return the network that scenarios are made for."""
+    return telling_network(CONFIG, SEED, _SCORE_BIAS)
 
 
 def small_network_of_2_0() -> Sam2:
