@@ -139,8 +139,19 @@ def check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
         )
 
 
-def check_fit(folder: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Compare the tensors of a checkpoint with those of the network that it describes.
+def check_fit(
+    path: Path,
+    expected: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    described_by: str = CONFIG_FILE,
+) -> None:
+    """Compare the tensors of a checkpoint with those of the network that it should be.
+
+    Args:
+        path: of the weights, for the message.
+        expected: tensors of the network.
+        found: tensors of the checkpoint.
+        described_by: what says which network it should be, for the message.
 
     Raises:
         ModelError: some are missing, left over, or of another shape or kind of type; they are
@@ -156,8 +167,8 @@ def check_fit(folder: Path, expected: Mapping[str, Tensor], found: Mapping[str, 
     ]
     if lines:
         raise ModelError(
-            f"{len(lines)} tensors in {printable(folder / WEIGHTS_FILE)} do not fit "
-            f"{CONFIG_FILE}:\n  " + "\n  ".join(_cut(lines))
+            f"{len(lines)} tensors in {printable(path)} do not fit {described_by}:\n  "
+            + "\n  ".join(_cut(lines))
         )
 
 

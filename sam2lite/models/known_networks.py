@@ -24,7 +24,11 @@ class Known(NamedTuple):
     remedy: str
 
 
-_OTHER = "SAM2-Lite exports networks of its own families"
+_OTHER = "SAM2-Lite takes networks of its own, and SAM 2 and 2.1 with their memory"
+_VIDEO = (
+    "memory_attention and memory_encoder are missing, which follow an object from frame to frame; "
+    "take the checkpoint for video: Meta's .pt, or a folder with model_type sam2_video"
+)
 _BASE = "load the network that it belongs to, merge it into that, and save the whole"
 
 # The first that fits is meant, so what is special comes before what is general.
@@ -40,42 +44,45 @@ KNOWN = (
         (r"(optimi[sz]er/|optimi[sz]er\.|state\.\d+\.exp_avg|exp_avg)",),
         "give the weights that were saved with it",
     ),
-    Known(
-        "a checkpoint of EdgeTAM", (r"spatial_perceiver\.", r"image_encoder\.trunk\.body\."), _OTHER
-    ),
+    Known("a checkpoint of EdgeTAM", (r"spatial_perceiver\.", r"image_encoder\.trunk\."), _OTHER),
     Known(
         "a checkpoint of EdgeTAM in the layout of Hugging Face",
         (r"spatial_perceiver\.", r"vision_encoder\."),
         _OTHER,
     ),
     Known(
+        "a checkpoint of EdgeTAM for single images, in the layout of Hugging Face",
+        (r"vision_encoder\.backbone\.timm_model\.", r"mask_decoder\."),
+        _OTHER,
+    ),
+    Known(
         "a checkpoint of EfficientTAM",
-        (r"image_encoder\.trunk\.pos_embed$", r"image_encoder\.neck\.", r"memory_attention\."),
+        (r"image_encoder\.trunk\.pos_embed$", r"image_encoder\.trunk\.blocks\.", r"memory_"),
         _OTHER,
     ),
     Known(
-        "a checkpoint of SAM 2.1",
-        (r"image_encoder\.trunk\.blocks\.", r"memory_attention\.", r"no_obj_embed_spatial$"),
+        "a checkpoint of SAM 3 in the layout of Hugging Face",
+        (r"(detector_model\.|tracker_model\.|vision_encoder\.neck\.fpn_layers\.)",),
         _OTHER,
     ),
     Known(
-        "a checkpoint of SAM 2",
-        (r"image_encoder\.trunk\.blocks\.", r"memory_attention\."),
-        _OTHER,
+        "a checkpoint of SAM 2 for single images, in the layout of Hugging Face",
+        (r"vision_encoder\.backbone\.blocks\.", r"mask_decoder\."),
+        _VIDEO,
     ),
     Known(
-        "a checkpoint of SAM 2 in the layout of Hugging Face",
-        (r"vision_encoder\.backbone\.", r"memory_attention\."),
-        _OTHER,
-    ),
-    Known(
-        "a checkpoint of SAM 2 for single images, without memory",
-        (r"vision_encoder\.backbone\.", r"mask_decoder\."),
-        _OTHER,
+        "a checkpoint of SAM 2 for single images",
+        (r"image_encoder\.trunk\.blocks\.", r"sam_mask_decoder\."),
+        _VIDEO,
     ),
     Known(
         "a checkpoint of MobileSAM",
         (r"image_encoder\.patch_embed\.seq\.", r"mask_decoder\.iou_token"),
+        _OTHER,
+    ),
+    Known(
+        "a checkpoint of HQ-SAM",
+        (r"mask_decoder\.(hf_token|hq_token)\.",),
         _OTHER,
     ),
     Known(

@@ -10,8 +10,10 @@ from sam2lite.errors import ModelError, UnknownNameError
 from sam2lite.files.reading import printable
 from sam2lite.models.family import HostFamily
 from sam2lite.models.found import Found, look_at
+from sam2lite.models.hub import cached, is_hub_id
 from sam2lite.models.known_networks import recognised
 from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.weight_files import is_weight_file
 from sam2lite.weights import SHIPPED
 
 
@@ -42,16 +44,18 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
 
     A name (`tiny`) gives the weights that come with the package, or an untrained network where
     there are none; a folder of that name is `./tiny`. A checkpoint is of the family that recognises
-    it by the names of its tensors and by its configuration.
+    it by the names of its tensors and by its configuration. What has the form `owner/name` and is
+    no path is looked for in the local cache of Hugging Face.
 
     Args:
-        name_or_path: a name, or the path of a checkpoint.
+        name_or_path: a name, the path of a checkpoint, or an id of Hugging Face.
         seed: of a published network: ask for random weights, of this seed, even where there are
             trained ones.
 
     Raises:
-        UnknownNameError: it is neither.
-        ModelError: it is a path, and no checkpoint can be loaded from it; or no family knows it.
+        UnknownNameError: it is none of them.
+        ModelError: it is a path or an id, and no checkpoint can be loaded from it; or no family
+            knows it.
     """
     name = str(name_or_path)
     for host in hosts():
@@ -60,10 +64,20 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
                 return host.load(SHIPPED[name])
             return host.build(name, seed or 0)
     path = Path(name_or_path)
-    if path.exists() or len(path.parts) > 1:
+    there = _exists(path)
+    if not there and is_hub_id(name) and not is_weight_file(path):
+        path, there = cached(name), True
+    if there or len(path.parts) > 1 or is_weight_file(path):
         found = look_at(path)
         return _family_of(found).load(path)
     raise UnknownNameError("model", name, [*published_names(), "the folder of a checkpoint"])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise ModelError(f"cannot look at {printable(path)}: {error.strerror}") from None
 
 
 def _family_of(found: Found) -> HostFamily:

@@ -84,6 +84,20 @@ def network_input(
     return image
 
 
+def source_logits(logits_hw: np.ndarray, width: int, height: int, scratch: Scratch) -> np.ndarray:
+    """Return logits in source pixels: float32 [height, width], overwritten by the next call.
+
+    Args:
+        logits_hw: float32 [h, w].
+        width: of the source frame, px.
+        height: of the source frame, px.
+        scratch: what to work in.
+    """
+    full = scratch.array((height, width), "float32")
+    cv2.resize(logits_hw, (width, height), dst=full, interpolation=cv2.INTER_LINEAR)
+    return full
+
+
 def source_mask(
     logits_hw: np.ndarray,
     width: int,
@@ -100,7 +114,5 @@ def source_mask(
         scratch: what to work in; the mask is an array of its own nevertheless.
         threshold: logits above it are the object's.
     """
-    full = (scratch or Scratch()).array((height, width), "float32")
-    cv2.resize(logits_hw, (width, height), dst=full, interpolation=cv2.INTER_LINEAR)
-    mask: np.ndarray = full > threshold
+    mask: np.ndarray = source_logits(logits_hw, width, height, scratch or Scratch()) > threshold
     return mask

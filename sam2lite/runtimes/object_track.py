@@ -6,7 +6,7 @@ import numpy as np
 
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
-from sam2lite.runtimes.rules.interface import FrameRules, Memory
+from sam2lite.runtimes.rules.interface import Chosen, FrameRules, Memory
 
 
 class ObjectTrack:
@@ -47,6 +47,9 @@ class ObjectTrack:
             SessionError: a graph failed; the object can be processed again.
         """
         before = frame.decisions.get(self.object_id)
+        recalled = rules.recall(frame, self.memory) if prompt is None else None
+        if recalled is not None:
+            return self._decided(frame, recalled, prompted=True, stored=False, lost=False)
         inputs = rules.prompt_inputs(prompt, frame.width, frame.height)
         if before is not None and before.stored:
             self.memory.forget_last()
@@ -59,12 +62,18 @@ class ObjectTrack:
         prompted = prompt is not None
         due = not chosen.lost and (chosen.present or rules.remembers_absent)
         stored = due and rules.remember(frame, self.memory, chosen, prompted)
+        lost = not stored if due else chosen.lost
+        return self._decided(frame, chosen, prompted, stored, lost)
+
+    def _decided(
+        self, frame: CurrentFrame, chosen: Chosen, prompted: bool, stored: bool, lost: bool
+    ) -> Decision:
         decision = Decision(
             logits=chosen.logits,
             iou=chosen.iou,
             object_score=chosen.object_score,
-            visible=stored and chosen.present,
-            lost=not stored if due else chosen.lost,
+            visible=chosen.present and not lost,
+            lost=lost,
             prompted=prompted,
             stored=stored,
         )

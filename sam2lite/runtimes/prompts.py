@@ -82,7 +82,7 @@ class Prompt:
         Raises:
             PromptError: a click or a corner lies outside, or the mask has another size.
         """
-        self._check_inside(width, height)
+        self.check_inside(width, height)
         slots = empty_slots()
         xy = self.points_xy
         labels = self.labels
@@ -95,7 +95,13 @@ class Prompt:
         slots.prompt_bias_b11p[0, 0, 0, : len(xy)] = 0.0
         return slots
 
-    def _check_inside(self, width: int, height: int) -> None:
+    def check_inside(self, width: int, height: int) -> None:
+        """Raise PromptError unless clicks and corners lie in the frame and the mask has its size.
+
+        Args:
+            width: of the frame, px.
+            height: of the frame, px.
+        """
         for x, y in self.points_xy:
             if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
                 raise PromptError(

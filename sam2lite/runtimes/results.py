@@ -1,12 +1,12 @@
 """What the frame loop gives back."""
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, Iterable, NamedTuple, Optional
 
 import numpy as np
 
 from sam2lite.runtimes.controller import ControllerState
-from sam2lite.runtimes.geometry import Scratch, source_mask
-from sam2lite.runtimes.rules.current_frame import Decision
+from sam2lite.runtimes.geometry import Scratch, source_logits, source_mask
+from sam2lite.runtimes.rules.current_frame import CurrentFrame
 
 
 class ObjectResult(NamedTuple):
@@ -59,28 +59,58 @@ class FrameResult(NamedTuple):
         return any(value.lost for value in self.objects.values())
 
 
-def object_result(
-    decision: Decision, width: int, height: int, scratch: Scratch, threshold: float
-) -> ObjectResult:
-    """Return what callers are told of a decision.
+def object_results(
+    ids: Iterable[int],
+    frame: CurrentFrame,
+    scratch: Scratch,
+    threshold: float,
+    non_overlap: bool = False,
+) -> Dict[int, ObjectResult]:
+    """Return what callers are told of objects on a frame.
 
     Args:
-        decision: about an object on a frame.
-        width: of the frame, px.
-        height: of the frame, px.
+        ids: of the objects that are told of.
+        frame: on which all objects were decided that are to be told apart.
         scratch: of the stream.
         threshold: that the mask's logits are cut at.
+        non_overlap: whether a pixel belongs to one object at most: that with the highest logit.
     """
-    if decision.visible:
-        mask = source_mask(decision.logits, width, height, scratch, threshold)
-    else:
-        mask = np.zeros((height, width), bool)
-    return ObjectResult(
-        mask,
-        decision.logits,
-        decision.iou,
-        decision.object_score,
-        decision.visible,
-        decision.lost,
-        decision.prompted,
-    )
+    apart = _apart(frame, scratch, threshold) if non_overlap else {}
+    results = {}
+    for object_id in ids:
+        decision = frame.decisions[object_id]
+        if not decision.visible:
+            mask = np.zeros((frame.height, frame.width), bool)
+        elif non_overlap:
+            mask = apart[object_id]
+        else:
+            mask = source_mask(decision.logits, frame.width, frame.height, scratch, threshold)
+        results[object_id] = ObjectResult(
+            mask,
+            decision.logits,
+            decision.iou,
+            decision.object_score,
+            decision.visible,
+            decision.lost,
+            decision.prompted,
+        )
+    return results
+
+
+def _apart(frame: CurrentFrame, scratch: Scratch, threshold: float) -> Dict[int, np.ndarray]:
+    """Return masks of the visible objects that share no pixel; of equals, the lowest id wins."""
+    visible = sorted(object_id for object_id, each in frame.decisions.items() if each.visible)
+    shape = frame.height, frame.width
+    highest = scratch.array((1, *shape), "float32")[0]
+    winner = scratch.array(shape, "int16")
+    highest.fill(-np.inf)
+    winner.fill(-1)
+    for place, object_id in enumerate(visible):
+        logits = source_logits(
+            frame.decisions[object_id].logits, frame.width, frame.height, scratch
+        )
+        higher = logits > highest
+        np.copyto(highest, logits, where=higher)
+        winner[higher] = place
+    winner[highest <= threshold] = -1
+    return {object_id: winner == place for place, object_id in enumerate(visible)}

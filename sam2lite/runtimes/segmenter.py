@@ -2,7 +2,7 @@
 
 import threading
 from types import TracebackType
-from typing import Any, Dict, List, Optional, Type, Union
+from typing import Any, Dict, List, Optional, Sequence, Type, Union
 
 import numpy as np
 
@@ -10,16 +10,16 @@ from sam2lite.contracts.arguments import check_options, whole_number
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
-from sam2lite.runtimes.controller import ControllerState, FrameController
-from sam2lite.runtimes.geometry import Scratch, check_frame
+from sam2lite.runtimes.frame_cursor import FrameCursor
+from sam2lite.runtimes.geometry import Scratch
 from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS, PREPROCESS, StageClock
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.one_at_a_time import one_at_a_time
 from sam2lite.runtimes.prompts import Prompt, checked_id
-from sam2lite.runtimes.results import FrameResult, ObjectResult, object_result
-from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
-from sam2lite.runtimes.rules.interface import MAX_FRAMES, rules_for
-from sam2lite.runtimes.rungs import RungGraphs, RungLoader
+from sam2lite.runtimes.results import FrameResult, ObjectResult, object_results
+from sam2lite.runtimes.rules.current_frame import CurrentFrame
+from sam2lite.runtimes.rules.interface import rules_for
+from sam2lite.runtimes.rung_choice import RungChoice
 
 
 class VideoSegmenter:
@@ -76,24 +76,15 @@ class VideoSegmenter:
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
         self.bundle.check_rung(start)
-        family = self.bundle.family
-        self._rules = rules_for(family, manifest, settings)
-        self._controller = (
-            FrameController(
-                budget_ms,
-                manifest.rungs if family.keeps_memory_across_sizes else [start],
-                preset=preset,
-                windows=self._rules.windows,
-                start_rung=start,
-            )
-            if budget_ms is not None
-            else None
-        )
-        self._loader = RungLoader(
-            family,
+        self._rules = rules_for(self.bundle.family, manifest, settings)
+        self._rungs = RungChoice(
+            self.bundle,
+            self._rules,
+            start,
             lambda key: self.bundle.open_session(key, threads=threads, provider=provider),
+            budget_ms,
+            preset,
         )
-        self._graphs = self._loader.get(start)
         self.reset()
 
     def __enter__(self) -> "VideoSegmenter":
@@ -112,7 +103,7 @@ class VideoSegmenter:
         with self.lock:
             if not self.closed:
                 self.closed = True
-                self._loader.close()
+                self._rungs.loader.close()
 
     @property
     def object_ids(self) -> List[int]:
@@ -123,16 +114,47 @@ class VideoSegmenter:
     @property
     def rung(self) -> int:
         """Input side of the last frame, or of the first one to come, px."""
-        return self._graphs.rung
+        return self._rungs.graphs.rung
 
     @one_at_a_time
     def reset(self) -> None:
         """Forget all objects and start counting frames at 0; sessions and controller stay."""
         self._objects: Dict[int, ObjectTrack] = {}
-        self._frame: Optional[CurrentFrame] = None
+        self._cursor = FrameCursor()
         self._rules.reset()
         self._scratch = Scratch()
-        self._next_index = 0
+
+    @one_at_a_time
+    def rewind(self, frame_index: int = 0) -> None:
+        """Go back, so that the next frame is an earlier one: objects and their prompts stay.
+
+        Prompts may thus be given on any frames of a video before it is tracked: those to come count
+        as well as those that were. A prompted frame that comes again shows what its prompt gave.
+        What was tracked from that frame on is forgotten.
+
+            segmenter.prompt(frames[0], points=[(300, 200)], frame_index=0)
+            segmenter.prompt(frames[12], points=[(340, 190)], frame_index=12)
+            segmenter.rewind()
+            masks = [segmenter.track(frame).masks for frame in frames]
+
+        Args:
+            frame_index: of the next frame, at most one after the last.
+
+        Raises:
+            ArgumentError: memory of the network's family cannot go back, or the index is no
+                earlier one.
+        """
+        if not self._rules.rewinds:
+            raise ArgumentError(
+                "memory of {} cannot go back to an earlier frame; call reset() and prompt "
+                "again".format(self.bundle.family.title)
+            )
+        frame_index = whole_number("frame_index", frame_index, 0, self._cursor.next_index)
+        self._cursor = FrameCursor(frame_index)
+        self._rules.reset()
+        for track in self._objects.values():
+            track.memory.rewind(frame_index)
+            track.last = None
 
     @one_at_a_time
     def set_rung(self, rung: int) -> None:
@@ -144,17 +166,14 @@ class VideoSegmenter:
         """
         rung = whole_number("rung", rung, 1)
         self.bundle.check_rung(rung)
-        if self._controller is not None:
-            raise ArgumentError(
-                "the rung follows the frame budget; make the segmenter without budget_ms to set it"
-            )
+        self._rungs.check_free()
         size = self._memory_size()
-        if size not in (None, rung) and self._next_index > 0:
+        if size not in (None, rung) and self._cursor.next_index > 0:
             raise ArgumentError(
                 "memory that {} has written at {} px cannot be read at {} px; call reset() "
                 "first".format(self.bundle.family.title, size, rung)
             )
-        self._graphs = self._loader.get(rung)
+        self._rungs.set(rung)
 
     def prompt(
         self,
@@ -198,7 +217,7 @@ class VideoSegmenter:
         """Do what `prompt` does, with a prompt that is made already."""
         # Everything is checked before anything changes.
         object_id = checked_id(object_id)
-        frame_index = self._checked(frame, frame_index)
+        frame_index = self._cursor.checked(frame, frame_index)
         self._rules.prompt_inputs(prompt, frame.shape[1], frame.shape[0])
         if object_id not in self._objects and len(self._objects) >= MAX_OBJECTS:
             raise ArgumentError(
@@ -210,9 +229,9 @@ class VideoSegmenter:
         if track is None:
             track = ObjectTrack(object_id, self._rules.new_memory())
         with current.clock.whole():
-            decision = self._process(track, current, prompt)
+            self._process(track, current, prompt)
             self._objects[object_id] = track
-            return self._result(current, decision)
+            return self._results(current, [object_id])[object_id]
 
     @one_at_a_time
     def track(self, frame: np.ndarray, frame_index: Optional[int] = None) -> FrameResult:
@@ -231,19 +250,18 @@ class VideoSegmenter:
             ArgumentError: the frame is not an image of the video's size, or its index goes back or
                 is that of a current frame with other pixels.
         """
-        frame_index = self._checked(frame, frame_index)
+        frame_index = self._cursor.checked(frame, frame_index)
         current = self._current(frame, frame_index, joins_tracked=False)
         plain = not current.decisions
         with current.clock.whole():
             for object_id in self.object_ids:
                 if object_id not in current.decisions:
                     self._process(self._objects[object_id], current)
-            objects = {
-                object_id: self._result(current, current.decisions[object_id])
-                for object_id in self.object_ids
-            }
+            objects = self._results(current, self.object_ids)
         current.tracked = True
-        state = self._observe(current, plain)
+        for track in self._objects.values():
+            track.memory.settle(current.index)
+        state = self._rungs.observe(current, plain)
         return FrameResult(
             current.index, objects, current.graphs.rung, current.clock.result(), state
         )
@@ -268,11 +286,11 @@ class VideoSegmenter:
             raise ArgumentError(
                 "there is no object {} to correct; known: {}".format(object_id, self.object_ids)
             )
-        if self._frame is None:
+        current = self._cursor.frame
+        if current is None:
             raise ArgumentError("there is no frame to correct yet; call track or prompt first")
-        current = self._frame
-        prompt = Prompt(points, labels, box, mask)
-        return self._result(current, self._process(self._objects[object_id], current, prompt))
+        self._process(self._objects[object_id], current, Prompt(points, labels, box, mask))
+        return self._results(current, [object_id])[object_id]
 
     @one_at_a_time
     def remove(self, object_id: int) -> None:
@@ -287,8 +305,8 @@ class VideoSegmenter:
                 "there is no object {} to remove; known: {}".format(object_id, self.object_ids)
             )
         del self._objects[object_id]
-        if self._frame is not None:
-            self._frame.decisions.pop(object_id, None)
+        if self._cursor.frame is not None:
+            self._cursor.frame.decisions.pop(object_id, None)
 
     @one_at_a_time
     def save_state(self, path: str) -> None:
@@ -302,16 +320,21 @@ class VideoSegmenter:
         state.save(
             path,
             self.bundle.sha256,
-            self._next_index,
+            self._cursor.next_index,
             self._rules,
             self._objects,
-            self._loader.numpy,
+            self._rungs.loader.numpy,
             self._memory_size(),
         )
 
     @one_at_a_time
-    def load_state(self, path: str) -> None:
+    def load_state(self, path: str, continues: bool = True) -> None:
         """Go on from a state that the same bundle saved; what was followed before is forgotten.
+
+        Args:
+            path: of the file.
+            continues: whether the next frame follows those of the state. If not, it is the first of
+                another video, of any size, in which the same objects are followed.
 
         Raises:
             BundleError: the file was saved with another bundle or for another rung, or is no state
@@ -319,82 +342,52 @@ class VideoSegmenter:
         """
         from sam2lite.runtimes import state
 
-        size = self._memory_size()
-        sizes = self.bundle.manifest.rungs if size is None else (size,)
-        stride = self.bundle.manifest.postprocess.mask_stride
-        sides = [each // stride for each in sizes]
-        loaded = state.load(str(path), self.bundle.sha256, self._rules, size, sides)
+        loaded = state.load(str(path), self.bundle, self._rules, self._memory_size())
         self.reset()
-        self._next_index = loaded.next_index
-        self._rules.restore(loaded.stream)
         self._objects.update(loaded.tracks)
+        if continues:
+            self._cursor = FrameCursor(loaded.next_index)
+            self._rules.restore(loaded.stream)
+            return
+        for track in self._objects.values():
+            track.memory.begin_clip(loaded.next_index)
+            track.last = None
 
     def _memory_size(self) -> Optional[int]:
         """Return the one input side that memory holds for, px; None where it holds for all."""
         return None if self.bundle.family.keeps_memory_across_sizes else self.rung
 
-    def _checked(self, frame: np.ndarray, index: Optional[int]) -> Optional[int]:
-        """Check a frame and its index, if any, before anything changes; return the index."""
-        check_frame(frame)
-        if self._frame is not None:
-            self._frame.check_next(frame)
-        if index is None:
-            return None
-        index = whole_number("frame_index", index, 0, MAX_FRAMES)
-        if self._frame is not None and index == self._frame.index:
-            self._frame.check_same(frame)
-        elif index < self._next_index:
-            raise ArgumentError(
-                "frame {} comes after frame {}; an index only grows, and reset() starts again at "
-                "0".format(index, self._next_index - 1)
-            )
-        return index
-
     def _current(
         self, frame: np.ndarray, index: Optional[int], joins_tracked: bool
     ) -> CurrentFrame:
         """Return the frame to work on, the current one or a new one; see `track`."""
-        if index is None:
-            if self._frame is not None and self._frame.is_meant(frame, joins_tracked):
-                return self._frame
-            index = self._next_index
-        elif self._frame is not None and index == self._frame.index:
-            return self._frame
-        self._graphs = self._graphs_for_next()
+        current = self._cursor.joined(frame, index, joins_tracked)
+        if current is not None:
+            return current
+        graphs = self._rungs.advance()
         clock = StageClock(self.bundle.manifest.stages)
         with clock.whole():
             frame_now = CurrentFrame(
-                index, frame, self._graphs, clock, self._loader.numpy, self._scratch
+                self._cursor.next_index if index is None else index,
+                frame,
+                graphs,
+                clock,
+                self._rungs.loader.numpy,
+                self._scratch,
             )
             with clock.stage(PREPROCESS):
                 self._rules.see(frame_now)
-        self._frame = frame_now
-        self._next_index = index + 1
+        self._cursor.move_to(frame_now)
         for track in self._objects.values():
             track.memory.tick()
         return frame_now
 
-    def _graphs_for_next(self) -> RungGraphs:
-        if self._controller is None:
-            return self._graphs
-        return self._loader.get_or_request(self._controller.rung, meanwhile=self._graphs.rung)
-
     def _process(
         self, track: ObjectTrack, frame: CurrentFrame, prompt: Optional[Prompt] = None
-    ) -> Decision:
-        window = None if self._controller is None else self._controller.window
-        return track.process(self._rules, frame, window, prompt)
+    ) -> None:
+        track.process(self._rules, frame, self._rungs.window, prompt)
 
-    def _result(self, frame: CurrentFrame, decision: Decision) -> ObjectResult:
+    def _results(self, frame: CurrentFrame, ids: Sequence[int]) -> Dict[int, ObjectResult]:
         threshold = self.bundle.manifest.postprocess.mask_threshold
         with frame.clock.stage(POSTPROCESS):
-            return object_result(decision, frame.width, frame.height, self._scratch, threshold)
-
-    def _observe(self, frame: CurrentFrame, plain: bool) -> Optional[ControllerState]:
-        """Tell the controller, unless the frame's time says nothing about the rung."""
-        if self._controller is None:
-            return None
-        first_use = frame.graphs.frames <= 1
-        if plain and frame.decisions and not first_use and not self._loader.loading:
-            return self._controller.observe(frame.clock.total_ms, frame.graphs.rung)
-        return self._controller.state
+            return object_results(ids, frame, self._scratch, threshold, self._rules.non_overlap)

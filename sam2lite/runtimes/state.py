@@ -1,6 +1,6 @@
 """State files: the memory of a running segmenter as one `.npz`, without pickle."""
 
-from typing import Any, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Dict, NamedTuple, Optional
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from sam2lite.errors import BundleError, OutputError
 from sam2lite.files.array_reading import ArrayFile, Column, most_bytes
 from sam2lite.files.atomic import replacing
 from sam2lite.files.reading import printable
+from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.rules.current_frame import Host
 from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES, FrameRules
@@ -79,17 +80,14 @@ def save(
         raise OutputError("cannot write the state to {}: {}".format(path, reason))
 
 
-def load(
-    path: str, bundle_sha256: str, rules: FrameRules, size: Optional[int], hint_sides: Sequence[int]
-) -> LoadedState:
+def load(path: str, bundle: Bundle, rules: FrameRules, size: Optional[int]) -> LoadedState:
     """Read a state file; what it gives can be tracked with, or it is refused.
 
     Args:
         path: of the file.
-        bundle_sha256: of the bundle that goes on with it.
+        bundle: that goes on with it.
         rules: make the memories; their settings are the ones to go on with.
         size: input side that memory must hold for, px; None where it holds for all.
-        hint_sides: sides that an object's last mask may have, cells.
 
     Raises:
         BundleError: the file is missing, is no state file, or belongs to another bundle or size; or
@@ -97,7 +95,8 @@ def load(
     """
     of_file = dict(_HEAD, size=Column("int64", (), 1, needed=size is not None))
     of_stream = rules.stream_columns()
-    sides = tuple(hint_sides)
+    sizes = bundle.manifest.rungs if size is None else (size,)
+    sides = tuple(each // bundle.manifest.postprocess.mask_stride for each in sizes)
     hint = Column("float32", (sides, sides), -LARGEST, LARGEST, needed=False)
     of_object = dict(rules.memory_columns(), **{_HINT: hint})
     most = most_bytes(of_file) + most_bytes(of_stream)
@@ -105,11 +104,11 @@ def load(
     data = ArrayFile(path, "state file", most, BundleError, "save it again with save_state")
     head = data.read(of_file, others=True)
     owner, ids = str(head["bundle_sha256"]), head["object_ids"].tolist()
-    if owner != bundle_sha256:
+    if owner != bundle.sha256:
         raise BundleError(
             "{} was saved with another bundle ({}..., this one is {}...); memory of one "
             "network means nothing to another".format(
-                printable(path), printable(owner[:12]), bundle_sha256[:12]
+                printable(path), printable(owner[:12]), bundle.sha256[:12]
             )
         )
     if size is not None and int(head["size"]) != size:

@@ -187,7 +187,7 @@ def test_tensor_that_does_not_fit_is_named(
     folder: Path, change: Callable[[State], object], line: str
 ) -> None:
     rewrite(folder, change)
-    with pytest.raises(ModelError, match=f"(?s)1 tensors .*do not fit config.json.*{line}"):
+    with pytest.raises(ModelError, match=f"(?s)1 tensors .*do not fit config.json:.*{line}"):
         HOST.load(folder)
 
 
@@ -249,7 +249,9 @@ def test_path_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_neither_size_nor_path_is_refused(folder: Path) -> None:
-    with pytest.raises(UnknownNameError, match="'teeny'; known: tiny, small, base, the folder of"):
+    with pytest.raises(
+        UnknownNameError, match=r"'teeny'; known: .*tiny, small, base, the folder of"
+    ):
         load_model("teeny")
     with pytest.raises(ModelError, match=r"nowhere/config.json: No such file"):
         load_model(folder / "nowhere")

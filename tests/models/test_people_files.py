@@ -17,30 +17,33 @@ from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite
 
-SAM_2 = ["image_encoder.trunk.blocks.0.attn.qkv.weight", "memory_attention.layers.0.norm1.weight"]
+HIERA = ["image_encoder.trunk.blocks.0.attn.qkv.weight", "image_encoder.trunk.pos_embed_window"]
 SAM_1 = ["image_encoder.blocks.0.attn.rel_pos_h", "mask_decoder.iou_token.weight"]
 NAMES = {
-    "SAM 2.1": [*SAM_2, "no_obj_embed_spatial"],
-    "SAM 2": SAM_2,
+    "SAM 2 for single images": [*HIERA, "sam_mask_decoder.iou_token.weight"],
     "EdgeTAM": [
         "image_encoder.trunk.body.stem.conv.weight",
         "spatial_perceiver.latents",
         "memory_attention.layers.0.norm1.weight",
     ],
+    "EdgeTAM in the layout of Hugging Face": [
+        "vision_encoder.backbone.timm_model.stem_0.conv.weight",
+        "spatial_perceiver.latents_1d",
+        "memory_attention.layers.0.layer_norm1.weight",
+    ],
     "EfficientTAM": [
         "image_encoder.trunk.pos_embed",
         "image_encoder.trunk.blocks.0.attn.qkv.weight",
-        "image_encoder.neck.convs.0.weight",
+        "image_encoder.neck.convs.0.conv_3x3.weight",
         "memory_attention.layers.0.norm1.weight",
     ],
-    "SAM 2 in the layout of Hugging Face": [
-        "vision_encoder.backbone.blocks.0.attn.qkv.weight",
-        "memory_attention.layers.0.x",
-    ],
-    "without memory": [
+    "SAM 2 for single images, in the layout of Hugging Face": [
         "vision_encoder.backbone.blocks.0.attn.qkv.weight",
         "mask_decoder.iou_token.weight",
     ],
+    "SAM 3": ["detector.backbone.vision_backbone.trunk.pos_embed", "tracker.maskmem_tpos_enc"],
+    "SAM 3 in the layout of Hugging Face": ["tracker_model.no_memory_embedding"],
+    "HQ-SAM": [*SAM_1, "mask_decoder.hf_token.weight"],
     "SAM (the first one)": SAM_1,
     "MobileSAM": [
         "image_encoder.patch_embed.seq.0.c.weight",

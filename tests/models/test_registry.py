@@ -24,7 +24,7 @@ from sam2lite.runtimes.prompts import Prompt
 from tests.conftest import MINI
 from tests.doubles.toy_family import HOST, TOY, ToyConfig
 
-KNOWN = r"families: sam2lite \(SAM2-Lite\), toy \(Toy\)"
+KNOWN = r"families: .*sam2lite \(SAM2-Lite\), toy \(Toy\)"
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def frames() -> list[np.ndarray]:
 
 
 def test_a_registered_family_is_built_by_name(toy: LoadedModel) -> None:
-    assert published_names() == ["tiny", "small", "base", "toy"]
+    assert published_names()[-4:] == ["tiny", "small", "base", "toy"]
     assert host_of("toy") is HOST
     assert (toy.family, toy.name, toy.trained) == (TOY, "toy", False)
     assert toy.sizes == (32, 64)
@@ -196,6 +196,7 @@ class Code:
         (folder_with(), r"cannot read .*net/config.json: No such file .*a checkpoint is a folder"),
         (text, r"notes.txt is no file of weights; a checkpoint is a folder with config.json and"),
         (of_sam2lite_without_its_folder, r"model.safetensors is a file; .*so give its folder"),
+        (lambda folder: folder / ("n" * 300), "cannot look at .*nnn: File name too long"),
         (lambda folder: folder / "nowhere", r"nowhere/config.json: No such file"),
     ],
 )
@@ -212,5 +213,5 @@ def test_what_is_no_checkpoint_is_refused_in_one_sentence(
 
 
 def test_a_name_that_nobody_knows_lists_those_of_all_families() -> None:
-    with pytest.raises(UnknownNameError, match="known: tiny, small, base, toy, the folder of"):
+    with pytest.raises(UnknownNameError, match=r"known: .*tiny, small, base, toy, the folder of"):
         load_model("teeny")

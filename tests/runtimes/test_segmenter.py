@@ -452,7 +452,7 @@ def test_memory_does_not_grow(segmenter: VideoSegmenter) -> None:
         columns = bank(segmenter).columns
         arrays = {name: tuple(column.shape) for name, column in columns.items()}
         key, value = (
-            segmenter._loader.numpy(h) for h in (bank(segmenter).key, bank(segmenter).value)
+            segmenter._rungs.loader.numpy(h) for h in (bank(segmenter).key, bank(segmenter).value)
         )
         return {**arrays, "key": key.shape, "value": value.shape}
 
@@ -582,7 +582,7 @@ def test_a_call_that_fails_leaves_the_segmenter_usable(
     segmenter.prompt(frame(0), points=CLICK)
     segmenter.track(frame(0))
     stored = bank(segmenter).stored
-    session = segmenter._graphs.sessions["mask_decoder"]
+    session = segmenter._rungs.graphs.sessions["mask_decoder"]
 
     def fail(inputs: object) -> None:
         raise SessionError("out of memory")
@@ -622,3 +622,10 @@ def test_frames_in_any_layout_and_read_only_are_the_same(
     one = segmenter.prompt(odd, points=CLICK).logits
     segmenter.reset()
     np.testing.assert_array_equal(one, segmenter.prompt(plain, points=CLICK).logits)
+
+
+def test_memory_that_cannot_go_back_says_so(segmenter: VideoSegmenter) -> None:
+    segmenter.prompt(frame(0), points=CLICK)
+    with pytest.raises(ArgumentError, match=r"SAM2-Lite cannot go back .* call reset\(\)"):
+        segmenter.rewind()
+    assert segmenter.track(frame(0)).objects[1].prompted

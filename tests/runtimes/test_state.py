@@ -60,6 +60,20 @@ def test_a_loaded_state_goes_on_as_if_nothing_had_happened(
                 assert (one.iou, one.object_score) == (two.iou, two.object_score)
 
 
+def test_objects_are_followed_into_another_video(
+    bundle: Bundle, segmenter: VideoSegmenter, state: Path
+) -> None:
+    """It counts from 0, and its frames have another size."""
+    expected = segmenter.track(frame(6))
+    with VideoSegmenter(bundle, rung=240) as other:
+        other.load_state(str(state), continues=False)
+        picture = np.ascontiguousarray(frame(6)[:60, :80])
+        found = other.track(picture, frame_index=0)
+        assert found.objects.keys() == expected.objects.keys()
+        assert found.objects[1].mask.shape == (60, 80)
+        assert found.frame_index == 0
+
+
 def test_the_file_has_the_arrays_that_it_always_had(state: Path) -> None:
     columns = ("age", "ordinal", "token", "motion", "uncertainty", "anchor", "valid", "stored")
     of_object = (*columns, "key", "value", "hint")

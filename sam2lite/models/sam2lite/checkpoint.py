@@ -110,14 +110,14 @@ def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
         # Without memory or time: a configuration can ask for more than there is.
         with torch.device("meta"):
             outline = build(config)
-        check_fit(folder, outline.state_dict(), {names[key]: t for key, t in claimed.items()})
+        check_fit(weights, outline.state_dict(), {names[key]: t for key, t in claimed.items()})
         model = build(config)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
             f"{folder / CONFIG_FILE} describes a network that cannot be built: {error!r}"
         ) from error
     state, sha256 = read_weights(weights)
-    check_fit(folder, model.state_dict(), state)
+    check_fit(weights, model.state_dict(), state)
     model.load_state_dict(state)
     check_finite(weights, model.state_dict())
     ranges = _read_ranges(folder / RANGES_FILE, model)

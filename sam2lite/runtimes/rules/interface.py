@@ -32,6 +32,26 @@ class Memory:
         """Give up the last frame that was written: it is about to be decided anew."""
         raise NotImplementedError
 
+    def settle(self, frame_index: int) -> None:
+        """Take note that `track` has returned a frame: prompts that still come correct it."""
+
+    def rewind(self, frame_index: int) -> None:
+        """Go back to before a frame: what was prompted stays, what was tracked from it on goes.
+
+        Called only where `FrameRules.rewinds`.
+
+        Args:
+            frame_index: of the next frame.
+        """
+        raise NotImplementedError
+
+    def begin_clip(self, next_index: int) -> None:
+        """Carry what is known of the object to another video, whose frames count from 0.
+
+        Args:
+            next_index: of the frame that would have come next in the video so far.
+        """
+
     def state(self, host: Host) -> Dict[str, np.ndarray]:
         """Return plain arrays for a state file, by names other than `hint`.
 
@@ -85,11 +105,16 @@ class FrameRules:
         windows: those that make frames faster, ascending, the last one the whole; none where a
             smaller one saves no time. A frame budget lowers the window where the smallest input
             size is not fast enough.
+        rewinds: whether memory can go back to an earlier frame; see `Memory.rewind`.
+        non_overlap: whether, where the masks that are shown would overlap, only the one with the
+            highest logit stays.
     """
 
     settings: Tuple[str, ...] = ()
     remembers_absent = False
     windows: Tuple[int, ...] = ()
+    rewinds = False
+    non_overlap = False
 
     def __init__(self, manifest: Manifest, **settings: Any) -> None:
         """Take a bundle's numbers and the settings.
@@ -137,6 +162,18 @@ class FrameRules:
             PromptError: it does not fit the frame.
         """
         raise NotImplementedError
+
+    def recall(self, frame: CurrentFrame, memory: Any) -> Optional[Chosen]:
+        """Return what a prompt gave on this very frame before the stream went back over it.
+
+        It is shown as it was then: nothing is decided anew without a prompt. None where there is
+        nothing of the kind.
+
+        Args:
+            frame: without a prompt.
+            memory: of the object.
+        """
+        return None
 
     def hint(
         self,

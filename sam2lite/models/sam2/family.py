@@ -1,0 +1,102 @@
+"""SAM 2 and 2.1 on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from sam2lite.contracts.families.sam2 import FAMILY
+from sam2lite.errors import ArgumentError
+from sam2lite.models.family import HostFamily
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.networks import Choice, Config
+from sam2lite.models.sam2.config import PUBLISHED, STRIDE
+from sam2lite.models.sam2.fused import fused
+from sam2lite.models.sam2.graphs import graph_module
+from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.models.sam2.quantizable import quantized_layers
+from sam2lite.models.sam2.reading.checkpoint import read_checkpoint
+from sam2lite.models.sam2.reading.recognition import is_sam2
+from sam2lite.models.sam2.reference.loop import SlotBankReference
+
+# Of the sides that are exported: far from those it was trained with, a network is of no use.
+SMALLEST, LARGEST = 128, 2048
+# Loops are compared over so many frames up to so many px: PyTorch's takes seconds a frame.
+_PARITY_FRAMES = ((256, 24), (512, 12), (LARGEST, 6))
+_MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
+
+
+class Sam2Family(HostFamily):
+    """The four published sizes in both versions, and whatever has the same parts."""
+
+    family = FAMILY
+    # Rounded to bfloat16, as it is stored, memory turns a last bit into one of eight.
+    parity_settings = MappingProxyType({"memory_dtype": "float32"})
+    published = MappingProxyType({name: _MILLIONS[name.split("hiera_")[1]] for name in PUBLISHED})
+
+    def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
+        """See `HostFamily`: Hiera's trunk and a memory, by the keys of Meta or Hugging Face."""
+        return is_sam2(keys, config)
+
+    def load(self, path: Path) -> LoadedModel:
+        """See `HostFamily`; the errors are those of `read_checkpoint`."""
+        found = read_checkpoint(path)
+        with torch.device("meta"):
+            network = Sam2(found.config)
+        network.load_state_dict(found.state, assign=True)
+        return LoadedModel(network.eval(), found.config, found.licence, True, found.sha256, self)
+
+    def build(self, name: str, seed: int) -> LoadedModel:
+        """See `HostFamily`."""
+        config = PUBLISHED[name]
+        return self.untrained(build(config, seed), config)
+
+    def check_size(self, config: Config, size: int) -> None:
+        """See `Networks`: any size that has cells at stride 32 and whole windows at stride 4."""
+        if size % STRIDE or not SMALLEST <= size <= LARGEST:
+            near = sorted(
+                {_clamped(size // STRIDE * STRIDE), _clamped(-(-size // STRIDE) * STRIDE)}
+            )
+            raise ArgumentError(
+                f"{config.name} takes no input of {size} px: its windows divide multiples of "
+                f"{STRIDE} from {SMALLEST} to {LARGEST}; the nearest are "
+                f"{' and '.join(map(str, near))}"
+            )
+
+    def parity_frames(self, size: int) -> int:
+        """See `Networks`."""
+        return next(frames for largest, frames in _PARITY_FRAMES if size <= largest)
+
+    def module(self, network: nn.Module, graph: str) -> nn.Module:
+        """See `Networks`: graphs share parts, so a graph's module is made when it is asked for."""
+        assert isinstance(network, Sam2)
+        return graph_module(network, graph)
+
+    def fused(self, network: nn.Module) -> Sam2:
+        """See `Networks`."""
+        assert isinstance(network, Sam2)
+        return fused(network)
+
+    def quantized_layers(self, network: nn.Module) -> dict[str, nn.Module]:
+        """See `Networks`."""
+        assert isinstance(network, Sam2)
+        return quantized_layers(network)
+
+    def reference(
+        self, network: nn.Module, choose: Choice | None = None, **settings: Any
+    ) -> SlotBankReference:
+        """See `Networks`; the settings are those of `reference.settings.Settings`."""
+        assert isinstance(network, Sam2)
+        return SlotBankReference(network, choose, **settings)
+
+
+def _clamped(size: int) -> int:
+    return max(SMALLEST, min(size, LARGEST))
+
+
+HOST = Sam2Family()

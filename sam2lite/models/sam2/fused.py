@@ -1,0 +1,132 @@
+"""A network for inference: it computes the same with less work."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sam2lite.models.sam2.hiera import Attention
+from sam2lite.models.sam2.image_encoder import Lateral
+from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotation
+from sam2lite.models.sam2.network import Sam2
+
+# Scores of this many queries and keys are held at a time: what a processor's caches take, and far
+# less than the 470 MB that 4096 queries and 7 frames of memory would.
+_MOST_SCORES = 1 << 22
+
+
+def fused(network: Sam2) -> Sam2:
+    """Return a copy of a network for inference.
+
+    Convolutions that follow one another without anything between are one, scales are in weights,
+    and memory attention reads memory as it is: values are projected after the softmax, whose rows
+    sum to 1, and that projection and the one for the output are one. Parts of the copy do not have
+    a checkpoint's names any more.
+    """
+    made = copy.deepcopy(network).eval().requires_grad_(False)
+    made.for_inference = True
+    for module in made.modules():
+        if isinstance(module, Attention):
+            _fold_scale(module)
+    for layer in made.memory_attention.layers:
+        for name in ("self_attn", "cross_attn_image"):
+            attention = getattr(layer, name)
+            assert isinstance(attention, RotaryAttention)
+            setattr(layer, name, FoldedAttention(attention))
+    # The neck's convolutions are there from the coarsest map to the finest.
+    decoder, laterals = made.sam_mask_decoder, made.image_encoder.neck.convs
+    for lateral, last in ((laterals[-2], "conv_s1"), (laterals[-1], "conv_s0")):
+        assert isinstance(lateral, Lateral)
+        lateral.conv = _one_convolution(lateral.conv, getattr(decoder, last))
+        setattr(decoder, last, nn.Identity())
+    return made
+
+
+class FoldedAttention(nn.Module):
+    """`RotaryAttention` that projects values last, some queries at a time.
+
+    Channels of queries and keys are in another order, so that halves rotate instead of neighbours;
+    their products are the same.
+    """
+
+    def __init__(self, attention: RotaryAttention) -> None:
+        super().__init__()
+        width = attention.q_proj.out_features
+        order = torch.cat([torch.arange(0, width, 2), torch.arange(1, width, 2)])
+        self.q_proj = _reordered(attention.q_proj, order, float(width**-0.5))
+        self.k_proj = _reordered(attention.k_proj, order, 1.0)
+        self.out_proj = _one_linear(attention.v_proj, attention.out_proj)
+
+    def forward(
+        self,
+        query_bnc: Tensor,
+        key_bkc: Tensor,
+        value_bkc: Tensor,
+        rotation: Rotation,
+        grids: int = 1,
+        bias_b1k: Tensor | None = None,
+    ) -> Tensor:
+        """See `RotaryAttention.forward`."""
+        query_nc = _turned(self.q_proj(query_bnc)[0], rotation)
+        key_kc = _turned(self.k_proj(key_bkc)[0], rotation, grids)
+        bias_k = None if bias_b1k is None else bias_b1k[0, 0]
+        queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
+        step = max(1, min(queries, _MOST_SCORES // keys))
+        seen = [
+            torch.softmax(F.linear(some, key_kc, bias_k), dim=-1) @ value_bkc[0]
+            for some in torch.split(query_nc, step)
+        ]
+        result: Tensor = self.out_proj(torch.cat(seen)[None])
+        return result
+
+
+def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
+    """Rotate pairs that are half the channels apart; see `memory_attention.rotated`."""
+    cosine, sine = rotation
+    placed, count = grids * int(cosine.shape[0]), int(x_nc.shape[0])
+    cosine, sine = torch.cat([cosine] * grids), torch.cat([sine] * grids)
+    first, second = torch.split(x_nc[:placed], x_nc.shape[1] // 2, dim=1)
+    turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=1)
+    return turned if placed == count else torch.cat([turned, x_nc[placed:]])
+
+
+def _fold_scale(attention: Attention) -> None:
+    """Put the scale of the products into the weights of the queries."""
+    with torch.no_grad():
+        width = attention.qkv.out_features // 3
+        attention.qkv.weight[:width] *= attention.scale
+        attention.qkv.bias[:width] *= attention.scale
+    attention.scale = 1.0
+
+
+def _reordered(linear: nn.Linear, order: Tensor, scale: float) -> nn.Linear:
+    made = nn.Linear(linear.in_features, linear.out_features)
+    with torch.no_grad():
+        made.weight.copy_(linear.weight[order] * scale)
+        made.bias.copy_(linear.bias[order] * scale)
+    return made.requires_grad_(False)
+
+
+def _one_linear(first: nn.Linear, then: nn.Linear) -> nn.Linear:
+    made = nn.Linear(first.in_features, then.out_features)
+    with torch.no_grad():
+        weight = then.weight.double() @ first.weight.double()
+        made.weight.copy_(weight)
+        made.bias.copy_(then.weight.double() @ first.bias.double() + then.bias.double())
+    return made.requires_grad_(False)
+
+
+def _one_convolution(first: nn.Conv2d, then: nn.Conv2d) -> nn.Conv2d:
+    """Return what two convolutions of 1 x 1 cells do one after the other."""
+    assert first.bias is not None
+    assert then.bias is not None
+    made = nn.Conv2d(first.in_channels, then.out_channels, 1)
+    assert made.bias is not None
+    weight = then.weight[..., 0, 0].double()
+    with torch.no_grad():
+        made.weight[..., 0, 0] = (weight @ first.weight[..., 0, 0].double()).float()
+        made.bias.copy_(weight @ first.bias.double() + then.bias.double())
+    return made.requires_grad_(False)

@@ -1,0 +1,175 @@
+"""The trunk of SAM 2's image encoder (Hiera, arXiv 2306.00989, with windowed attention)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sam2lite.models.sam2.blocks import Mlp
+from sam2lite.models.sam2.config import HieraConfig
+
+_POOL = 2
+_MLP_RATIO = 4
+_EPSILON = 1e-6
+
+
+class Attention(nn.Module):
+    """Attention within windows; queries may be pooled, which halves the grid.
+
+    Attributes:
+        scale: of the products of queries and keys.
+    """
+
+    def __init__(self, width: int, width_out: int, heads: int, pooled: bool) -> None:
+        super().__init__()
+        self.heads, self.pooled = heads, pooled
+        self.scale = float((width_out // heads) ** -0.5)
+        self.qkv = nn.Linear(width, 3 * width_out)
+        self.proj = nn.Linear(width_out, width_out)
+
+    def forward(self, x_whwc: Tensor) -> Tensor:
+        """Attend.
+
+        Args:
+            x_whwc: `[windows, side, side, width]`.
+
+        Returns:
+            `[windows, side', side', width_out]`; side' is half of side where queries are pooled.
+        """
+        windows, height, width, _ = (int(side) for side in x_whwc.shape)
+        query, key, value = self.qkv(x_whwc).split(self.qkv.out_features // 3, dim=-1)
+        if self.pooled:
+            query = _pooled(query)
+            height, width = height // _POOL, width // _POOL
+        channels = self.proj.in_features // self.heads
+        query, key, value = (
+            part.reshape(windows, -1, self.heads, channels).transpose(1, 2)
+            for part in (query, key, value)
+        )
+        # A scale of 1 is in the weights already; tracing leaves no node for it.
+        query = query if self.scale == 1.0 else query * self.scale
+        seen = torch.softmax(query @ key.transpose(2, 3), dim=-1) @ value
+        result: Tensor = self.proj(seen.transpose(1, 2).reshape(windows, height, width, -1))
+        return result
+
+
+class Block(nn.Module):
+    """A block of the trunk: attention in windows, or over everything, and an MLP."""
+
+    def __init__(
+        self, width: int, width_out: int, heads: int, window: int | None, pooled: bool
+    ) -> None:
+        """Build it.
+
+        Args:
+            width: channels in.
+            width_out: channels out.
+            heads: of attention.
+            window: side of a window before pooling, cells; None for all cells.
+            pooled: whether the grid is halved.
+        """
+        super().__init__()
+        self.window, self.pooled = window, pooled
+        self.norm1 = nn.LayerNorm(width, eps=_EPSILON)
+        self.attn = Attention(width, width_out, heads, pooled)
+        self.norm2 = nn.LayerNorm(width_out, eps=_EPSILON)
+        self.mlp = Mlp(width_out, _MLP_RATIO * width_out, width_out, activation=nn.GELU)
+        self.proj = nn.Linear(width, width_out) if width != width_out else None
+
+    def forward(self, x_bhwc: Tensor) -> Tensor:
+        """Return `[1, H', W', width_out]`; H' and W' are halved where the block pools."""
+        _, height, width, _ = (int(side) for side in x_bhwc.shape)
+        normed = self.norm1(x_bhwc)
+        shortcut = x_bhwc
+        if self.proj is not None:
+            shortcut = self.proj(normed)
+            shortcut = _pooled(shortcut) if self.pooled else shortcut
+        step = _POOL if self.pooled else 1
+        if self.window is None:
+            seen = self.attn(normed)
+        else:
+            windows = _partitioned(normed, self.window)
+            side = self.window // step
+            seen = _joined(self.attn(windows), side, height // step, width // step)
+        x_bhwc = shortcut + seen
+        result: Tensor = x_bhwc + self.mlp(self.norm2(x_bhwc))
+        return result
+
+
+class Hiera(nn.Module):
+    """Maps of four strides from one normalised image."""
+
+    def __init__(self, config: HieraConfig) -> None:
+        super().__init__()
+        width, heads = config.embed_dim, config.heads
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(3, width, 7, stride=4, padding=3)})
+        self.pos_embed = nn.Parameter(torch.zeros(1, width, *config.background))
+        side = config.windows[0]
+        self.pos_embed_window = nn.Parameter(torch.zeros(1, width, side, side))
+        self.blocks = nn.ModuleList()
+        self.stage_ends: list[int] = []
+        for stage, blocks in enumerate(config.blocks):
+            for block in range(blocks):
+                first = stage > 0 and block == 0
+                # The first block of a stage sees the windows of the stage before.
+                window = config.windows[stage - 1 if first else stage]
+                everywhere = len(self.blocks) in config.global_blocks
+                width_out = config.embed_dim << stage
+                self.blocks.append(
+                    Block(width, width_out, heads << stage, None if everywhere else window, first)
+                )
+                width = width_out
+            self.stage_ends.append(len(self.blocks) - 1)
+
+    def forward(self, image_bchw: Tensor) -> list[Tensor]:
+        """Return `[1, C, H, W]` at strides 4, 8, 16 and 32.
+
+        Args:
+            image_bchw: normalised, sides that are multiples of 32.
+        """
+        x_bchw = self.patch_embed["proj"](image_bchw)
+        height, width = (int(side) for side in x_bchw.shape[2:])
+        x_bhwc = (x_bchw + self.positions(height, width)).permute(0, 2, 3, 1)
+        maps = []
+        for index, block in enumerate(self.blocks):
+            x_bhwc = block(x_bhwc)
+            if index in self.stage_ends:
+                maps.append(x_bhwc.permute(0, 3, 1, 2))
+        return maps
+
+    def positions(self, height: int, width: int) -> Tensor:
+        """Return the position table of a grid at stride 4, `[1, C, height, width]`.
+
+        A coarse table is resized to the grid, and one of a window's side is repeated over it.
+        """
+        coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
+        side = int(self.pos_embed_window.shape[-1])
+        row = torch.cat([self.pos_embed_window] * (width // side), dim=3)
+        return coarse + torch.cat([row] * (height // side), dim=2)
+
+
+def _pooled(x_bhwc: Tensor) -> Tensor:
+    return F.max_pool2d(x_bhwc.permute(0, 3, 1, 2), _POOL).permute(0, 2, 3, 1)
+
+
+def _partitioned(x_bhwc: Tensor, side: int) -> Tensor:
+    """Return `[windows, side, side, C]`; zeros fill the last row and column of windows."""
+    _, height, width, channels = (int(n) for n in x_bhwc.shape)
+    below, right = -height % side, -width % side
+    # Pad takes its sizes from a tensor, and shapes after it are not static any more.
+    if right:
+        x_bhwc = torch.cat([x_bhwc, torch.zeros(1, height, right, channels)], dim=2)
+    if below:
+        x_bhwc = torch.cat([x_bhwc, torch.zeros(1, below, width + right, channels)], dim=1)
+    rows, columns = (height + below) // side, (width + right) // side
+    x_rscsc = x_bhwc.reshape(rows, side, columns, side, channels)
+    return x_rscsc.transpose(1, 2).reshape(rows * columns, side, side, channels)
+
+
+def _joined(windows_whwc: Tensor, side: int, height: int, width: int) -> Tensor:
+    """Return `[1, height, width, C]`: what `_partitioned` took apart, without what it filled in."""
+    rows, columns = -(-height // side), -(-width // side)
+    x_rcssc = windows_whwc.reshape(rows, columns, side, side, -1)
+    x_hwc = x_rcssc.transpose(1, 2).reshape(rows * side, columns * side, -1)
+    return x_hwc[:height, :width].unsqueeze(0)

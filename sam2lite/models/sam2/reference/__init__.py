@@ -1,0 +1,1 @@
+"""The frame loop of SAM 2 in PyTorch, which exports and runtimes are compared with."""

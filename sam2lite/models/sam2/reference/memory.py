@@ -1,0 +1,140 @@
+"""What the reference loop keeps of one object, as a value: every change makes a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from torch import Tensor
+
+from sam2lite.contracts.families.sam2 import (
+    CONDITIONING_FRAMES,
+    POINTER_FRAMES,
+    RECENT_FRAMES,
+    TIME_ROWS,
+)
+
+# Conditioning frames that are kept. A frame sees few of them, but which depends on where it is.
+STORED_CONDITIONING_FRAMES = 16
+
+
+class ObjectOutput(NamedTuple):
+    """One object on one frame. Scores are 0-d tensors."""
+
+    logits_hw: Tensor  # [H4, H4]; a mask to be shown only if `present`
+    iou: Tensor  # predicted, of the chosen candidate
+    object_score: Tensor  # logit
+    present: bool  # prompted or scored above 0, and not lost
+    lost: bool  # something was not finite, so nothing was stored
+
+
+class Decoded(NamedTuple):
+    """How an object came to its output on a frame.
+
+    Attributes:
+        output: the last one.
+        initial: it was prompted and decoded without memory.
+        tracked: `track` has passed the frame.
+    """
+
+    output: ObjectOutput
+    initial: bool
+    tracked: bool
+
+
+class StoredFrame(NamedTuple):
+    """A frame in memory.
+
+    Attributes:
+        features_bnc: float32 `[1, N, 64]`, rounded already.
+        pointer_bc: `[1, 256]`.
+        decoded: of conditioning frames, which may be shown again.
+    """
+
+    features_bnc: Tensor
+    pointer_bc: Tensor
+    decoded: Decoded | None = None
+
+
+class Seen(NamedTuple):
+    """What a frame sees: frames with their rows of the temporal table, pointers with their ages."""
+
+    frames: list[tuple[int, StoredFrame]]
+    pointers: list[tuple[int, Tensor]]
+
+
+Frames = Mapping[int, StoredFrame]
+_NONE: Frames = MappingProxyType({})
+
+
+class ObjectMemory(NamedTuple):
+    """Frames by their numbers.
+
+    Attributes:
+        conditioning: those that the user prompted, in the order in which they became so.
+        recent: those that were tracked, as far back as pointers are looked at.
+    """
+
+    conditioning: Frames = _NONE
+    recent: Frames = _NONE
+
+    def stored(self, now: int, frame: StoredFrame, conditioning: bool) -> ObjectMemory:
+        """Return it with a frame in place of what there is of it.
+
+        Args:
+            now: number of the frame, the last one that was decoded.
+            frame: what is stored.
+            conditioning: whether it is a conditioning frame.
+        """
+        prompted, recent = dict(self.conditioning), dict(self.recent)
+        if conditioning:
+            recent.pop(now, None)
+            prompted[now] = frame
+            if len(prompted) > STORED_CONDITIONING_FRAMES:
+                _, second, *_ = sorted(prompted)  # the first one stays
+                del prompted[second]
+        else:
+            recent[now] = frame._replace(decoded=None)
+        return ObjectMemory(
+            prompted, {t: kept for t, kept in recent.items() if t > now - POINTER_FRAMES}
+        )
+
+    def before(self, frame_index: int) -> ObjectMemory:
+        """Return it without what was tracked from a frame on; conditioning frames stay."""
+        return self._replace(recent={t: kept for t, kept in self.recent.items() if t < frame_index})
+
+    def seen_from(self, now: int, look_back: int) -> Seen:
+        """Return what a frame sees.
+
+        Conditioning frames lie anywhere, but their pointers are seen from later frames only. Those
+        that are not selected count as tracked ones where they are as near as those.
+
+        Args:
+            now: number of the frame.
+            look_back: frames that pointers are taken from, this one counted.
+        """
+        selected = self._selected(now)
+        past = {**{t: f for t, f in self.conditioning.items() if t not in selected}, **self.recent}
+        frames = [(TIME_ROWS - 1, self.conditioning[t]) for t in selected]
+        frames += [
+            (ago - 1, past[now - ago]) for ago in range(RECENT_FRAMES, 0, -1) if now - ago in past
+        ]
+        pointers = [(now - t, self.conditioning[t].pointer_bc) for t in selected if t <= now]
+        pointers += [
+            (ago, past[now - ago].pointer_bc) for ago in range(1, look_back) if now - ago in past
+        ]
+        return Seen(frames, pointers)
+
+    def _selected(self, now: int) -> list[int]:
+        """Return the conditioning frames that are seen: the nearest on either side, then others."""
+        known = list(self.conditioning)
+        if len(known) <= CONDITIONING_FRAMES:
+            return known
+        sides = (
+            max((t for t in known if t < now), default=None),
+            min((t for t in known if t >= now), default=None),
+        )
+        nearest = [t for t in sides if t is not None]
+        others = sorted((t for t in known if t not in nearest), key=lambda t: abs(t - now))
+        return nearest + others[: CONDITIONING_FRAMES - len(nearest)]

@@ -1,0 +1,24 @@
+"""Frames for networks with random weights: they must differ enough for an object to come and go."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tests.oracles.scenarios import FRAMES, SIDE
+
+
+def random_clip(seed: int, side: int = SIDE) -> list[Tensor]:
+    """Return frames, uint8 `[1, 3, side, side]`: soft patterns that drift from one to another."""
+    made = torch.Generator().manual_seed(seed)
+    knots = torch.rand(5, 3, 6, 6, generator=made)
+    frames = []
+    for index in range(FRAMES):
+        place = index / (FRAMES - 1) * (len(knots) - 1)
+        first = min(int(place), len(knots) - 2)
+        coarse = torch.lerp(knots[first], knots[first + 1], place - first)
+        fine = 0.15 * torch.rand(1, 3, side, side, generator=made)
+        image = F.interpolate(coarse[None], (side, side), mode="bicubic") * 0.85 + fine
+        frames.append((image.clamp(0, 1) * 255).to(torch.uint8))
+    return frames

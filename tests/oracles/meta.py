@@ -1,0 +1,247 @@
+"""Meta's own predictor, where its package is installed: `pip install sam2`, or its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from sam2lite.contracts.families.sam2 import CONDITIONING_FRAMES
+from sam2lite.models.sam2.config import HieraConfig
+from sam2lite.models.sam2.network import Sam2
+from tests.oracles.hugging_face import prepared
+from tests.oracles.memory_types import memories_in
+from tests.oracles.scenarios import Record, Scenario
+
+_STABILITY = {
+    "dynamic_multimask_via_stability": True,
+    "dynamic_multimask_stability_delta": 0.05,
+    "dynamic_multimask_stability_thresh": 0.98,
+}
+
+
+def meta_predictor(network: Sam2, size: int, corrections: str = "conditioning") -> Any:
+    """Return Meta's predictor with a network's weights, as its own function builds it.
+
+    Args:
+        network: its tensors have Meta's names.
+        size: input side, px.
+        corrections: `conditioning` or `in-place`.
+    """
+    from sam2.sam2_video_predictor import SAM2VideoPredictor
+
+    config = network.config
+    predictor = SAM2VideoPredictor(
+        image_encoder=_image_encoder(config.trunk),
+        memory_attention=_memory_attention(size),
+        memory_encoder=_memory_encoder(),
+        image_size=size,
+        sigmoid_scale_for_mem_enc=20.0,
+        sigmoid_bias_for_mem_enc=-10.0,
+        binarize_mask_from_pts_for_mem_enc=True,
+        use_mask_input_as_output_without_sam=True,
+        directly_add_no_mem_embed=True,
+        no_obj_embed_spatial=config.occlusion_embedding,
+        use_high_res_features_in_sam=True,
+        multimask_output_in_sam=True,
+        multimask_min_pt_num=0,
+        multimask_max_pt_num=1,
+        multimask_output_for_tracking=True,
+        use_multimask_token_for_obj_ptr=True,
+        iou_prediction_use_sigmoid=True,
+        use_obj_ptrs_in_encoder=True,
+        add_tpos_enc_to_obj_ptrs=config.pointer_time,
+        proj_tpos_enc_in_obj_ptrs=config.pointer_time,
+        use_signed_tpos_enc_to_obj_ptrs=config.pointer_time,
+        only_obj_ptrs_in_the_past_for_eval=True,
+        pred_obj_scores=True,
+        pred_obj_scores_mlp=True,
+        fixed_no_obj_ptr=True,
+        use_mlp_for_obj_ptr_proj=True,
+        max_cond_frames_in_attn=CONDITIONING_FRAMES,
+        add_all_frames_to_correct_as_cond=corrections == "conditioning",
+        sam_mask_decoder_extra_args=_STABILITY,
+    )
+    predictor.load_state_dict(network.state_dict())
+    return predictor.eval()
+
+
+def _image_encoder(trunk: HieraConfig) -> Any:
+    from sam2.modeling.backbones.hieradet import Hiera
+    from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
+    from sam2.modeling.position_encoding import PositionEmbeddingSine
+
+    hiera = Hiera(
+        embed_dim=trunk.embed_dim,
+        num_heads=trunk.heads,
+        stages=trunk.blocks,
+        window_spec=trunk.windows,
+        global_att_blocks=trunk.global_blocks,
+        window_pos_embed_bkg_spatial_size=trunk.background,
+    )
+    neck = FpnNeck(
+        position_encoding=PositionEmbeddingSine(num_pos_feats=256),
+        d_model=256,
+        backbone_channel_list=hiera.channel_list,
+        fpn_top_down_levels=[2, 3],
+        fpn_interp_model="nearest",
+    )
+    return ImageEncoder(trunk=hiera, neck=neck, scalp=1)
+
+
+def _memory_attention(size: int) -> Any:
+    from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
+    from sam2.modeling.sam.transformer import RoPEAttention
+
+    common = {
+        "feat_sizes": (size // 16, size // 16),
+        "embedding_dim": 256,
+        "num_heads": 1,
+        "downsample_rate": 1,
+    }
+    layer = MemoryAttentionLayer(
+        activation="relu",
+        cross_attention=RoPEAttention(rope_k_repeat=True, kv_in_dim=64, **common),
+        d_model=256,
+        dim_feedforward=2048,
+        dropout=0.1,
+        pos_enc_at_attn=False,
+        pos_enc_at_cross_attn_keys=True,
+        pos_enc_at_cross_attn_queries=False,
+        self_attention=RoPEAttention(**common),
+    )
+    return MemoryAttention(d_model=256, pos_enc_at_input=True, layer=layer, num_layers=4)
+
+
+def _memory_encoder() -> Any:
+    from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
+    from sam2.modeling.position_encoding import PositionEmbeddingSine
+
+    return MemoryEncoder(
+        out_dim=64,
+        mask_downsampler=MaskDownSampler(kernel_size=3, stride=2, padding=1),
+        fuser=Fuser(CXBlock(256), num_layers=2),
+        position_encoding=PositionEmbeddingSine(num_pos_feats=64),
+    )
+
+
+def run_meta(
+    predictor: Any,
+    frames: Sequence[Tensor],
+    scenario: Scenario,
+    memory_dtype: str = "bfloat16",
+    noise: float = 0.0,
+) -> list[Record]:
+    """Return what is decided at every step; the predictor knows the length of every video.
+
+    Args:
+        predictor: see `meta_predictor`.
+        frames: uint8 `[1, 3, S, S]`.
+        scenario: what is done.
+        memory_dtype: what memory is stored in; the predictor has no choice but bfloat16.
+        noise: share by which the features of every frame are changed, at random.
+    """
+    from sam2 import sam2_video_predictor
+
+    side = int(frames[0].shape[-1])
+    images = torch.cat([prepared(frame) for frame in frames])
+    with (
+        mock.patch.object(
+            sam2_video_predictor, "load_video_frames", return_value=(images, side, side)
+        ),
+        mock.patch.object(sam2_video_predictor, "tqdm", lambda steps, **_: steps),
+        memories_in(memory_dtype, sam2_video_predictor),
+        _ious_kept(predictor),
+        _features_changed(predictor, noise),
+    ):
+        state = predictor.init_state("a clip")
+        records: list[Record] = []
+        for frame_index, object_id, prompt in scenario.steps:
+            if object_id is None or prompt is None:
+                for _ in predictor.propagate_in_video(state, frame_index, 0):
+                    pass
+            elif prompt.mask_hw is not None:
+                predictor.add_new_mask(state, frame_index, object_id, prompt.mask_hw)
+            else:
+                predictor.add_new_points_or_box(
+                    state,
+                    frame_index,
+                    object_id,
+                    prompt.points_xy.astype("float32"),
+                    prompt.labels,
+                    box=None if prompt.box_xyxy is None else prompt.box_xyxy.astype("float32"),
+                )
+            records += [
+                _record(state, frame_index, known, prompt is not None)
+                for known in state["obj_ids"]
+                if object_id in (None, known)
+            ]
+    return records
+
+
+def _record(state: Any, frame_index: int, object_id: int, prompted: bool) -> Record:
+    index = state["obj_id_to_idx"][object_id]
+    found = next(
+        state[owner][index][store][frame_index]
+        for owner in ("temp_output_dict_per_obj", "output_dict_per_obj")
+        for store in ("cond_frame_outputs", "non_cond_frame_outputs")
+        if frame_index in state[owner][index][store]
+    )
+    return Record(
+        frame_index,
+        object_id,
+        prompted,
+        found["pred_masks"][0, 0].numpy().copy(),
+        float(found["object_score_logits"]),
+        found["iou"],
+        found["obj_ptr"][0].numpy().copy(),
+    )
+
+
+@contextmanager
+def _ious_kept(predictor: Any) -> Iterator[None]:
+    """Let outputs have the predicted IoU of their mask."""
+    heads, drawn, whole = (
+        getattr(predictor, name)
+        for name in ("_forward_sam_heads", "_use_mask_as_output", "_run_single_frame_inference")
+    )
+    last = [0.0]
+
+    def kept(function: Any) -> Any:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            found = function(*args, **kwargs)
+            last[0] = float(found[2].max())
+            return found
+
+        return called
+
+    def with_iou(*args: Any, **kwargs: Any) -> Any:
+        output, shown = whole(*args, **kwargs)
+        return {**output, "iou": last[0]}, shown
+
+    with (
+        mock.patch.object(predictor, "_forward_sam_heads", kept(heads)),
+        mock.patch.object(predictor, "_use_mask_as_output", kept(drawn)),
+        mock.patch.object(predictor, "_run_single_frame_inference", with_iou),
+    ):
+        yield
+
+
+@contextmanager
+def _features_changed(predictor: Any, noise: float) -> Iterator[None]:
+    whole, made = predictor.forward_image, torch.Generator().manual_seed(0)
+
+    def changed(image: Tensor) -> Any:
+        found = whole(image)
+        maps = [
+            each * (1.0 + noise * torch.randn(each.shape, generator=made))
+            for each in found["backbone_fpn"]
+        ]
+        return {**found, "backbone_fpn": maps, "vision_features": maps[-1]}
+
+    with mock.patch.object(predictor, "forward_image", changed):
+        yield

@@ -1,0 +1,85 @@
+"""The runtimes' frame loop over the graphs' modules in PyTorch, taken through a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.models.sam2.graphs import graph_module
+from sam2lite.models.sam2.network import Sam2
+from sam2lite.runtimes.results import ObjectResult
+from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
+from sam2lite.runtimes.segmenter import VideoSegmenter
+from tests.doubles.sam2_bundle import FunctionSession, Sam2Bundle
+from tests.oracles.scenarios import Record, Scenario
+
+
+class ModuleSession(FunctionSession):
+    """Runs a graph's module."""
+
+    def __init__(self, spec: GraphSpec, network: Sam2) -> None:
+        super().__init__(spec, [])
+        self._module = graph_module(network, spec.name)
+
+    @torch.no_grad()
+    def _run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        tensors = [torch.from_numpy(inputs[tensor.name]) for tensor in self.spec.inputs]
+        outputs = zip(self.spec.outputs, self._module(*tensors), strict=True)
+        return {tensor.name: output.numpy() for tensor, output in outputs}
+
+
+class ModuleBundle(Sam2Bundle):
+    """Opens the modules of a network as graphs."""
+
+    def __init__(self, network: Sam2, size: int) -> None:
+        super().__init__((size,))
+        self._network = network
+
+    def open_session(
+        self, key: str, threads: int | None = None, provider: str | None = None
+    ) -> FunctionSession:
+        return ModuleSession(self.manifest.graphs[key].spec, self._network)
+
+
+def run_rules(
+    network: Sam2, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
+) -> list[Record]:
+    """Return what is decided at every step."""
+    if not scenario.streaming:
+        settings["pointer_frames"] = len(frames)
+    pictures = [frame[0].permute(1, 2, 0).numpy()[..., ::-1].copy() for frame in frames]
+    now, last, records = -1, -1, []
+
+    def record(frame: int, object_id: int, prompted: bool, result: ObjectResult) -> Record:
+        memory = segmenter._objects[object_id].memory
+        assert isinstance(memory, SlotBank)
+        kept = memory.on(frame)
+        assert kept is not None
+        return Record(
+            frame,
+            object_id,
+            prompted,
+            result.logits,
+            result.object_score,
+            result.iou,
+            kept.pointer_c,
+        )
+
+    with VideoSegmenter(ModuleBundle(network, int(frames[0].shape[-1])), **settings) as segmenter:
+        for frame, object_id, prompt in scenario.steps:
+            if frame != now and frame <= last:
+                segmenter.rewind(frame)
+                last = frame
+            now, last = frame, max(frame, last)
+            if object_id is not None and prompt is not None:
+                found = segmenter.give(pictures[frame], object_id, prompt, frame)
+                records.append(record(frame, object_id, True, found))
+            else:
+                results = segmenter.track(pictures[frame], frame_index=frame).objects
+                records += [record(frame, key, False, each) for key, each in results.items()]
+    return records
