@@ -114,5 +114,5 @@ def test_in_int8(weights: Path, tmp_path: Path) -> None:
 
 def test_without_it_its_bundle_is_refused(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(family, "_registered", {})
-    with pytest.raises(BundleError, match="unknown model family 'toy'; known: sam2lite"):
+    with pytest.raises(BundleError, match="unknown model family 'toy'; known: sam2, sam2lite"):
         sam2lite.open_bundle(bundle.path)
