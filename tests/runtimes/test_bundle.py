@@ -208,7 +208,7 @@ def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
 def test_an_unknown_family_is_refused(bundle: Path) -> None:
     edit(bundle, lambda data: data["model"].update(family="other"))
     message = refusal(bundle)
-    assert message.endswith("unknown model family 'other'; known: sam2lite; upgrade sam2lite")
+    assert message.endswith("unknown model family 'other'; known: sam2, sam2lite; upgrade sam2lite")
 
 
 def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:

@@ -30,7 +30,18 @@ from sam2lite.errors import ArgumentError
 def distill(
     teacher: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Checkpoint to learn from; needed but for --resume."),
+        typer.Option(
+            metavar="PATH",
+            help="Checkpoint to learn from, of any family; needed but for --resume.",
+        ),
+    ] = None,
+    teacher_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="R",
+            help="Input side of a teacher of another family, px.",
+            show_default="the student's largest, or the next that it takes",
+        ),
     ] = None,
     cache: Annotated[
         Path | None,
@@ -57,7 +68,8 @@ def distill(
     """Train a network as `train` does, with a teacher at its side, and write a checkpoint.
 
     The student also learns the teacher's masks, which frames in memory it attends to, and which
-    parts of a frame read the same from it. With --cache the teacher runs once for each batch.
+    parts of a frame read the same from it; of a teacher of another family it learns the masks
+    alone. With --cache the teacher runs once for each batch.
     """
     if teacher is None and not resume:
         raise ArgumentError("no teacher is given; name a checkpoint with --teacher")
@@ -73,16 +85,24 @@ def distill(
         seed=seed,
         device=device,
         teacher=teacher,
+        teacher_size=teacher_size,
         cache=None if cache is None else str(cache),
         cached_batches=cached_batches,
     )
     if teacher is not None:
-        _warn_of_noise(teacher)
+        _tell_of(teacher, model)
     run(options, output, processes, resume=resume, force=force)
 
 
-def _warn_of_noise(teacher: str) -> None:
+def _tell_of(teacher: str, model: str) -> None:
     from sam2lite.models.registry import load_model
 
-    if not load_model(teacher).trained:
+    loaded = load_model(teacher)
+    if loaded.family.name != load_model(model).family.name:
+        typer.echo(
+            f"the teacher {teacher} is of the family {loaded.family.title}: it teaches masks "
+            "alone, and losses of attention and read-out are left out",
+            err=True,
+        )
+    if not loaded.trained:
         typer.echo(f"warning: the teacher {teacher} is untrained: it teaches noise", err=True)

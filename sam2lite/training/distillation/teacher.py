@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sam2lite.errors import ArgumentError, ModelError
-from sam2lite.models.checkpoint import CONFIG_FILE, WEIGHTS_FILE, read_object, state_sha256
+from sam2lite.errors import ArgumentError
+from sam2lite.models.checkpoint import state_sha256
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
@@ -19,6 +20,7 @@ from sam2lite.training.bank import Gate
 from sam2lite.training.batches import Batch
 from sam2lite.training.distillation.cache import OutputCache
 from sam2lite.training.distillation.matching import matching_loss
+from sam2lite.training.distillation.other_family import OtherFamily, size_for
 from sam2lite.training.distillation.reading import recorded
 from sam2lite.training.distillation.teacher_output import TeacherOutput, collect
 from sam2lite.training.losses import LossWeights
@@ -27,50 +29,45 @@ from sam2lite.training.validation import UNAIDED
 
 # What of a batch a teacher's output depends on: not the motion, which is for pruning.
 _SEEN = ("image_ctchw", "clip_n", "target_nthw", "xy_norm_npc", "label_np", "masked_n")
-_NO_SAM2 = "SAM 2.1 checkpoints cannot be loaded as teachers yet"
 
 
-def load_teacher(name_or_path: str, student: Sam2LiteConfig) -> LoadedModel:
+def load_teacher(
+    name_or_path: str, student: Sam2LiteConfig, size: int | None = None
+) -> tuple[LoadedModel, int | None]:
     """Load a teacher that fits a student.
 
     Args:
-        name_or_path: the folder of a SAM2-Lite checkpoint, or a published size.
+        name_or_path: a checkpoint of any family, or a published name.
         student: configuration of the student.
+        size: of the input of a teacher of another family, px; see `size_for` without it.
+
+    Returns:
+        the teacher, and that size; None for one of the student's family, which looks at the very
+        frames that the student does.
 
     Raises:
         UnknownNameError: it is neither.
-        ModelError: no SAM2-Lite network can be loaded from it.
-        ArgumentError: it is made for other input sizes than the student.
+        ModelError: no network can be loaded from it.
+        ArgumentError: it is made for other input sizes than the student, or does not take `size`.
     """
-    path = Path(name_or_path)
-    if path.is_file():
-        raise ModelError(
-            f"the teacher {path} is a file; give the folder of a SAM2-Lite checkpoint, with "
-            f"{CONFIG_FILE} and {WEIGHTS_FILE}. {_NO_SAM2}"
-        )
-    if _is_sam2(path / CONFIG_FILE):
-        raise ModelError(f"the teacher {path} is a SAM 2 checkpoint. {_NO_SAM2}")
     teacher = load_model(name_or_path)
     config = teacher.config
     if not isinstance(config, Sam2LiteConfig):
-        raise ModelError(
-            f"the teacher {name_or_path} is of the family {teacher.family.title}; a student learns "
-            "from one of its own"
+        if size is None:
+            return teacher, size_for(teacher, student.base_size)
+        teacher.check_size(size)
+        return teacher, size
+    if size is not None:
+        raise ArgumentError(
+            f"the teacher {name_or_path} is of the student's own family, and looks at frames of "
+            f"the student's size; leave --teacher-size {size} out"
         )
     if config.base_size != student.base_size:
         raise ArgumentError(
             f"the teacher {name_or_path} has a base size of {config.base_size} px, the "
             f"student one of {student.base_size} px; choose two of one base size"
         )
-    return teacher
-
-
-def _is_sam2(config_file: Path) -> bool:
-    try:
-        model_type = read_object(config_file).get("model_type")
-    except ModelError:
-        return False  # whatever it is, loading it says what is wrong
-    return str(model_type).startswith("sam2") and model_type != "sam2lite"
+    return teacher, None
 
 
 class Teacher:
@@ -82,6 +79,7 @@ class Teacher:
         weights: LossWeights,
         device: torch.device,
         cache: OutputCache | None = None,
+        size: int | None = None,
     ) -> None:
         """Take over a network, which is left as it is.
 
@@ -90,10 +88,14 @@ class Teacher:
             weights: of the losses; what has weight 0 is not computed.
             device: to run on.
             cache: of outputs; None to run the network on every batch.
+            size: of `load_teacher`.
         """
-        fused = loaded.model.fused()
-        self._model: Sam2Lite = fused.to(device, memory_format=torch.channels_last)
-        self._sha256 = loaded.sha256
+        self._run: Callable[[Batch], TeacherOutput] = (
+            _OwnFamily(loaded, weights, device)
+            if size is None
+            else OtherFamily(loaded, size, device)
+        )
+        self._size, self._sha256 = size, loaded.sha256
         self._weights, self._device, self._cache = weights, device, cache
 
     def teach(
@@ -102,7 +104,8 @@ class Teacher:
         """Return a student's rollout, and the weighted losses between it and the teacher's.
 
         There is no correction and no true mask in memory, which would depend on the mistakes of
-        each. The teacher never prunes: what the student forgets, the teacher still has.
+        each. The teacher never prunes: what the student forgets, the teacher still has. One of
+        another family teaches masks alone: how it reads its memory is not comparable.
         """
         # The student goes first: it draws random numbers, and whether the teacher draws any
         # depends on the cache.
@@ -131,11 +134,22 @@ class Teacher:
         """
         seen = {name: getattr(batch, name) for name in _SEEN}
         terms = [bool(self._weights.attention), bool(self._weights.readout)]
-        parts = [self._sha256, state_sha256(seen), terms]
+        parts: list[Any] = [self._sha256, state_sha256(seen), terms]
+        if self._size is not None:
+            parts.append(self._size)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
+
+class _OwnFamily:
+    """Runs a network of the student's family just as the student is run."""
+
+    def __init__(self, loaded: LoadedModel, weights: LossWeights, device: torch.device) -> None:
+        fused = loaded.model.fused()
+        self._model: Sam2Lite = fused.to(device, memory_format=torch.channels_last)
+        self._weights, self._device = weights, device
+
     @torch.no_grad()
-    def _run(self, batch: Batch) -> TeacherOutput:
+    def __call__(self, batch: Batch) -> TeacherOutput:
         with recorded(self._model.mask_decoder) as readings:
             output = rollout(self._model, batch, UNAIDED)
         with torch.autocast(self._device.type, enabled=False):

@@ -74,7 +74,8 @@ class RunOptions:
         bf16: autocast to bfloat16.
         schedule: name of the schedule: `curriculum`, or `fine-tuning` from a trained start.
         data: path of a data set or a folder of stills to train on; None for generated clips.
-        teacher: a size, or folder of a checkpoint to learn from; None to train without.
+        teacher: a size, or a checkpoint of any family to learn from; None to train without.
+        teacher_size: of the input of a teacher of another family, px.
         cache: folder for the teacher's outputs; None to run the teacher on every batch.
         cached_batches: with a cache, how many steps' batches are made, and gone through again and
             again.
@@ -93,6 +94,7 @@ class RunOptions:
     schedule: str = "curriculum"
     data: str | None = None
     teacher: str | None = None
+    teacher_size: int | None = None
     cache: str | None = None
     cached_batches: int = 256
 
@@ -131,7 +133,7 @@ def check_options(options: RunOptions) -> None:
     if options.data is not None:
         check_data(options.data)
     if options.teacher is not None:
-        load_teacher(options.teacher, _first_model(options).config)
+        load_teacher(options.teacher, _first_model(options).config, options.teacher_size)
 
 
 def _schedule(options: RunOptions) -> Schedule:
@@ -384,9 +386,11 @@ class _Run:
     def _load_teacher(self) -> Teacher | None:
         if self.options.teacher is None:
             return None
-        loaded = load_teacher(self.options.teacher, self.model.config)
+        loaded, size = load_teacher(
+            self.options.teacher, self.model.config, self.options.teacher_size
+        )
         cache = OutputCache(Path(self.options.cache)) if self.options.cache else None
-        return Teacher(loaded, self.weights, self.device, cache)
+        return Teacher(loaded, self.weights, self.device, cache, size)
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self.stop_asked = True
