@@ -2,7 +2,7 @@
 
 Every contender and thread count is a process of its own; the parent lets them run frames in turn,
 so that what else the machine does hits all alike. Memory is full: 7 frames and 16 pointers, all
-made from one tracked frame, since values cost nothing and filling would. CPU seconds are those of
+made from one tracked frame, for values cost nothing and filling would. CPU seconds are those of
 all threads of a process. A frame is 1280x720 in, mask of that size out. Published names have random
 weights: figures are of time and memory alone, and so is how far masks agree with Hugging Face's.
 Hugging Face's mask decoder enlarges its masks, which our loop does beside the graph.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from figures import table
+from figures import ROOT, fill, paragraph, table
 from sam2_cpu_worker import CONTENDERS, SLOTS
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
@@ -36,7 +37,7 @@ from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.export import export
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.recipe import Recipe
-from sam2lite.models.registry import load_model
+from sam2lite.models.registry import load_model, published_names
 from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.targets.registry import host_target
 
@@ -64,7 +65,7 @@ class Worker:
         command = [*running_file(str(WORKER)), contender, str(folder), str(threads)]
         self._process = subprocess.Popen(
             command,
-            env=environment(OMP_NUM_THREADS=str(threads), HF_HUB_OFFLINE="1"),
+            env=environment(OMP_NUM_THREADS=str(threads)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -107,11 +108,8 @@ def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
     for source in sorted(source for source in wanted if not (folder / source).exists()):
         print(f"preparing {model} at {size} px: {source}", file=sys.stderr)
         if source == "huggingface":
-            from transformers.utils import logging
-
             from tests.oracles.hugging_face import hugging_face_model
 
-            logging.disable_progress_bar()
             hugging_face_model(load_model(model).model, size).save_pretrained(folder / source)
         elif source == "fp32":
             scheme = Float32()
@@ -190,10 +188,15 @@ def markdown(result: dict[str, Any]) -> str:
     """Return a table for each model and size, and what was measured on."""
     machine = result["machine"]
     before, after = machine["load_average"]
+    versions = {"onnxruntime": machine["versions"]["onnxruntime"], **result["packages"]}
+    used = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
     parts = [
-        f"{machine['model']}, {machine['cores']} cores, load average {before} before and {after} "
-        f"after. Medians of {result['frames']} frames with a full memory; a process for every "
-        "contender and thread count, in turn. Graphs in CPU seconds."
+        paragraph(
+            f"""{machine["model"]}, {machine["cores"]} cores, load average {before} before and
+            {after} after; {used}. Medians of {result["frames"]} frames with a full
+            memory; a process for every contender and thread count, in turn. Graphs are in CPU
+            seconds; IoU is that of a mask with Hugging Face's. `{result["command"]}`"""
+        )
     ]
     header = ["contender", "threads", "frame, CPU s", "quartiles", f"of {BASE}", "wall s"]
     header += [name.replace("_", " ") for name in PARTS] + ["peak MB", "IoU"]
@@ -241,12 +244,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--cache", type=Path, help="keep what is prepared there for the next run")
     parser.add_argument("--json", type=Path, help="write every figure there")
+    parser.add_argument("--docs", action="store_true", help="put the tables into docs/sam2.md")
     args = parser.parse_args()
     models = args.models or (MODELS[:1] if args.quick else MODELS)
     sizes = args.sizes or (SIZES[:1] if args.quick else SIZES)
     threads = args.threads or (THREADS[:1] if args.quick else THREADS)
     rounds, frames = args.rounds or (3 if args.quick else 6), 1 if args.quick else 2
     contenders = chosen(args.quick, args.contenders)
+    os.environ.update(HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1")  # here and in workers
     before = load_average()
     subjects = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -259,16 +264,30 @@ def main() -> None:
                     for count in threads
                     for each in measure(folder, contenders, count, rounds, frames)
                 ]
-                subjects.append({"model": Path(model).name, "size": size, "rows": rows})
+                random = model in published_names()
+                title = f"{Path(model).name}{' with random weights' * random}"
+                subjects.append({"model": title, "size": size, "rows": rows})
     result = {
+        "command": " ".join(["benchmarks/sam2_cpu.py", *options(args)]),
         "machine": {**describe_machine(), "load_average": [before, load_average()]},
         "packages": {name: version(name) for name in ("torch", "transformers", "openvino")},
         "frames": rounds * frames,
         "subjects": subjects,
     }
     print(markdown(result))
+    if args.docs:
+        fill(ROOT / "docs" / "sam2.md", "sam2", markdown(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def options(args: argparse.Namespace) -> list[str]:
+    """Return the options that decide what is measured, as they were given."""
+    given = ["--quick"] if args.quick else []
+    for name in ("models", "sizes", "threads", "contenders"):
+        values = [Path(str(value)).name for value in getattr(args, name) or ()]
+        given += [f"--{name}", *values] if values else []
+    return given + (["--rounds", str(args.rounds)] if args.rounds else [])
 
 
 def version(package: str) -> str | None:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
-from transformers.utils import logging
 
 from sam2lite.contracts.families.sam2 import (
     EMBED_CHANNELS,
@@ -55,7 +54,6 @@ class HuggingFace:
             attention: implementation of it, `sdpa` or `eager`.
             compiled: whether image encoder and memory attention go through torch.compile.
         """
-        logging.disable_progress_bar()
         model: Any = Sam2VideoModel.from_pretrained(folder, attn_implementation=attention)
         self._model = model.eval().requires_grad_(False)
         if compiled:
