@@ -2,9 +2,9 @@
 
 Every contender and thread count is a process of its own; the parent lets them run frames in turn,
 so that what else the machine does hits all alike. Memory is full: 7 frames and 16 pointers, all
-made from one tracked frame, for values cost nothing and filling would. CPU seconds are those of
+made from one tracked frame, since time does not depend on what is in it. CPU seconds are those of
 all threads of a process. A frame is 1280x720 in, mask of that size out. Published names have random
-weights: figures are of time and memory alone, and so is how far masks agree with Hugging Face's.
+weights: that a mask is Hugging Face's says that the same was computed, and of INT8 it says little.
 Hugging Face's mask decoder enlarges its masks, which our loop does beside the graph.
 
 Contenders that are not installed are left out, and said so: pip install transformers openvino.
