@@ -12,6 +12,7 @@ from torch import nn
 
 from sam2lite.contracts.families.sam2 import FAMILY
 from sam2lite.errors import ArgumentError
+from sam2lite.models.effort import Effort
 from sam2lite.models.family import HostFamily
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Choice, Config
@@ -26,8 +27,8 @@ from sam2lite.models.sam2.reference.loop import SlotBankReference
 
 # Of the sides that are exported: far from those it was trained with, a network is of no use.
 SMALLEST, LARGEST = 128, 2048
-# Loops are compared over so many frames up to so many px: PyTorch's takes seconds a frame.
-_PARITY_FRAMES = ((256, 24), (512, 12), (LARGEST, 6))
+# Up to so many px: PyTorch's loop takes seconds a frame.
+_EFFORTS = ((256, Effort()), (512, Effort(12, 16, 1)), (LARGEST, Effort(6, 8, 1)))
 _MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
 
 
@@ -68,9 +69,9 @@ class Sam2Family(HostFamily):
                 f"{' and '.join(map(str, near))}"
             )
 
-    def parity_frames(self, size: int) -> int:
+    def effort(self, size: int) -> Effort:
         """See `Networks`."""
-        return next(frames for largest, frames in _PARITY_FRAMES if size <= largest)
+        return next(effort for largest, effort in _EFFORTS if size <= largest)
 
     def module(self, network: nn.Module, graph: str) -> nn.Module:
         """See `Networks`: graphs share parts, so a graph's module is made when it is asked for."""
