@@ -29,16 +29,18 @@ from sam2lite.models.sam2.reference.loop import SlotBankReference
 SMALLEST, LARGEST = 128, 2048
 # Up to so many px: PyTorch's loop takes seconds a frame.
 _EFFORTS = ((256, Effort()), (512, Effort(12, 16, 1)), (LARGEST, Effort(6, 8, 1)))
-_MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
 
 
 class Sam2Family(HostFamily):
-    """The four published sizes in both versions, and whatever has the same parts."""
+    """The four published sizes in both versions, and whatever has the same parts.
+
+    None of them is asked for by its name: their weights do not come with the package, and random
+    ones are not what anybody means by it.
+    """
 
     family = FAMILY
     # Rounded to bfloat16, as it is stored, memory turns a last bit into one of eight.
     parity_settings = MappingProxyType({"memory_dtype": "float32"})
-    published = MappingProxyType({name: _MILLIONS[name.split("hiera_")[1]] for name in PUBLISHED})
 
     def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
         """See `HostFamily`: Hiera's trunk and a memory, by the keys of Meta or Hugging Face."""
