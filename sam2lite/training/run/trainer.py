@@ -30,12 +30,7 @@ from sam2lite.training.distillation.cache import OutputCache
 from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.feed import Feed
 from sam2lite.training.losses import WEIGHT_NAMES, loss_weights, rollout_loss
-from sam2lite.training.optimise import (
-    CLIP_NORM,
-    MovingAverage,
-    average_gradients,
-    make_optimiser,
-)
+from sam2lite.training.optimise import CLIP_NORM, MovingAverage, average_gradients, make_optimiser
 from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
 from sam2lite.training.run.fine_tuning import CURRICULUM, SCHEDULES
