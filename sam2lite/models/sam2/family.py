@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from sam2lite.contracts.families.sam2 import FAMILY
-from sam2lite.errors import ArgumentError
 from sam2lite.models.effort import Effort
 from sam2lite.models.family import HostFamily
+from sam2lite.models.input_sizes import check_multiple
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Choice, Config
 from sam2lite.models.sam2.config import PUBLISHED, STRIDE
@@ -61,15 +61,7 @@ class Sam2Family(HostFamily):
 
     def check_size(self, config: Config, size: int) -> None:
         """See `Networks`: any size that has cells at stride 32 and whole windows at stride 4."""
-        if size % STRIDE or not SMALLEST <= size <= LARGEST:
-            near = sorted(
-                {_clamped(size // STRIDE * STRIDE), _clamped(-(-size // STRIDE) * STRIDE)}
-            )
-            raise ArgumentError(
-                f"{config.name} takes no input of {size} px: its windows divide multiples of "
-                f"{STRIDE} from {SMALLEST} to {LARGEST}; the nearest are "
-                f"{' and '.join(map(str, near))}"
-            )
+        check_multiple(size, STRIDE, SMALLEST, LARGEST)
 
     def effort(self, size: int) -> Effort:
         """See `Networks`."""
@@ -96,10 +88,6 @@ class Sam2Family(HostFamily):
         """See `Networks`; the settings are those of `reference.settings.Settings`."""
         assert isinstance(network, Sam2)
         return SlotBankReference(network, choose, **settings)
-
-
-def _clamped(size: int) -> int:
-    return max(SMALLEST, min(size, LARGEST))
 
 
 HOST = Sam2Family()
