@@ -1,0 +1,40 @@
+"""Operators of PyTorch that are rewritten before coremltools sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sam2lite.exporter.coreml.forms import rows_of
+
+# A table of more rows is gathered from: a product with it would be work.
+_MOST_ROWS = 16
+
+
+def _same(x: Tensor) -> Tensor:
+    """Drop what a slice that takes everything becomes, which coremltools does not know."""
+    return x
+
+
+def _rows(table: Tensor, indices: Sequence[Tensor | None]) -> Any:
+    """Take rows of a small table by a product, as `forms.OneHotEmbedding` does and why."""
+    (index, *others) = indices
+    small = table.ndim == 2 and table.shape[0] <= _MOST_ROWS and table.is_floating_point()
+    if others or not small or index is None or index.is_floating_point():
+        return NotImplemented
+    return rows_of(table, index)
+
+
+def _with_stride(x: Tensor, kernel: Sequence[int], *others: Any) -> Any:
+    """Say the stride of a pool, which is its kernel's size if it is left out."""
+    return NotImplemented if others else torch.max_pool2d(x, kernel, kernel)
+
+
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.alias.default: _same,
+    torch.ops.aten.index.Tensor: _rows,
+    torch.ops.aten.max_pool2d.default: _with_stride,
+}
