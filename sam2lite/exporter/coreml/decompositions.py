@@ -33,8 +33,26 @@ def _with_stride(x: Tensor, kernel: Sequence[int], *others: Any) -> Any:
     return NotImplemented if others else torch.max_pool2d(x, kernel, kernel)
 
 
+def _replaced(x: Tensor, row: Tensor, dim: int, index: int) -> Tensor:
+    """Replace one row by joining what is around it: of constants, coremltools makes a constant.
+
+    Of the scatter that it knows it does not, and the Neural Engine has none.
+    """
+    count = x.shape[dim]
+    index %= count
+    return torch.cat(
+        [
+            x.narrow(dim, 0, index),
+            row.unsqueeze(dim),
+            x.narrow(dim, index + 1, count - index - 1),
+        ],
+        dim=dim,
+    )
+
+
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.alias.default: _same,
     torch.ops.aten.index.Tensor: _rows,
     torch.ops.aten.max_pool2d.default: _with_stride,
+    torch.ops.aten.select_scatter.default: _replaced,
 }
