@@ -28,7 +28,7 @@ def _rows(table: Tensor, indices: Sequence[Tensor | None]) -> Any:
     return rows_of(table, index)
 
 
-def _with_stride(x: Tensor, kernel: Sequence[int], *others: Any) -> Any:
+def _with_stride(x: Tensor, kernel: list[int], *others: Any) -> Any:
     """Say the stride of a pool, which is its kernel's size if it is left out."""
     return NotImplemented if others else torch.max_pool2d(x, kernel, kernel)
 
