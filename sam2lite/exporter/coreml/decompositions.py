@@ -12,6 +12,7 @@ from sam2lite.exporter.coreml.forms import rows_of
 
 # A table of more rows is gathered from: a product with it would be work.
 _MOST_ROWS = 16
+_INDICES = (torch.int32, torch.int64)
 
 
 def _same(x: Tensor) -> Tensor:
@@ -20,10 +21,13 @@ def _same(x: Tensor) -> Tensor:
 
 
 def _rows(table: Tensor, indices: Sequence[Tensor | None]) -> Any:
-    """Take rows of a small table by a product, as `forms.OneHotEmbedding` does and why."""
+    """Take rows of a small table by a product, as `forms.OneHotEmbedding` does and why.
+
+    Of indices below 0, which count from the end in PyTorch, it makes zeros; MIL's gather has none.
+    """
     (index, *others) = indices
     small = table.ndim == 2 and table.shape[0] <= _MOST_ROWS and table.is_floating_point()
-    if others or not small or index is None or index.is_floating_point():
+    if others or not small or index is None or index.dtype not in _INDICES:
         return NotImplemented
     return rows_of(table, index)
 
