@@ -13,6 +13,10 @@ from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
 from sam2lite.models.sam2.memory_attention import Rotation
 
+# Scores of queries and keys that are held at a time, 34 MB in FP16. At 512 px that is all of them;
+# at 1024, 7 frames of memory would be 236 MB, twice or three times over.
+_MOST_SCORES = 1 << 24
+
 
 class PlacedTrunk(Hiera):
     """A trunk with the position table of one size: MIL has no bicubic resize."""
@@ -39,7 +43,7 @@ class PlacedTrunk(Hiera):
 class GridAttention(nn.Module):
     """`FoldedAttention` that broadcasts one grid's rotation over all grids in the keys.
 
-    Repeated for each of them, rotations of ten grids are constants as large as all weights.
+    Repeated for each of them, rotations of ten grids of 512 px are half as large as all weights.
     """
 
     def __init__(self, attention: FoldedAttention) -> None:
@@ -64,10 +68,15 @@ class GridAttention(nn.Module):
         turned_bkc = _turned(grids_gnc, rotation).reshape(1, placed, channels)
         if placed < int(key_bkc.shape[1]):
             turned_bkc = torch.cat([turned_bkc, key_bkc[:, placed:]], dim=1)
-        score_bnk = query_bnc @ turned_bkc.transpose(1, 2)
-        if bias_b1k is not None:
-            score_bnk = score_bnk + bias_b1k
-        result: Tensor = folded.out_proj(torch.softmax(score_bnk, dim=-1) @ value_bkc)
+        queries, keys = int(query_bnc.shape[1]), int(turned_bkc.shape[1])
+        parts = -(-queries * keys // _MOST_SCORES)
+        if parts == 1:
+            seen_bnc = _seen(query_bnc, turned_bkc, value_bkc, bias_b1k)
+        else:
+            some = torch.split(query_bnc, -(-queries // parts), dim=1)
+            seen = [_seen(part, turned_bkc, value_bkc, bias_b1k) for part in some]
+            seen_bnc = torch.cat(seen, dim=1)
+        result: Tensor = folded.out_proj(seen_bnc)
         return result
 
 
@@ -106,6 +115,13 @@ def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
     patches.weight /= graph.pixel_std
     graph.pixel_mean, graph.pixel_std = centre, torch.ones_like(centre)
     graph.image_encoder.trunk = PlacedTrunk(trunk, table)
+
+
+def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | None) -> Tensor:
+    score_bnk = query_bnc @ key_bkc.transpose(1, 2)
+    if bias is not None:
+        score_bnk = score_bnk + bias
+    return torch.softmax(score_bnk, dim=-1) @ value_bkc
 
 
 def _turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:

@@ -71,3 +71,11 @@ def test_whole_numbers_are_taken_from_pixels_and_nothing_else_is_done(network: S
     assert isinstance(form, ImageEncoderGraph)
     assert form.pixel_mean.flatten().tolist() == [124.0, 116.0, 104.0]
     assert form.pixel_std.flatten().tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("scores", [1, 5000, 12345])
+def test_some_queries_at_a_time_see_the_same(
+    network: Sam2, scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sam2lite.models.sam2.core_ml_forms._MOST_SCORES", scores)
+    assert largest_error(network, "memory_attention_2", SIZE) <= TOLERANCE
