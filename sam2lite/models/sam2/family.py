@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sam2lite.contracts.families.sam2 import FAMILY
 from sam2lite.models.effort import Effort
@@ -17,6 +17,7 @@ from sam2lite.models.input_sizes import check_multiple
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Choice, Config
 from sam2lite.models.sam2.config import PUBLISHED, STRIDE
+from sam2lite.models.sam2.core_ml_forms import core_ml_form
 from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2, build
@@ -81,6 +82,10 @@ class Sam2Family(HostFamily):
         """See `Networks`."""
         assert isinstance(network, Sam2)
         return quantized_layers(network)
+
+    def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+        """See `Networks`."""
+        return core_ml_form(module, inputs)
 
     def reference(
         self, network: nn.Module, choose: Choice | None = None, **settings: Any
