@@ -1,0 +1,184 @@
+"""Our SAM 2 bundles on a CPU, for sam2_cpu.py: the frame loop with a full memory, and its graphs.
+
+The same bundle runs in ONNX Runtime, as it is meant to, or its graphs in OpenVINO under the same
+loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sam2lite.contracts.families.sam2 import (
+    MASK_DECODER,
+    POINTER_FRAMES,
+    POINTER_TOKENS,
+    RECENT_FRAMES,
+    attention_name,
+)
+from sam2lite.contracts.loop import MASKED_BIAS
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.runtimes.bundle import Bundle, open_bundle
+from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
+from sam2lite.runtimes.segmenter import VideoSegmenter
+from sam2lite.runtimes.session import Session
+
+
+class KeptSessions(Bundle):
+    """A bundle that remembers the sessions it has opened.
+
+    Attributes:
+        sessions: by the graph's name.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle.path, bundle.manifest, bundle.sha256, bundle.backend)
+        self.sessions: dict[str, Session] = {}
+
+    def open_session(
+        self, key: str, threads: int | None = None, provider: str | None = None
+    ) -> Session:
+        """See `Bundle.open_session`."""
+        session = self._opened(key, threads, provider)
+        self.sessions[session.spec.name] = session
+        return session
+
+    def _opened(self, key: str, threads: int | None, provider: str | None) -> Session:
+        return super().open_session(key, threads, provider)
+
+
+class InOpenVino(KeptSessions):
+    """A bundle whose graphs run in OpenVINO, tuned for latency, in FP32."""
+
+    def _opened(self, key: str, threads: int | None, provider: str | None) -> Session:
+        return OpenVinoSession(self.manifest.graphs[key].spec, self.graph_path(key), threads or 1)
+
+
+class OpenVinoSession(Session):
+    """One graph in OpenVINO. What it gives is copied: the next run would overwrite it."""
+
+    def __init__(self, spec: GraphSpec, path: str, threads: int) -> None:
+        import openvino as ov
+
+        super().__init__(spec)
+        settings = {
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        self._request: Any = ov.Core().compile_model(path, "CPU", settings).create_infer_request()
+
+    def _describe(self, value: Any) -> tuple[str, tuple[int, ...]]:
+        return value.dtype.name, value.shape
+
+    def _run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        self._request.infer(dict(inputs), share_inputs=True)
+        return {
+            each.name: self._request.get_tensor(each.name).data.copy() for each in self.spec.outputs
+        }
+
+    def _close(self) -> None:
+        self._request = None
+
+
+class OurLoop:
+    """A segmenter and one object in it, whose memory is full.
+
+    Attributes:
+        parts: by the names of the graphs, what runs one of them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        frames_bgr: list[np.ndarray],
+        click: tuple[int, int],
+        slots: tuple[int, ...],
+        threads: int,
+        kind: type[KeptSessions],
+    ) -> None:
+        """Open, point at an object, fill its memory.
+
+        Args:
+            folder: of the bundle.
+            frames_bgr: uint8 [height, width, 3], two at least.
+            click: x and y on the object in the first frame, px.
+            slots: frames of memory that memory attention is measured with.
+            threads: of the pool.
+            kind: what opens the graphs.
+        """
+        bundle = kind(open_bundle(str(folder)))
+        if kind is KeptSessions:
+            bundle.share_threads(threads)
+        self._segmenter = VideoSegmenter(bundle, threads=threads)
+        self._segmenter.prompt(frames_bgr[0], points=[click], frame_index=0)
+        for index, frame in enumerate(frames_bgr[:2]):
+            self._segmenter.track(frame, frame_index=index)
+        self._next = POINTER_FRAMES + 1
+        self._fill()
+        self.parts = self._parts(bundle, frames_bgr[1], slots)
+
+    def frame(self, frame_bgr: np.ndarray) -> np.ndarray:
+        """Return the mask of the next frame, bool [height, width]."""
+        result = self._segmenter.track(frame_bgr, frame_index=self._next)
+        self._next += 1
+        return result.masks[1]
+
+    def _fill(self) -> None:
+        """Remember the second frame as often as it takes, and check that no more is seen."""
+        memory = self._segmenter._objects[1].memory
+        assert isinstance(memory, SlotBank)
+        record = memory.on(1)
+        if record is None:
+            raise RuntimeError("nothing was remembered of the second frame")
+        for index in range(2, POINTER_FRAMES + 1):
+            memory.tick()
+            memory.write(record._replace(frame=index))
+        copy = SlotBank()
+        copy.restore(memory.state(np.asarray))
+        seen = copy.seen(self._next, RECENT_FRAMES, POINTER_FRAMES)
+        if len(seen.frames) != RECENT_FRAMES + 1 or len(seen.pointers) != POINTER_FRAMES:
+            raise RuntimeError(
+                f"{len(seen.frames)} memories and {len(seen.pointers)} pointers are not all"
+            )
+
+    def _parts(
+        self, bundle: KeptSessions, frame_bgr: np.ndarray, slots: tuple[int, ...]
+    ) -> dict[str, Callable[[], Any]]:
+        """Return what runs each graph, on features of a frame and otherwise random inputs."""
+        from sam2lite.runtimes.geometry import network_input
+
+        sessions, rng = bundle.sessions, np.random.default_rng(0)
+        size = bundle.manifest.rungs[-1]
+        features = sessions["image_encoder"].run({"image_bchw": network_input(frame_bgr, size)})
+
+        def runner(name: str) -> Callable[[], Any]:
+            session = sessions[name]
+            feeds: dict[str, Any] = {}
+            for tensor in session.spec.inputs:
+                shape = [int(side) for side in tensor.shape]
+                if tensor.name in features:
+                    feeds[tensor.name] = features[tensor.name]
+                elif tensor.dtype == "float32":
+                    feeds[tensor.name] = rng.standard_normal(shape, np.float32)
+                else:
+                    feeds[tensor.name] = np.zeros(shape, tensor.dtype)
+            if name == MASK_DECODER.name:  # as on a frame without a prompt
+                feeds["prompt_label_bp"][:] = 4
+                feeds["prompt_bias_b11p"][:] = MASKED_BIAS
+                feeds["prompt_bias_b11p"][..., :2] = 0.0
+                feeds["has_mask_input"][:] = 0.0
+            if "memory_bias_b11k" in feeds:
+                unused = feeds["object_pointers_bqc"].shape[1] - POINTER_FRAMES
+                feeds["memory_bias_b11k"][:] = 0.0
+                feeds["memory_bias_b11k"][..., -unused * POINTER_TOKENS :] = MASKED_BIAS
+            if name == "image_encoder":
+                feeds = {"image_bchw": network_input(frame_bgr, size)}
+            return lambda: session.run(feeds)
+
+        names = ["image_encoder", *map(attention_name, slots), "mask_decoder", "memory_encoder"]
+        return {name: runner(name) for name in names}
