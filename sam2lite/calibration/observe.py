@@ -39,18 +39,23 @@ def observe(
     if observer not in OBSERVERS:
         raise UnknownNameError("observer", observer, OBSERVERS)
     fused = loaded.fused()
-    observers: dict[str, Observer] = {}
+    layers = fused.quantized_layers()
+    # Graphs may share layers, which then have several paths: each is watched once.
+    ends = {layer: (OBSERVERS[observer](), OBSERVERS[observer]()) for layer in layers.values()}
     with torch.no_grad(), ExitStack() as stack:
-        for path, layer in fused.quantized_layers().items():
-            for end in ("input", "output"):
-                observers[f"{path}:{end}"] = OBSERVERS[observer]()
-            hook = partial(_see, observers[f"{path}:input"], observers[f"{path}:output"])
+        for layer, (source, result) in ends.items():
+            hook = partial(_see, source, result)
             stack.callback(layer.register_forward_hook(hook).remove)
         for graph in loaded.family.graphs:
             for _, inputs in recording.calls(graph.name):
                 fused.module(graph.name)(*inputs)
             report(graph.name)
-    ranges = {key: observer.range() for key, observer in observers.items()}
+    spans = {layer: (source.range(), result.range()) for layer, (source, result) in ends.items()}
+    ranges = {
+        f"{path}:{end}": span
+        for path, layer in layers.items()
+        for end, span in zip(("input", "output"), spans[layer], strict=True)
+    }
     return {key: span for key, span in ranges.items() if span != (0.0, 0.0)}
 
 

@@ -32,6 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_common(parser)
     parser.add_argument("--frames", type=positive, metavar="N", help="stop after so many")
+    parser.add_argument(
+        "--set",
+        action="append",
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="of what is remembered, as in docs; repeatable",
+    )
     parser.add_argument("--no-overlay", action="store_true", help="write no video")
     parser.add_argument("--force", action="store_true", help="replace the folder")
 
@@ -45,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     require_numpy()
     from sam2lite.runtimes.commands.prompted import read_prompts
+    from sam2lite.runtimes.commands.settings import read_settings
     from sam2lite.runtimes.commands.track_run import summary_lines, track_video
 
     prompts = read_prompts(arguments.point, arguments.box, None, None)
@@ -60,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         overlay=not arguments.no_overlay,
         masks=False,
         force=arguments.force,
+        settings=read_settings(arguments.settings),
     )
     for message in summary["warnings"]:
         warn(message)

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance
     from sam2lite.calibration.recorder import Recording
     from sam2lite.exporter.backends import ExportRequest
-    from sam2lite.exporter.recipe import Recipe
 
 # Where a recipe does not say.
-FRAMES, SEED, OBSERVER = 64, 0, "mse"
+SEED, OBSERVER = 0, "mse"
 
 
 def recordings() -> Path:
@@ -31,7 +30,7 @@ def recorded(request: ExportRequest) -> tuple[Recording, Provenance]:
     from sam2lite.calibration.calibrate import recorded as record
     from sam2lite.calibration.calibrate import steps
 
-    settings = _settings(request.recipe, "minmax")
+    settings = _settings(request, "minmax")
     with request.progress.phase("record", steps(request.loaded, settings)) as report:
         return record(request.loaded, request.sizes, settings, recordings(), report)
 
@@ -52,14 +51,16 @@ def calibrated(request: ExportRequest) -> Calibration:
         found.check_fits(request.loaded.sha256, request.sizes)
         # Nothing is left to observe: footage serves to compare graphs on.
         return Calibration(found, recorded(request)[0])
-    settings = _settings(recipe, recipe.observer or OBSERVER)
+    settings = _settings(request, recipe.observer or OBSERVER)
     with request.progress.phase("calibrate", steps(request.loaded, settings)) as report:
         return calibrate(request.loaded, request.sizes, settings, recordings(), report)
 
 
-def _settings(recipe: Recipe, observer: str) -> CalibrationSettings:
+def _settings(request: ExportRequest, observer: str) -> CalibrationSettings:
     from sam2lite.calibration.calibrate import CalibrationSettings
 
-    frames = FRAMES if recipe.calib_frames is None else recipe.calib_frames
+    recipe, frames = request.recipe, request.recipe.calib_frames
+    if frames is None:
+        frames = request.loaded.host.effort(max(request.sizes)).calibration_frames
     source = None if recipe.calib is None else str(recipe.calib)
     return CalibrationSettings(source, frames, recipe.calib_seed or SEED, observer)

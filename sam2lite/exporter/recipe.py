@@ -24,7 +24,7 @@ class Recipe:
     so is what contradicts another field. `docs/python.md` lists which fields go with what.
 
     Attributes:
-        model: name of a published size, or the folder of a checkpoint.
+        model: a name, a folder or file of a checkpoint, or an id of Hugging Face that is here.
         backend: `ort`, `trt`, `coreml` or `onnx`.
         target: id of a device, as `sam2lite targets` lists them; `host` is this machine.
         precision: such as `fp32`, `fp16` or `int8`; the backend's usual one if not given.

@@ -11,16 +11,13 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.family import Family
 from sam2lite.errors import UnknownNameError
+from sam2lite.models.effort import Effort
 from sam2lite.runtimes.prompts import Prompt
 
 # From an object's id, the predicted IoU of the candidates that compete [M] and their logits
 # [M, h, w], to the one of them that becomes its mask. A loop whose rules leave some candidates out,
 # on a frame or always, does not hand them over, and asks nothing where a single one is left.
 Choice = Callable[[int, Tensor, Tensor], int]
-
-
-# That loops are compared over: an object hides and returns, one is corrected, and so on.
-PARITY_FRAMES = 24
 
 
 class Config(Protocol):
@@ -147,13 +144,13 @@ class Networks(ABC):
         if size not in config.rungs:
             raise UnknownNameError("rung", size, config.rungs)
 
-    def parity_frames(self, size: int) -> int:
-        """Return how many frames loops are compared over; fewer where a frame takes seconds.
+    def effort(self, size: int) -> Effort:
+        """Return how much of a network is run while it is exported.
 
         Args:
-            size: side of the input at the start, px.
+            size: side of the largest input, px.
         """
-        return PARITY_FRAMES
+        return Effort()
 
     @abstractmethod
     def fused(self, network: nn.Module) -> nn.Module:

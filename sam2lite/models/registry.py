@@ -16,6 +16,9 @@ from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.weight_files import is_weight_file
 from sam2lite.weights import SHIPPED
 
+# What a model may be beside a name, for people.
+_FORMS = ("a folder or file of a checkpoint", "an id of Hugging Face that is on this machine")
+
 
 def hosts() -> Iterator[HostFamily]:
     """Yield every family that is known, with what it needs imported then."""
@@ -74,7 +77,7 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
     if there or len(path.parts) > 1 or is_weight_file(path):
         found = look_at(path)
         return _family_of(found).load(path)
-    raise UnknownNameError("model", name, [*published_names(), "the folder of a checkpoint"])
+    raise UnknownNameError("model", name, [*published_names(), *_FORMS])
 
 
 def _exists(path: Path) -> bool:

@@ -59,8 +59,8 @@ class VideoSegmenter:
             rung: input side to start with, px; the largest if not given.
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
-            settings: of what is remembered; which there are depends on the network's family. For
-                SAM2-Lite `policy`, `tokens` and `window`: see `TokenBankRules`.
+            settings: of what is remembered; which there are depends on the network's family: see
+                `TokenBankRules` for SAM2-Lite, `SlotBankRules` for SAM 2.
 
         Raises:
             BundleError: the bundle is damaged or missing.

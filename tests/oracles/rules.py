@@ -12,6 +12,7 @@ from torch import Tensor
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2
+from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
 from sam2lite.runtimes.segmenter import VideoSegmenter
@@ -49,7 +50,14 @@ class ModuleBundle(Sam2Bundle):
 def run_rules(
     network: Sam2, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
 ) -> list[Record]:
-    """Return what is decided at every step."""
+    """Return what is decided at every step with a network's modules for graphs."""
+    return run_bundle(ModuleBundle(network, int(frames[0].shape[-1])), frames, scenario, **settings)
+
+
+def run_bundle(
+    bundle: Bundle, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
+) -> list[Record]:
+    """Return what is decided at every step with a bundle."""
     if not scenario.streaming:
         settings["pointer_frames"] = len(frames)
     pictures = [frame[0].permute(1, 2, 0).numpy()[..., ::-1].copy() for frame in frames]
@@ -70,7 +78,7 @@ def run_rules(
             kept.pointer_c,
         )
 
-    with VideoSegmenter(ModuleBundle(network, int(frames[0].shape[-1])), **settings) as segmenter:
+    with VideoSegmenter(bundle, **settings) as segmenter:
         for frame, object_id, prompt in scenario.steps:
             if frame != now and frame <= last:
                 segmenter.rewind(frame)

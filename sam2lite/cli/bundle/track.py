@@ -15,6 +15,7 @@ from sam2lite.cli.simulated import require_times, simulated_elsewhere
 from sam2lite.contracts.arguments import DEFAULT_PRESET
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.commands.prompted import read_prompts
+from sam2lite.runtimes.commands.settings import read_settings
 from sam2lite.runtimes.commands.track_run import summary_lines, track_video
 
 
@@ -54,6 +55,15 @@ def track(
         int | None, typer.Option(min=1, help="Processor threads.", show_default="the target's")
     ] = None,
     frames: prompted_video.Frames = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Setting of what is remembered, such as window=3; which there are depends on the "
+            "network. Repeatable.",
+        ),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Play a file at its own rate, dropping late frames.")
     ] = False,
@@ -74,6 +84,7 @@ def track(
     """
     if preset is not None and budget_ms is None:
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
+    given = read_settings(settings)
     prompts = read_prompts(point, box, mask, prompts_file)
     opened = bundle_or_default(bundle, backend)
     if budget_ms is not None:
@@ -97,6 +108,7 @@ def track(
             overlay=not no_overlay,
             masks=not no_masks,
             force=force,
+            settings=given,
             progress=progress,
         )
     for message in summary["warnings"]:

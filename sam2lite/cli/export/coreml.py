@@ -38,7 +38,7 @@ def coreml(
     ] = False,
     fallback: options.Fallback = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.MaybeFrames = None,
+    calib_frames: quantize.Frames = None,
     calib_seed: quantize.MaybeSeed = None,
     recipe: options.RecipeFile = None,
     save_recipe: options.SaveRecipe = None,

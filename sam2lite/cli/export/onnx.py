@@ -32,7 +32,7 @@ def onnx(
         typer.Option("--fp16", help="Weights and arithmetic in FP16, but for what must not."),
     ] = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.MaybeFrames = None,
+    calib_frames: quantize.Frames = None,
     calib_seed: quantize.MaybeSeed = None,
     skip_pass: options.SkipPass = None,
     check_for: Annotated[

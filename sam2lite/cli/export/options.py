@@ -18,9 +18,9 @@ DEFAULT_MODEL = "tiny"
 
 _MODEL = typer.Option(
     "--model",
-    metavar="NAME|PATH",
-    help="tiny (trained), small or base (untrained), or a folder with config.json and "
-    "model.safetensors.",
+    metavar="NAME|PATH|ID",
+    help="tiny (trained), small or base (untrained); a folder or file of a checkpoint, SAM 2's own "
+    "included; or an id of Hugging Face that is on this machine.",
     show_default=DEFAULT_MODEL,
 )
 Model = Annotated[str, _MODEL]

@@ -40,7 +40,7 @@ def ort(
     fp16: options.Fp16 = False,
     int8: options.Int8 = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.MaybeFrames = None,
+    calib_frames: quantize.Frames = None,
     calib_seed: quantize.MaybeSeed = None,
     observer: quantize.MaybeObserver = None,
     ranges: quantize.Ranges = None,

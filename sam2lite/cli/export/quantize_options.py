@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sam2lite.cli.export.options import reported_steps
-from sam2lite.exporter.footage import FRAMES, OBSERVER, SEED, recordings
+from sam2lite.exporter.footage import OBSERVER, SEED, recordings
+from sam2lite.models.effort import Effort
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
     from sam2lite.models.loaded import LoadedModel
 
 _FRAMES = typer.Option(
-    "--calib-frames", help="Frames to calibrate on, in all.", show_default=str(FRAMES)
+    "--calib-frames",
+    help="Frames to calibrate on, in all.",
+    show_default=f"{Effort().calibration_frames}, fewer where a frame takes seconds",
 )
 _SEED = typer.Option("--calib-seed", help="Of the clips and prompts drawn.", show_default=str(SEED))
 _OBSERVER = typer.Option(
@@ -31,8 +34,7 @@ Source = Annotated[
         show_default="generated clips",
     ),
 ]
-Frames = Annotated[int, _FRAMES]
-MaybeFrames = Annotated[int | None, _FRAMES]
+Frames = Annotated[int | None, _FRAMES]
 Seed = Annotated[int, _SEED]
 MaybeSeed = Annotated[int | None, _SEED]
 Observer = Annotated[str, _OBSERVER]
@@ -56,20 +58,22 @@ MaxDrop = Annotated[
     ),
 ]
 AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="Keep a bundle that loses more.")]
-DEFAULT_FRAMES, DEFAULT_OBSERVER = FRAMES, OBSERVER
+DEFAULT_OBSERVER = OBSERVER
 
 
 def calibrated(
     checkpoint: "LoadedModel",
     rungs: tuple[int, ...],
     source: str | None,
-    frames: int,
+    frames: int | None,
     seed: int,
     observer: str,
 ) -> "Calibration":
     """Calibrate behind a progress bar; see `calibration.calibrate` for what it raises."""
     from sam2lite.calibration.calibrate import CalibrationSettings, calibrate, steps
 
+    if frames is None:
+        frames = checkpoint.host.effort(max(rungs)).calibration_frames
     settings = CalibrationSettings(source, frames, seed, observer)
     with reported_steps("calibrate", steps(checkpoint, settings)) as report:
         return calibrate(checkpoint, rungs, settings, recordings(), report)

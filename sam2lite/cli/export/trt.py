@@ -42,7 +42,7 @@ def trt(
     int8: options.Int8 = False,
     fallback: options.Fallback = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.MaybeFrames = None,
+    calib_frames: quantize.Frames = None,
     calib_seed: quantize.MaybeSeed = None,
     observer: quantize.MaybeObserver = None,
     ranges: quantize.Ranges = None,

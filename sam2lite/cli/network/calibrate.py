@@ -21,7 +21,7 @@ def calibrate(
     rungs: options.Rungs = None,
     image_sizes: options.ImageSizes = None,
     calib: quantize.Source = None,
-    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
+    calib_frames: quantize.Frames = None,
     calib_seed: quantize.Seed = 0,
     observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,

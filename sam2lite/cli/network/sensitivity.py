@@ -30,7 +30,7 @@ def sensitivity(
         ),
     ] = False,
     calib: quantize.Source = None,
-    calib_frames: quantize.Frames = quantize.DEFAULT_FRAMES,
+    calib_frames: quantize.Frames = None,
     calib_seed: quantize.Seed = 0,
     observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
     plot: Annotated[

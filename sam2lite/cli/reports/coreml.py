@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from sam2lite.cli.reports.shown import first, holds
+from sam2lite.cli.reports.shown import choices, first, holds
 from sam2lite.contracts.manifest import Manifest
 
 
@@ -56,7 +56,7 @@ def package_lines(manifest: Manifest) -> list[str]:
     lines.append(
         f"simulated over {loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
         f"{loop['decisions_differ']} of {loop['present'] + loop['absent']} decisions differ, "
-        f"{loop['tied_choices']} tied candidates"
+        f"{choices(loop)}"
     )
     return lines
 
@@ -72,7 +72,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
     if loop is not None and holds(loop, "frames", "mean_iou", "decisions_differ", "tied_choices"):
         clip = (
             f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
-            f"{loop['decisions_differ']} decisions differ, {loop['tied_choices']} tied candidates"
+            f"{loop['decisions_differ']} decisions differ, {choices(loop)}"
         )
         rows.append(("clip, simulated", clip))
     return [*rows, ("not on the Neural Engine", _off_neural_engine(manifest))]

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from sam2lite.cli.reports.shown import choices
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
 
@@ -91,7 +92,7 @@ def precision_lines(manifest: Manifest) -> list[str]:
             f"FP16 over {loop['frames']} frames, every value rounded to it: mean IoU with PyTorch "
             f"{loop['mean_iou']:.4f}, lowest {loop['min_iou']:.4f}, {loop['decisions_differ']} of "
             f"{loop['present'] + loop['absent']} decisions differ, "
-            f"{loop['tied_choices']} tied candidates"
+            f"{choices(loop)}"
         )
     if drop is not None:
         before, after = drop["before"], drop["after"]

@@ -14,6 +14,19 @@ def holds(report: Mapping[str, Any] | None, *names: str) -> bool:
     return report is not None and all(name in report for name in names)
 
 
+def choices(loop: Mapping[str, Any]) -> str:
+    """Say how often a loop chose another candidate than PyTorch, and by how much.
+
+    Args:
+        loop: loop parity, as manifests have it; older ones know of ties alone.
+    """
+    ties = f"{loop['tied_choices']} tied candidates"
+    flips, largest = loop.get("flipped_choices"), loop.get("largest_flip")
+    if not flips or largest is None:
+        return ties
+    return f"{flips} choices differ by a predicted IoU of up to {largest:.4f}, {ties}"
+
+
 def first(parts: Iterable[str], most: int = MOST) -> list[str]:
     """Return the first of some texts, each cut where it is too long, and an ellipsis for more."""
     seen = list(islice(parts, most + 1))

@@ -117,7 +117,11 @@ def _bounded(
 
     assert scheme.max_drop is not None
     asked = request.recipe.max_drop
-    bound = Bound(scheme.max_drop if asked is None else asked, accept=request.recipe.accept_drop)
+    bound = Bound(
+        scheme.max_drop if asked is None else asked,
+        request.loaded.host.effort(max(request.sizes)).scored_clips,
+        request.recipe.accept_drop,
+    )
     making, drop = within_bound(
         scheme,
         making,

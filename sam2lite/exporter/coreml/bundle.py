@@ -16,7 +16,13 @@ from sam2lite.exporter.coreml.compress import Compressed, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
 from sam2lite.exporter.coreml.metadata import Provenance, describe
 from sam2lite.exporter.coreml.overflow import overflowing_in
-from sam2lite.exporter.coreml.packages import SUFFIX, merge, place_of, settle_identifiers
+from sam2lite.exporter.coreml.packages import (
+    SUFFIX,
+    merge,
+    place_of,
+    settle_identifiers,
+    shared_packages,
+)
 from sam2lite.exporter.coreml.shared_constants import share_constants
 from sam2lite.exporter.coreml.verify import GraphReport, verify_function
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
@@ -129,8 +135,10 @@ class _Maker:
         (self._folder / GRAPHS_FOLDER).mkdir()
         entries: dict[str, GraphEntry] = {}
         parts: dict[str, dict[str, Path]] = {}
+        graphs = [spec.name for spec, _ in job.keys.values()]
+        shared = shared_packages({graph: self._fused.module(graph) for graph in graphs})
         for key, (spec, rung) in job.keys.items():
-            place = place_of(spec, rung, self._target)
+            place = place_of(spec, rung, self._target, shared[spec.name])
             converted = self._converted(key, rung, job)
             self.pinned[key] = converted.pinned
             saved = self._folder / place.package
@@ -144,8 +152,8 @@ class _Maker:
             report(key)
         for package, functions in parts.items():
             merge(functions, self._folder / package)
-        for entry in {entry.file: entry for entry in entries.values()}.values():
-            self._finish(entry)
+        for package in dict.fromkeys(entry.file for entry in entries.values()):
+            self._finish([entry for entry in entries.values() if entry.file == package])
         return entries
 
     def verify(
@@ -197,19 +205,24 @@ class _Maker:
             return [feeds_of(spec, example_inputs(spec, seed)) for seed in range(MOST_CALLS)]
         return recorded_calls(self._recording, spec, rung, MOST_CALLS)
 
-    def _finish(self, entry: GraphEntry) -> None:
-        """Share what is equal in a saved package, and say in it what it is."""
+    def _finish(self, entries: Sequence[GraphEntry]) -> None:
+        """Share what is equal in a saved package, and say in it what it is.
+
+        Args:
+            entries: of its functions.
+        """
+        graphs = {entry.spec.name: entry.spec for entry in entries}
         provenance = Provenance(
             self._checkpoint.name,
             self._checkpoint.sha256,
             self._checkpoint.licence,
-            entry.spec.name,
-            entry.precision,
+            ", ".join(graphs),
+            entries[0].precision,
         )
-        package = self._folder / entry.file
+        package = self._folder / entries[0].file
         specification = read_specification(package)
         share_constants(specification)
-        describe(specification, provenance, entry.spec)
+        describe(specification, provenance, list(graphs.values()))
         write_specification(specification, package)
         settle_identifiers(package)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import ExportError
+from sam2lite.exporter.coreml.decompositions import DECOMPOSITIONS
 from sam2lite.exporter.coreml.forms import Form, in_core_ml_forms
 from sam2lite.exporter.coreml.pins import pinned_operators
 from sam2lite.exporter.coreml.quiet import quiet
@@ -84,8 +85,7 @@ def convert(
     try:
         with quiet():
             program = torch.export.export(in_core_ml_forms(module, inputs, form).eval(), inputs)
-            # A slice that takes everything becomes an alias, which coremltools does not know.
-            program = program.run_decompositions({torch.ops.aten.alias.default: lambda x: x})
+            program = program.run_decompositions(DECOMPOSITIONS)
     except Exception as error:  # torch's own errors share no base class
         raise ExportError(f"torch cannot export {where}: {_first_line(error)}") from error
     try:

@@ -25,9 +25,14 @@ class OneHotEmbedding(nn.Module):
 
     def forward(self, index: Tensor) -> Tensor:
         """Look up. Shape: whole numbers `[...]` -> `[..., dim]`."""
-        rows_n = torch.arange(self.weight.shape[0], dtype=self.weight.dtype)
-        chosen = torch.relu(1.0 - (index[..., None].to(self.weight.dtype) - rows_n).abs())
-        return chosen @ self.weight
+        return rows_of(self.weight, index)
+
+
+def rows_of(table: Tensor, index: Tensor) -> Tensor:
+    """Return rows of a table, by a product. Shape: `[R, dim]`, `[...]` -> `[..., dim]`."""
+    rows_n = torch.arange(table.shape[0], dtype=table.dtype)
+    chosen = torch.relu(1.0 - (index[..., None].to(table.dtype) - rows_n).abs())
+    return chosen @ table
 
 
 def in_core_ml_forms(

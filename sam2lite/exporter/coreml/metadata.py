@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sam2lite
@@ -19,7 +20,7 @@ class Provenance(NamedTuple):
         model: name of the network.
         checkpoint_sha256: of its weights.
         licence: SPDX identifier of the weights' licence.
-        graph: that the package holds.
+        graph: that the package holds, or several, with commas.
         precision: of its weights.
     """
 
@@ -30,7 +31,7 @@ class Provenance(NamedTuple):
     precision: str
 
 
-def describe(specification: Any, provenance: Provenance, spec: GraphSpec) -> None:
+def describe(specification: Any, provenance: Provenance, specs: Sequence[GraphSpec]) -> None:
     """Write provenance and descriptions into a package's specification.
 
     What coremltools left there stays, apart from the date, which would differ at every export.
@@ -38,20 +39,22 @@ def describe(specification: Any, provenance: Provenance, spec: GraphSpec) -> Non
     Args:
         specification: the protobuf `Model`; changed in place.
         provenance: where the package comes from.
-        spec: of the graph.
+        specs: of the graphs; a tensor that several have is the same in all of them.
     """
     description = specification.description
     meta = description.metadata
     meta.author = AUTHOR
     meta.license = provenance.licence
     meta.versionString = sam2lite.__version__
-    meta.shortDescription = f"{provenance.graph} of {provenance.model}. {spec.words}"
+    words = " ".join(spec.words for spec in specs)
+    meta.shortDescription = f"{provenance.graph} of {provenance.model}. {words}"
     for key in [key for key in meta.userDefined if key.endswith("conversion_date")]:
         del meta.userDefined[key]
     meta.userDefined["sam2lite.version"] = sam2lite.__version__
     for key, value in provenance._asdict().items():
         meta.userDefined[f"sam2lite.{key}"] = value
+    tensors = {name: info for spec in specs for name, info in spec.tensors.items()}
     for function in description.functions or [description]:
         for feature in (*function.input, *function.output):
-            if feature.name in spec.tensors:
-                feature.shortDescription = spec.tensors[feature.name].words
+            if feature.name in tensors:
+                feature.shortDescription = tensors[feature.name].words

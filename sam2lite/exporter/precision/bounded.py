@@ -24,13 +24,12 @@ from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.search import Outcome, search
 from sam2lite.files.atomic import write_atomically
 from sam2lite.files.json_reading import read_json
+from sam2lite.models.effort import Effort
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.exporter.precision.schemes import Making, Scheme
     from sam2lite.models.loaded import LoadedModel
-
-CLIPS = 8
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Bound:
     """
 
     max_drop: float
-    clips: int = CLIPS
+    clips: int = Effort().scored_clips
     accept: bool = False
 
 

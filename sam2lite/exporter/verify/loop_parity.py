@@ -172,7 +172,7 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     from sam2lite.runtimes.segmenter import VideoSegmenter
 
     rungs = bundle.manifest.rungs
-    frames = max(loaded.host.parity_frames(rungs[-1]), LEAST_FRAMES)
+    frames = max(loaded.host.effort(rungs[-1]).parity_frames, LEAST_FRAMES)
     settings = dict(loaded.host.parity_settings)
     clip = parity_clip(seed, frames)
     height, width = clip.labels_thw.shape[1:]

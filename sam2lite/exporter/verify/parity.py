@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 # Largest relative error of an FP32 graph; rounding alone makes some 1e-6 of it.
 GRAPH_TOLERANCE = 1e-5
+ROUNDING_MARGIN = 4.0  # times what PyTorch's own FP32 is away from FP64
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,26 @@ def calls_parity(
     return {name: _over_all([call[name] for call in compared]) for name in spec.output_names}
 
 
+def own_rounding(module: nn.Module, spec: GraphSpec, seed: int = 0) -> dict[str, float]:
+    """Return how far a module in FP32 is from itself in FP64, relative, by output.
+
+    Args:
+        module: in evaluation mode; stays as it is.
+        spec: its bound spec.
+        seed: of the inputs, which are those of `module_parity`.
+    """
+    import torch
+
+    inputs = example_inputs(spec, seed)
+    doubled = [x.double() if x.is_floating_point() else x for x in inputs]
+    with torch.no_grad():
+        single, double = module(*inputs), copy.deepcopy(module).double()(*doubled)
+    return {
+        name: compare(a.numpy(), b.numpy()).relative
+        for name, a, b in zip(spec.output_names, single, double, strict=True)
+    }
+
+
 class _Compared(NamedTuple):
     """One output of one call.
 
@@ -266,21 +288,38 @@ def _selected(actual: Arrays, expected: Arrays, ranking: Ranking) -> dict[str, _
     return paired
 
 
-def require_parity(parity: dict[str, ErrorStatistics], where: str) -> None:
-    """Raise unless every output is within `GRAPH_TOLERANCE`.
+def require_parity(
+    parity: dict[str, ErrorStatistics],
+    where: str,
+    rounding: Callable[[], dict[str, float]] = dict,
+) -> None:
+    """Raise unless every output is within `GRAPH_TOLERANCE`, or as exact as PyTorch itself.
+
+    Sharp attention, as trained networks have it, turns the last bit of a score into more than the
+    tolerance, in PyTorch as well: two exact programs then differ by what each of them rounds.
 
     Args:
         parity: what `graph_parity` returned.
         where: graph, rung and opset, for the message.
+        rounding: asked only where the tolerance is missed: relative error of PyTorch's own FP32 of
+            each output, by name; `ROUNDING_MARGIN` times that is allowed.
 
     Raises:
         VerificationError: one is not; the worst is named, with its error.
     """
-    worst = max(parity, key=lambda name: parity[name].relative)
+    if all(error.relative <= GRAPH_TOLERANCE for error in parity.values()):
+        return
+    allowed = {name: ROUNDING_MARGIN * error for name, error in rounding().items()}
+    excess = {
+        name: error.relative / max(GRAPH_TOLERANCE, allowed.get(name, 0.0))
+        for name, error in parity.items()
+    }
+    worst = max(excess, key=lambda name: excess[name])
     relative = parity[worst].relative
-    if not relative <= GRAPH_TOLERANCE:
+    if not excess[worst] <= 1.0:
+        bound = max(GRAPH_TOLERANCE, allowed.get(worst, 0.0))
         raise VerificationError(
             f"{where}: {worst} is {relative:.1e} of its largest value away from PyTorch, more than "
-            f"{GRAPH_TOLERANCE:.0e}; try another opset, and benchmarks/graph_parity.py to see "
-            "which of them hold"
+            f"{bound:.0e}; try another opset, and benchmarks/graph_parity.py to see which of them "
+            "hold"
         )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sam2lite.contracts.families.sam2 import FAMILY
-from sam2lite.errors import ArgumentError
+from sam2lite.models.effort import Effort
 from sam2lite.models.family import HostFamily
+from sam2lite.models.input_sizes import check_multiple
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Choice, Config
 from sam2lite.models.sam2.config import PUBLISHED, STRIDE
+from sam2lite.models.sam2.core_ml_forms import core_ml_form
 from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2, build
@@ -26,18 +28,20 @@ from sam2lite.models.sam2.reference.loop import SlotBankReference
 
 # Of the sides that are exported: far from those it was trained with, a network is of no use.
 SMALLEST, LARGEST = 128, 2048
-# Loops are compared over so many frames up to so many px: PyTorch's takes seconds a frame.
-_PARITY_FRAMES = ((256, 24), (512, 12), (LARGEST, 6))
-_MILLIONS = {"tiny": 38.9, "small": 46.0, "base_plus": 80.8, "large": 224.4}
+# Up to so many px: PyTorch's loop takes seconds a frame.
+_EFFORTS = ((256, Effort()), (512, Effort(12, 16, 1)), (LARGEST, Effort(6, 8, 1)))
 
 
 class Sam2Family(HostFamily):
-    """The four published sizes in both versions, and whatever has the same parts."""
+    """The four published sizes in both versions, and whatever has the same parts.
+
+    None of them is asked for by its name: their weights do not come with the package, and random
+    ones are not what anybody means by it.
+    """
 
     family = FAMILY
     # Rounded to bfloat16, as it is stored, memory turns a last bit into one of eight.
     parity_settings = MappingProxyType({"memory_dtype": "float32"})
-    published = MappingProxyType({name: _MILLIONS[name.split("hiera_")[1]] for name in PUBLISHED})
 
     def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
         """See `HostFamily`: Hiera's trunk and a memory, by the keys of Meta or Hugging Face."""
@@ -58,19 +62,11 @@ class Sam2Family(HostFamily):
 
     def check_size(self, config: Config, size: int) -> None:
         """See `Networks`: any size that has cells at stride 32 and whole windows at stride 4."""
-        if size % STRIDE or not SMALLEST <= size <= LARGEST:
-            near = sorted(
-                {_clamped(size // STRIDE * STRIDE), _clamped(-(-size // STRIDE) * STRIDE)}
-            )
-            raise ArgumentError(
-                f"{config.name} takes no input of {size} px: its windows divide multiples of "
-                f"{STRIDE} from {SMALLEST} to {LARGEST}; the nearest are "
-                f"{' and '.join(map(str, near))}"
-            )
+        check_multiple(size, STRIDE, SMALLEST, LARGEST)
 
-    def parity_frames(self, size: int) -> int:
+    def effort(self, size: int) -> Effort:
         """See `Networks`."""
-        return next(frames for largest, frames in _PARITY_FRAMES if size <= largest)
+        return next(effort for largest, effort in _EFFORTS if size <= largest)
 
     def module(self, network: nn.Module, graph: str) -> nn.Module:
         """See `Networks`: graphs share parts, so a graph's module is made when it is asked for."""
@@ -87,16 +83,16 @@ class Sam2Family(HostFamily):
         assert isinstance(network, Sam2)
         return quantized_layers(network)
 
+    def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+        """See `Networks`."""
+        return core_ml_form(module, inputs)
+
     def reference(
         self, network: nn.Module, choose: Choice | None = None, **settings: Any
     ) -> SlotBankReference:
         """See `Networks`; the settings are those of `reference.settings.Settings`."""
         assert isinstance(network, Sam2)
         return SlotBankReference(network, choose, **settings)
-
-
-def _clamped(size: int) -> int:
-    return max(SMALLEST, min(size, LARGEST))
 
 
 HOST = Sam2Family()

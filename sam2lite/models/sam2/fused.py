@@ -70,8 +70,7 @@ class FoldedAttention(nn.Module):
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_nc = _turned(self.q_proj(query_bnc)[0], rotation)
-        key_kc = _turned(self.k_proj(key_bkc)[0], rotation, grids)
+        query_nc, key_kc = self.rotated(query_bnc, key_bkc, rotation, grids)
         bias_k = None if bias_b1k is None else bias_b1k[0, 0]
         queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
         step = max(1, min(queries, _MOST_SCORES // keys))
@@ -81,6 +80,15 @@ class FoldedAttention(nn.Module):
         ]
         result: Tensor = self.out_proj(torch.cat(seen)[None])
         return result
+
+    def rotated(
+        self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotation, grids: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return queries `[N, 256]` and keys `[K, 256]`, projected and rotated."""
+        return (
+            _turned(self.q_proj(query_bnc)[0], rotation),
+            _turned(self.k_proj(key_bkc)[0], rotation, grids),
+        )
 
 
 def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:

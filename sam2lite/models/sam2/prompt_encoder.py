@@ -71,5 +71,6 @@ class PromptEncoder(nn.Module):
 
     def grid(self, height: int, width: int) -> Tensor:
         """Return the positions of cells, `[1, height * width, 256]`."""
-        encoded: Tensor = self.pe_layer(cell_centres(height, width))
+        centres = cell_centres(height, width).type_as(self.no_mask_embed.weight)
+        encoded: Tensor = self.pe_layer(centres)
         return encoded[None]

@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from sam2lite.runtimes.commands.prompted import (
     track_prompted,
 )
 from sam2lite.runtimes.commands.track_writer import TRACK, TrackWriter
+from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.source import FrameSource, open_source
 
@@ -48,6 +49,7 @@ def track_video(
     overlay: bool = True,
     masks: bool = True,
     force: bool = False,
+    settings: Optional[Mapping[str, Any]] = None,
     progress: Progress = no_progress,
 ) -> Dict[str, Any]:
     """Track a video; return the summary that the command prints.
@@ -69,19 +71,23 @@ def track_video(
         overlay: whether to write the video.
         masks: whether to write PNG files.
         force: replace the folder.
+        settings: of the family's frame rules, by name.
         progress: shows how far the run is.
 
     Raises:
         PromptError: a prompt lies outside its frame, or beyond the end of the video.
+        UnknownNameError: the family has no setting of a name.
         VideoError: the source failed. What a live one gave before is written nevertheless.
     """
+    settings = settings or {}
+    check_settings(bundle.family, settings)
     with open_source(video, live=live) as source:
         check_prompts(prompts, source, frames)
         feed = _Feed(source, frames)
         with ExitStack() as stack:
             folder = stack.enter_context(staged_folder(output, force, TRACK))
             segmenter = stack.enter_context(
-                VideoSegmenter(bundle, budget_ms, preset, rung, threads)
+                VideoSegmenter(bundle, budget_ms, preset, rung, threads, **settings)
             )
             writer = stack.enter_context(
                 TrackWriter(str(folder), source, bundle, prompts, budget_ms, overlay, masks)

@@ -5,7 +5,7 @@ is the family's. `Family.rules` names the class, which alone knows the family's 
 """
 
 import math
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -249,14 +249,17 @@ def rules_for(family: Family, manifest: Manifest, settings: Mapping[str, Any]) -
         ArgumentError: a setting is out of its range.
         BundleError: the manifest lacks a number that the rules need.
     """
-    rules = load(family.rules)
-    for name in settings:
-        if name not in rules.settings:
-            raise UnknownNameError(
-                "{} setting".format(family.title), name, rules.settings or ("none",)
-            )
-    made: FrameRules = rules(manifest, **settings)
+    check_settings(family, settings)
+    made: FrameRules = load(family.rules)(manifest, **settings)
     return made
+
+
+def check_settings(family: Family, names: Iterable[str]) -> None:
+    """Raise UnknownNameError for a name that is no setting of a family's rules."""
+    known = load(family.rules).settings
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("{} setting".format(family.title), name, known or ("none",))
 
 
 def finite(array: np.ndarray) -> bool:

@@ -30,12 +30,7 @@ from sam2lite.training.distillation.cache import OutputCache
 from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.feed import Feed
 from sam2lite.training.losses import WEIGHT_NAMES, loss_weights, rollout_loss
-from sam2lite.training.optimise import (
-    CLIP_NORM,
-    MovingAverage,
-    average_gradients,
-    make_optimiser,
-)
+from sam2lite.training.optimise import CLIP_NORM, MovingAverage, average_gradients, make_optimiser
 from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
 from sam2lite.training.run.fine_tuning import CURRICULUM, SCHEDULES
@@ -77,8 +72,7 @@ class RunOptions:
         teacher: a size, or a checkpoint of any family to learn from; None to train without.
         teacher_size: of the input of a teacher of another family, px.
         cache: folder for the teacher's outputs; None to run the teacher on every batch.
-        cached_batches: with a cache, how many steps' batches are made, and gone through again and
-            again.
+        cached_batches: with a cache, how many steps' batches are made and gone through in turn.
     """
 
     model: str = "tiny"
@@ -384,12 +378,11 @@ class _Run:
         return model.eval()
 
     def _load_teacher(self) -> Teacher | None:
-        if self.options.teacher is None:
+        options = self.options
+        if options.teacher is None:
             return None
-        loaded, size = load_teacher(
-            self.options.teacher, self.model.config, self.options.teacher_size
-        )
-        cache = OutputCache(Path(self.options.cache)) if self.options.cache else None
+        loaded, size = load_teacher(options.teacher, self.model.config, options.teacher_size)
+        cache = OutputCache(Path(options.cache)) if options.cache else None
         return Teacher(loaded, self.weights, self.device, cache, size)
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:

@@ -20,8 +20,8 @@ from sam2lite.exporter.verify.loop_parity import (
     loop_parity,
     parity_clip,
 )
+from sam2lite.models.effort import Effort
 from sam2lite.models.loaded import LoadedModel
-from sam2lite.models.networks import PARITY_FRAMES
 from sam2lite.models.sam2lite.family import Sam2LiteFamily
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference.loop import ReferenceLoop
@@ -47,7 +47,7 @@ def decisive(model: Sam2Lite) -> Sam2Lite:
 
 
 def scores_over_the_clip(model: Sam2Lite) -> list[float]:
-    clip = parity_clip(0, PARITY_FRAMES)
+    clip = parity_clip(0, Effort().parity_frames)
     height, width = clip.labels_thw.shape[1:]
     loop = ReferenceLoop(model)
     scores = []
@@ -91,7 +91,7 @@ def test_loops_agree_over_a_clip(decisive_bundle: Bundle, decisive_model: Loaded
 
 def test_export_writes_the_report_into_the_manifest(decisive_bundle: Bundle) -> None:
     loop = decisive_bundle.manifest.verification["loop"]
-    assert loop["frames"] == PARITY_FRAMES
+    assert loop["frames"] == Effort().parity_frames
     assert loop["objects"] == 2
     assert loop["first_divergence"] is None
 
@@ -187,8 +187,8 @@ class Brief(Sam2LiteFamily):
         self.frames = frames
         self.parity_settings = {"policy": "fifo"}
 
-    def parity_frames(self, size: int) -> int:
-        return self.frames if size == 240 else PARITY_FRAMES
+    def effort(self, size: int) -> Effort:
+        return Effort(self.frames) if size == 240 else Effort()
 
 
 @pytest.mark.parametrize(("asked", "frames"), [(8, 8), (1, LEAST_FRAMES)])
@@ -212,4 +212,6 @@ def test_everything_happens_in_a_short_clip() -> None:
     assert areas[-1] > 0
     times = [round(share * LEAST_FRAMES) for share in (CORRECTED_AT, RUNG_SWITCHED_AT)]
     assert 0 < times[0] < times[1] < LEAST_FRAMES - 1
-    assert [round(share * PARITY_FRAMES) for share in (CORRECTED_AT, RUNG_SWITCHED_AT)] == [7, 16]
+    assert [
+        round(share * Effort().parity_frames) for share in (CORRECTED_AT, RUNG_SWITCHED_AT)
+    ] == [7, 16]

@@ -189,5 +189,5 @@ def _at_side(features_bnc: Tensor, side: int) -> Tensor:
     if known == side:
         return features_bnc
     grid_bchw = features_bnc.transpose(1, 2).reshape(1, MEMORY_CHANNELS, known, known)
-    grid_bchw = F.interpolate(grid_bchw, (side, side), mode="bilinear")
+    grid_bchw = F.interpolate(grid_bchw, (side, side), mode="bilinear", antialias=True)
     return grid_bchw.flatten(2).transpose(1, 2)

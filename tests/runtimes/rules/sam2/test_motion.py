@@ -104,6 +104,8 @@ def test_the_object_is_followed_past_its_twin(segmenter: VideoSegmenter) -> None
     memory = segmenter._objects[1].memory
     assert isinstance(memory, SlotBank)
     assert column == (int(twins.at) if memory.motion is not None else 12)
+    corrected = segmenter.correct(1, points=[(10, 30)])  # a user is not overruled
+    assert int(np.flatnonzero(corrected.logits.max(0) > 0)[0]) == 12
 
 
 def test_correcting_leaves_the_box_as_it_was_before_the_frame() -> None:

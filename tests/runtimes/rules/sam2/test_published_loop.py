@@ -247,6 +247,21 @@ def test_whatever_is_done(reference: str, corrections: str, seed: int) -> None:
     pair.ours.close()
 
 
+@REFERENCES
+def test_a_click_on_a_prompted_frame_that_was_passed_again(
+    pairs: list[Pair], reference: str
+) -> None:
+    """Meta's is a correction from then on."""
+    pair = Pair(reference)
+    pairs.append(pair)
+    pair.click(0, CLICK)
+    pair.click(12, box=BOX)
+    pair.ours.rewind()
+    pair.track(0, 1)
+    pair.click(0, OTHER)
+    pair.track(1)
+
+
 def test_more_prompted_frames_than_are_seen(pairs: list[Pair]) -> None:
     """The others count as tracked ones where they are near, as with Meta's own limit."""
     pair = Pair("meta")

@@ -133,6 +133,45 @@ def test_a_first_frame_that_is_lost_leaves_nothing_to_look_back_at(
     assert attended(bundle) == ["memory_attention_2"]
 
 
+def lose(outputs: dict[str, np.ndarray]) -> None:
+    outputs["memory_features_bnc"] = outputs["memory_features_bnc"] * np.float32(np.nan)
+
+
+def test_a_prompt_after_one_that_was_lost_is_a_first_one(
+    segmenter: VideoSegmenter, bundle: Sam2Bundle
+) -> None:
+    segmenter.prompt(FRAMES[0], points=CLICK)
+    bundle.sessions["memory_encoder@64"].alter = lose
+    assert segmenter.prompt(FRAMES[5], points=CLICK, frame_index=5).lost
+    bundle.sessions["memory_encoder@64"].alter = lambda outputs: None
+    assert not segmenter.correct(1, box=BOX).lost
+    assert attended(bundle) == []
+
+
+def test_clicks_on_a_tracked_frame_that_was_lost_do_not_see_one_another(
+    segmenter: VideoSegmenter, bundle: Sam2Bundle
+) -> None:
+    segmenter.prompt(FRAMES[0], points=CLICK)
+    bundle.sessions["memory_encoder@64"].alter = lose
+    assert segmenter.track(FRAMES[1]).objects[1].lost
+    bundle.sessions["memory_encoder@64"].alter = lambda outputs: None
+    for _ in range(3):
+        segmenter.correct(1, points=CLICK)
+        bias = bundle.last("memory_attention")["memory_bias_b11k"][0, 0, 0]
+        assert (bias == 0).sum() == 16 + 4  # frame 0 and its pointer
+    segmenter.track(FRAMES[2])
+    assert sorted(bundle.last("memory_attention")["memory_time_bs"][0]) == [6, 6]
+
+
+def test_a_prompted_frame_stays_one_when_it_is_corrected_in_place(bundle: Sam2Bundle) -> None:
+    with VideoSegmenter(bundle, rung=64, corrections="in-place") as segmenter:
+        segmenter.prompt(FRAMES[0], points=CLICK)
+        segmenter.track(FRAMES[0])
+        segmenter.correct(1, box=BOX)
+        segmenter.track(FRAMES[1])
+        assert 6 in bundle.last("memory_attention")["memory_time_bs"]
+
+
 def test_prompted_frames_that_come_again_are_shown_as_they_were(
     segmenter: VideoSegmenter, bundle: Sam2Bundle
 ) -> None:

@@ -4,6 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from sam2lite.runtimes.rules.sam2 import slot_buffer
 from sam2lite.runtimes.rules.sam2.attention_inputs import attention_inputs
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
 from sam2lite.runtimes.rules.sam2.slot_bank import CONDITIONING_STORE, SlotBank
@@ -188,6 +189,22 @@ def test_the_smallest_graph_that_holds_them(
     np.testing.assert_allclose(
         inputs["pointer_time_bq"][0, :frames], [frames / 15, *(np.arange(1, frames) / 15)]
     )
+
+
+def test_each_frame_is_copied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[float] = []
+
+    def counted(memory_nc: np.ndarray, side: int) -> np.ndarray:
+        copied.append(memory_nc[0, 0])
+        return memory_nc
+
+    monkeypatch.setattr(slot_buffer, "resampled_memory", counted)
+    bank = followed(range(7))
+    for frame in range(7, 20):
+        attention_inputs(bank.seen(frame, 6, 16), bank.buffer, SIDE, 16)
+        bank.write(record(frame))
+        bank.tick()
+    assert sorted(copied) == list(range(19))
 
 
 def test_slots_change_between_graphs_without_mixing_up() -> None:

@@ -1,0 +1,131 @@
+"""SAM 2's graphs in the forms that Core ML takes: docs/coreml.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sam2lite.models.sam2.fused import FoldedAttention
+from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
+from sam2lite.models.sam2.hiera import Hiera
+from sam2lite.models.sam2.memory_attention import Rotation
+
+# Scores of queries and keys that are held at a time, 34 MB in FP16. At 512 px that is all of them;
+# at 1024, 7 frames of memory would be 236 MB, twice or three times over.
+_MOST_SCORES = 1 << 24
+
+
+class PlacedTrunk(Hiera):
+    """A trunk with the position table of one size: MIL has no bicubic resize."""
+
+    table_1chw: Tensor
+
+    def __init__(self, trunk: Hiera, table_1chw: Tensor) -> None:
+        """Build it.
+
+        Args:
+            trunk: whose parts it takes over.
+            table_1chw: added to patches of one size of image.
+        """
+        super(Hiera, self).__init__()
+        self.patch_embed, self.blocks = trunk.patch_embed, trunk.blocks
+        self.stage_ends = trunk.stage_ends
+        self.register_buffer("table_1chw", table_1chw)
+
+    def positions(self, height: int, width: int) -> Tensor:
+        """Return the table; see `Hiera.positions`."""
+        return self.table_1chw
+
+
+class GridAttention(nn.Module):
+    """`FoldedAttention` that broadcasts one grid's rotation over all grids in the keys.
+
+    Repeated for each of them, rotations of ten grids of 512 px are half as large as all weights.
+    """
+
+    def __init__(self, attention: FoldedAttention) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(
+        self,
+        query_bnc: Tensor,
+        key_bkc: Tensor,
+        value_bkc: Tensor,
+        rotation: Rotation,
+        grids: int = 1,
+        bias_b1k: Tensor | None = None,
+    ) -> Tensor:
+        """See `RotaryAttention.forward`."""
+        folded = self.attention
+        query_bnc = _turned(folded.q_proj(query_bnc), rotation)
+        key_bkc = folded.k_proj(key_bkc)
+        placed, channels = grids * int(rotation[0].shape[0]), int(key_bkc.shape[2])
+        grids_gnc = key_bkc[:, :placed].reshape(grids, -1, channels)
+        turned_bkc = _turned(grids_gnc, rotation).reshape(1, placed, channels)
+        if placed < int(key_bkc.shape[1]):
+            turned_bkc = torch.cat([turned_bkc, key_bkc[:, placed:]], dim=1)
+        queries, keys = int(query_bnc.shape[1]), int(turned_bkc.shape[1])
+        parts = -(-queries * keys // _MOST_SCORES)
+        if parts == 1:
+            seen_bnc = _seen(query_bnc, turned_bkc, value_bkc, bias_b1k)
+        else:
+            some = torch.split(query_bnc, -(-queries // parts), dim=1)
+            seen = [_seen(part, turned_bkc, value_bkc, bias_b1k) for part in some]
+            seen_bnc = torch.cat(seen, dim=1)
+        result: Tensor = folded.out_proj(seen_bnc)
+        return result
+
+
+def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+    """Return what of a graph's module Core ML takes, computing the same at one size.
+
+    Args:
+        module: of a fused network; changed.
+        inputs: of the size.
+    """
+    with torch.no_grad():
+        if isinstance(module, ImageEncoderGraph):
+            _centre_pixels(module, inputs[0])
+    if isinstance(module, MemoryAttentionGraph):
+        for layer in module.memory_attention.layers:
+            for name in ("self_attn", "cross_attn_image"):
+                attention = getattr(layer, name)
+                if isinstance(attention, FoldedAttention):
+                    setattr(layer, name, GridAttention(attention))
+    return module
+
+
+def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
+    """Have whole numbers taken from pixels, which is exact in FP16, and nothing else done to them.
+
+    Their scale goes into the weights of patches. What the centre is away from the mean goes into
+    the position table, through those weights, because the border of the image is filled with means.
+    """
+    trunk = graph.image_encoder.trunk
+    patches = trunk.patch_embed["proj"]
+    assert isinstance(patches, nn.Conv2d)
+    centre = torch.round(graph.pixel_mean)
+    away = ((centre - graph.pixel_mean) / graph.pixel_std).expand_as(image_bchw)
+    table = F.conv2d(away, patches.weight, None, patches.stride, patches.padding)
+    table = table + trunk.positions(*(int(side) for side in table.shape[2:]))
+    patches.weight /= graph.pixel_std
+    graph.pixel_mean, graph.pixel_std = centre, torch.ones_like(centre)
+    graph.image_encoder.trunk = PlacedTrunk(trunk, table)
+
+
+def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | None) -> Tensor:
+    score_bnk = query_bnc @ key_bkc.transpose(1, 2)
+    if bias is not None:
+        score_bnk = score_bnk + bias
+    return torch.softmax(score_bnk, dim=-1) @ value_bkc
+
+
+def _turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate pairs that are half the channels apart, of one grid or several."""
+    cosine, sine = rotation
+    first, second = torch.split(x_gnc, x_gnc.shape[2] // 2, dim=2)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=2)

@@ -1,0 +1,39 @@
+"""What is set of a family's frame rules on the command line: `--set NAME=VALUE`."""
+
+from typing import Any, Dict, Optional, Sequence
+
+from sam2lite.contracts.arguments import shown
+from sam2lite.errors import ArgumentError
+
+_WORDS = {"true": True, "false": False, "none": None}
+
+
+def read_settings(entries: Optional[Sequence[str]]) -> Dict[str, Any]:
+    """Return settings by name, as `VideoSegmenter` takes them.
+
+    Args:
+        entries: `NAME=VALUE` each; a value is a number, `true`, `false`, `none`, or a word.
+
+    Raises:
+        ArgumentError: one is of another form, or a name is there twice.
+    """
+    settings: Dict[str, Any] = {}
+    for entry in entries or ():
+        name, sign, text = entry.partition("=")
+        if not (name.isidentifier() and sign and text):
+            raise ArgumentError("--set {} is no NAME=VALUE".format(shown(entry)))
+        if name in settings:
+            raise ArgumentError("--set {} is given twice; give it once".format(name))
+        settings[name] = _value(text)
+    return settings
+
+
+def _value(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            pass
+    return text

@@ -1,0 +1,90 @@
+"""Graphs of SAM 2 for Core ML: what they are made of, and how near to PyTorch they are."""
+
+from pathlib import Path
+
+import pytest
+
+from sam2lite.calibration.calibrate import CalibrationSettings, recorded
+from sam2lite.contracts.families.sam2 import FAMILY, SLOTS, attention_name
+from sam2lite.exporter.coreml.bundle import write_coreml_bundle
+from sam2lite.exporter.coreml.compress import PRECISIONS
+from sam2lite.exporter.coreml.convert import convert
+from sam2lite.exporter.verify.parity import module_parity
+from sam2lite.mil.archive import read_specification
+from sam2lite.mil.inventory import read_inventory
+from sam2lite.mil.package import load_package
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2.family import HOST
+from sam2lite.targets.registry import get_target
+from tests.models.sam2.conftest import small
+
+SIZE = 128
+LEAST_DB = 50.0  # of every output, each FP16 tensor rounded
+# What the Neural Engine has not, and what works on whole numbers.
+FOREIGN = {"gather", "gather_along_axis", "scatter", "select", "topk", "pad", "upsample_bilinear"}
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedModel:
+    network = small()
+    return HOST.untrained(network, network.config)
+
+
+@pytest.mark.parametrize(
+    ("graph", "pinned"),
+    [
+        ("image_encoder", set()),
+        ("memory_attention_2", {"coordinates"}),
+        ("mask_decoder", {"coordinates"}),
+        ("memory_encoder", set()),
+    ],
+)
+def test_a_graph_in_fp16_is_near_the_network(
+    loaded: LoadedModel, graph: str, pinned: set[str]
+) -> None:
+    target = get_target("ios17").coreml
+    assert target is not None
+    spec = FAMILY.graph(graph).bind(loaded.dims(SIZE))
+    fused = loaded.fused()
+    converted = convert(fused.module(graph), spec, target, form=fused.core_ml_form)
+    assert set(converted.pinned.values()) == pinned
+    package = Path(converted.model.package_path)
+    assert not FOREIGN & set(read_inventory(package)["main"].ops)
+    run = load_package(package).function().run
+    parity = module_parity(loaded.module(graph), lambda feeds: run(feeds), spec)
+    assert min(error.sqnr_db for error in parity.values()) >= LEAST_DB
+
+
+@pytest.mark.slow
+def test_a_bundle_stores_memory_attention_once(loaded: LoadedModel, tmp_path: Path) -> None:
+    target = get_target("ios18")
+    footage = recorded(loaded, (SIZE,), CalibrationSettings(frames=24), tmp_path / "recordings")
+    bundle = tmp_path / "bundle"
+    manifest = write_coreml_bundle(
+        loaded, target, bundle, PRECISIONS["fp16"], footage, rungs=(SIZE,)
+    )
+    package = "graphs/memory_attention.mlpackage"
+    places = {key: (entry.file, entry.function) for key, entry in manifest.graphs.items()}
+    for slots in SLOTS:
+        graph = attention_name(slots)
+        assert places[f"{graph}@{SIZE}"] == (package, f"{graph}_r{SIZE}")
+    stored = sum(
+        file.bytes for name, file in manifest.files.items() if name.startswith(package + "/")
+    )
+    weights = {name: found.weight_bytes for name, found in read_inventory(bundle / package).items()}
+    assert len(weights) == len(SLOTS)
+    assert stored < 1.1 * max(weights.values())
+    description = read_specification(bundle / package).description
+    assert description.metadata.userDefined["sam2lite.graph"] == ", ".join(
+        attention_name(slots) for slots in SLOTS
+    )
+    assert all(
+        feature.shortDescription
+        for function in description.functions
+        for feature in (*function.input, *function.output)
+    )
+    found = manifest.verification
+    for report in found["graphs"].values():
+        assert min(report["sqnr_db"].values()) >= LEAST_DB
+    assert found["loop"]["non_empty"] > 0
+    assert found["loop"]["mean_iou"] >= 0.99

@@ -1,0 +1,107 @@
+"""Bundles of SAM 2 as they are exported, against the published loop with the same weights."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sam2lite.exporter.bundle.writer import export_float, write_trial_bundle
+from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.verify.opening import open_here
+from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, ROUNDING_MARGIN, own_rounding
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2.config import PUBLISHED
+from sam2lite.models.sam2.family import HOST
+from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.runtimes.bundle import Bundle
+from sam2lite.targets.registry import get_target
+from tests.oracles.clip import random_clip
+from tests.oracles.comparing import check_telling, gap
+from tests.oracles.hugging_face import hugging_face_model, run_hugging_face
+from tests.oracles.rules import run_bundle
+from tests.oracles.scenarios import SIDE, named
+from tests.oracles.telling_networks import SEED, small_network
+
+TARGET = get_target("x86-64")
+HUGGING_FACE = {"reference": "huggingface", "corrections": "in-place", "memory_dtype": "float32"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        yield
+    torch.set_num_threads(threads)
+
+
+def bundle_of(loaded: LoadedModel, size: int, folder: Path) -> Bundle:
+    write_trial_bundle(loaded, TARGET, size, Float32(), folder)
+    return open_here(folder)
+
+
+@pytest.fixture(scope="module")
+def network() -> Sam2:
+    return small_network()
+
+
+@pytest.fixture(scope="module")
+def bundle(network: Sam2, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    loaded = HOST.untrained(network, network.config)
+    return bundle_of(loaded, SIDE, tmp_path_factory.mktemp("sam2") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def clip() -> list[Tensor]:
+    return random_clip(SEED)
+
+
+@pytest.mark.parametrize("scenario", ["two objects", "correction"])
+def test_onnx_runtime_and_the_published_loop(
+    bundle: Bundle, network: Sam2, clip: list[Tensor], scenario: str
+) -> None:
+    model = hugging_face_model(network, SIDE)
+    expected = run_hugging_face(model, clip, named(scenario), "float32")
+    check_telling(expected)
+    found = gap(run_bundle(bundle, clip, named(scenario), **HUGGING_FACE), expected)
+    assert found.min_iou == 1.0
+    assert found.logit <= 1e-4
+
+
+def test_graphs_are_as_exact_as_sharp_attention_lets_them(network: Sam2) -> None:
+    """Its last bit is more than the tolerance, in PyTorch too; the export goes on."""
+    loaded = HOST.untrained(network, network.config)
+    spec = loaded.family.graph("memory_attention_4").bind(loaded.dims(SIDE))
+    exported = export_float(loaded, loaded.fused(), spec, SIDE, TARGET.opset)
+    (rounding,) = own_rounding(loaded.module(spec.name), spec).values()
+    assert exported.parity["image_embed"].relative <= max(
+        GRAPH_TOLERANCE, ROUNDING_MARGIN * rounding
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["tiny", "small", "base_plus", "large"])
+def test_published_sizes_are_exported(size: str, tmp_path: Path) -> None:
+    config = PUBLISHED[f"sam2.1_hiera_{size}"]
+    bundle = bundle_of(HOST.untrained(build(config, 1), config), 128, tmp_path / "bundle")
+    for entry in bundle.manifest.verification["graphs"].values():
+        assert all(error["relative"] <= GRAPH_TOLERANCE for error in entry["parity"].values())
+
+
+@pytest.mark.slow
+def test_the_published_tiny_at_512_px(tmp_path: Path) -> None:
+    config = PUBLISHED["sam2.1_hiera_tiny"]
+    network = build(config, 1)
+    bundle = bundle_of(HOST.untrained(network, config), 512, tmp_path / "bundle")
+    rng = np.random.default_rng(0)
+    frames = [torch.from_numpy(rng.integers(0, 256, (1, 3, 512, 512), np.uint8)) for _ in range(8)]
+    scenario = named("click")
+    scenario = scenario._replace(steps=scenario.steps[: len(frames) + 1])
+    expected = run_hugging_face(hugging_face_model(network, 512), frames, scenario, "float32")
+    assert any(0.01 < float((each.logits_hw > 0).mean()) < 0.99 for each in expected)
+    found = gap(run_bundle(bundle, frames, scenario, **HUGGING_FACE), expected)
+    assert found.min_iou == 1.0
+    assert found.logit <= 1e-4
