@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from figures import ROOT, fill, paragraph, table
 from sam2_cpu_worker import CONTENDERS, SLOTS
 
@@ -37,7 +38,9 @@ from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.export import export
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.recipe import Recipe
-from sam2lite.models.registry import load_model, published_names
+from sam2lite.models.registry import load_model
+from sam2lite.models.sam2.config import PUBLISHED
+from sam2lite.models.sam2.network import build
 from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.targets.registry import host_target
 
@@ -96,6 +99,17 @@ class Worker:
         self._process.wait()
 
 
+def checkpoint_of(model: str, folder: Path) -> str:
+    """Return the path of a checkpoint: of a published size, one with random weights is written."""
+    if model not in PUBLISHED:
+        return model
+    path = folder / f"{model}.pt"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save({"model": build(PUBLISHED[model]).state_dict()}, path)
+    return str(path)
+
+
 def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
     """Write what contenders load, unless it is there from an earlier run."""
     if not (folder.parent / "footage.npz").exists():
@@ -106,7 +120,7 @@ def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
         np.savez(folder.parent / "footage.npz", frames=frames, click=click)
     wanted = {CONTENDERS[name][0] for name in contenders}
     for source in sorted(source for source in wanted if not (folder / source).exists()):
-        print(f"preparing {model} at {size} px: {source}", file=sys.stderr)
+        print(f"preparing {Path(model).name} at {size} px: {source}", file=sys.stderr)
         if source == "huggingface":
             from tests.oracles.hugging_face import hugging_face_model
 
@@ -257,14 +271,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for model in models:
             for size in sizes:
-                folder = (args.cache or Path(temporary)) / f"{Path(model).name}@{size}"
-                prepare(model, size, contenders, folder)
+                cache = args.cache or Path(temporary)
+                folder = cache / f"{Path(model).name}@{size}"
+                prepare(checkpoint_of(model, cache), size, contenders, folder)
                 rows = [
                     each
                     for count in threads
                     for each in measure(folder, contenders, count, rounds, frames)
                 ]
-                random = model in published_names()
+                random = model in PUBLISHED
                 title = f"{Path(model).name}{' with random weights' * random}"
                 subjects.append({"model": title, "size": size, "rows": rows})
     result = {
