@@ -19,6 +19,7 @@ from sam2lite.exporter.verify.parity import (
     calls_parity,
     compare,
     graph_parity,
+    own_rounding,
     require_parity,
     run_onnx,
 )
@@ -70,6 +71,29 @@ def test_parity_bound_names_the_worst_output() -> None:
     ) as e:
         require_parity({"fine": good, "worse": bad}, "graph@240 at opset 13")
     assert e.value.exit_code == 3
+
+
+def test_where_pytorch_rounds_more_than_the_tolerance_so_may_a_graph() -> None:
+    found = {"fine": ErrorStatistics(1.0, 1e-6, 100.0), "sharp": ErrorStatistics(1.0, 2e-5, 94.0)}
+    require_parity(found, "graph", lambda: {"fine": 1e-7, "sharp": 6e-6})
+    with pytest.raises(VerificationError, match=r"sharp is 2\.0e-05 of .* more than 1e-05"):
+        require_parity(found, "graph", lambda: {"fine": 1e-7, "sharp": 1e-6})
+    with pytest.raises(VerificationError, match=r"sharp is .* more than 2e-05"):
+        require_parity(found, "graph", lambda: {"fine": 1.0, "sharp": 4e-6})
+
+
+def test_pytorchs_own_rounding_is_measured_and_not_asked_for_in_vain(
+    network: Sam2Lite, bound: Specs
+) -> None:
+    spec = bound("mask_decoder", 240)
+    rounding = own_rounding(network.mask_decoder, spec)
+    assert list(rounding) == spec.output_names
+    assert all(0.0 < error < GRAPH_TOLERANCE for error in rounding.values())
+
+    def asked() -> dict[str, float]:
+        raise AssertionError
+
+    require_parity({"x": ErrorStatistics(1.0, GRAPH_TOLERANCE, 100.0)}, "graph", asked)
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18])
