@@ -30,7 +30,7 @@ def fused(network: Sam2) -> Sam2:
     made.for_inference = True
     for module in made.modules():
         if isinstance(module, Attention):
-            _fold_scale(module)
+            _take_apart(module)
     for layer in made.memory_attention.layers:
         for name in ("self_attn", "cross_attn_image"):
             attention = getattr(layer, name)
@@ -101,17 +101,24 @@ def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
     return turned if placed == count else torch.cat([turned, x_nc[placed:]])
 
 
-def _fold_scale(attention: Attention) -> None:
-    """Put the scale of the products into the weights of the queries."""
-    with torch.no_grad():
-        width = attention.qkv.out_features // 3
-        attention.qkv.weight[:width] *= attention.scale
-        attention.qkv.bias[:width] *= attention.scale
-    attention.scale = 1.0
+def _take_apart(attention: Attention) -> None:
+    """Give queries, keys and values a layer each, that of queries with the scale in it.
+
+    A graph would write what one layer gives, and then all of it once more in three parts.
+    """
+    assert isinstance(attention.qkv, nn.Linear)
+    width = attention.proj.in_features
+    rows = torch.split(torch.arange(3 * width), width)
+    layers = [
+        _reordered(attention.qkv, part, attention.scale if index == 0 else 1.0)
+        for index, part in enumerate(rows)
+    ]
+    attention.qkv, attention.scale = nn.ModuleList(layers), 1.0
 
 
 def _reordered(linear: nn.Linear, order: Tensor, scale: float) -> nn.Linear:
-    made = nn.Linear(linear.in_features, linear.out_features)
+    """Return a layer with some rows of another's, in an order, scaled."""
+    made = nn.Linear(linear.in_features, len(order))
     with torch.no_grad():
         made.weight.copy_(linear.weight[order] * scale)
         made.bias.copy_(linear.bias[order] * scale)

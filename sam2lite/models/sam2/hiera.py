@@ -15,43 +15,75 @@ _EPSILON = 1e-6
 
 
 class Attention(nn.Module):
-    """Attention within windows; queries may be pooled, which halves the grid.
+    """Attention within windows, or over everything; queries may be pooled, which halves the grid.
+
+    Linear layers see cells, not windows: the last row and column of windows reach beyond the grid,
+    where a linear layer gives its bias.
 
     Attributes:
         scale: of the products of queries and keys.
+        qkv: one layer for all three, or a list of one for each.
     """
 
-    def __init__(self, width: int, width_out: int, heads: int, pooled: bool) -> None:
+    def __init__(
+        self, width: int, width_out: int, heads: int, window: int | None, pooled: bool
+    ) -> None:
+        """Build it; see `Block`."""
         super().__init__()
-        self.heads, self.pooled = heads, pooled
+        self.heads, self.window, self.pooled = heads, window, pooled
         self.scale = float((width_out // heads) ** -0.5)
-        self.qkv = nn.Linear(width, 3 * width_out)
+        self.qkv: nn.Module = nn.Linear(width, 3 * width_out)
         self.proj = nn.Linear(width_out, width_out)
 
-    def forward(self, x_whwc: Tensor) -> Tensor:
+    def forward(self, x_bhwc: Tensor) -> Tensor:
         """Attend.
 
         Args:
-            x_whwc: `[windows, side, side, width]`.
+            x_bhwc: `[1, H, W, width]`.
 
         Returns:
-            `[windows, side', side', width_out]`; side' is half of side where queries are pooled.
+            `[1, H', W', width_out]`; H' and W' are halved where queries are pooled.
         """
-        windows, height, width, _ = (int(side) for side in x_whwc.shape)
-        query, key, value = self.qkv(x_whwc).split(self.qkv.out_features // 3, dim=-1)
+        _, height, width, _ = (int(side) for side in x_bhwc.shape)
+        (query, key, value), biases = self._projected(x_bhwc)
+        key, value = (
+            self._heads(part, self.window, bias)
+            for part, bias in zip((key, value), biases[1:], strict=True)
+        )
+        window = self.window
         if self.pooled:
             query = _pooled(query)
             height, width = height // _POOL, width // _POOL
-        channels = self.proj.in_features // self.heads
-        query, key, value = (
-            part.reshape(windows, -1, self.heads, channels).transpose(1, 2)
-            for part in (query, key, value)
-        )
+            window = window // _POOL if window is not None else None
+        query = self._heads(query, window, biases[0])
         # A scale of 1 is in the weights already; tracing leaves no node for it.
         query = query if self.scale == 1.0 else query * self.scale
         seen = torch.softmax(query @ key.transpose(2, 3), dim=-1) @ value
-        result: Tensor = self.proj(seen.transpose(1, 2).reshape(windows, height, width, -1))
+        windows, heads, cells, channels = (int(side) for side in seen.shape)
+        seen_wnc = seen.transpose(1, 2).reshape(windows, cells, heads * channels)
+        result: Tensor = self.proj(_joined(seen_wnc, window, height, width))
         return result
+
+    def _projected(self, x_bhwc: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return queries, keys and values `[1, H, W, width_out]`, and the bias of each."""
+        if isinstance(self.qkv, nn.Linear):
+            width = self.proj.in_features
+            parts = torch.split(self.qkv(x_bhwc), width, dim=-1)
+            return parts, torch.split(self.qkv.bias, width)
+        layers = [layer for layer in self.qkv.children() if isinstance(layer, nn.Linear)]
+        return tuple(layer(x_bhwc) for layer in layers), tuple(layer.bias for layer in layers)
+
+    def _heads(self, x_bhwc: Tensor, window: int | None, beyond: Tensor) -> Tensor:
+        """Return `[windows, heads, cells, channels]`.
+
+        Args:
+            x_bhwc: a grid.
+            window: side of a window, cells; None for all cells.
+            beyond: what is beyond the grid.
+        """
+        x_wnc = _partitioned(x_bhwc, window, beyond)
+        windows, cells, width = (int(side) for side in x_wnc.shape)
+        return x_wnc.reshape(windows, cells, self.heads, width // self.heads).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -70,29 +102,21 @@ class Block(nn.Module):
             pooled: whether the grid is halved.
         """
         super().__init__()
-        self.window, self.pooled = window, pooled
+        self.pooled = pooled
         self.norm1 = nn.LayerNorm(width, eps=_EPSILON)
-        self.attn = Attention(width, width_out, heads, pooled)
+        self.attn = Attention(width, width_out, heads, window, pooled)
         self.norm2 = nn.LayerNorm(width_out, eps=_EPSILON)
         self.mlp = Mlp(width_out, _MLP_RATIO * width_out, width_out, activation=nn.GELU)
         self.proj = nn.Linear(width, width_out) if width != width_out else None
 
     def forward(self, x_bhwc: Tensor) -> Tensor:
         """Return `[1, H', W', width_out]`; H' and W' are halved where the block pools."""
-        _, height, width, _ = (int(side) for side in x_bhwc.shape)
         normed = self.norm1(x_bhwc)
         shortcut = x_bhwc
         if self.proj is not None:
             shortcut = self.proj(normed)
             shortcut = _pooled(shortcut) if self.pooled else shortcut
-        step = _POOL if self.pooled else 1
-        if self.window is None:
-            seen = self.attn(normed)
-        else:
-            windows = _partitioned(normed, self.window)
-            side = self.window // step
-            seen = _joined(self.attn(windows), side, height // step, width // step)
-        x_bhwc = shortcut + seen
+        x_bhwc = shortcut + self.attn(normed)
         result: Tensor = x_bhwc + self.mlp(self.norm2(x_bhwc))
         return result
 
@@ -153,23 +177,35 @@ def _pooled(x_bhwc: Tensor) -> Tensor:
     return F.max_pool2d(x_bhwc.permute(0, 3, 1, 2), _POOL).permute(0, 2, 3, 1)
 
 
-def _partitioned(x_bhwc: Tensor, side: int) -> Tensor:
-    """Return `[windows, side, side, C]`; zeros fill the last row and column of windows."""
+def _partitioned(x_bhwc: Tensor, window: int | None, beyond: Tensor) -> Tensor:
+    """Return `[windows, cells, C]`; the last windows of a row and of a column may reach further.
+
+    Args:
+        x_bhwc: a grid.
+        window: side, cells; None for one window of all cells.
+        beyond: `[C]`, what is beyond the grid.
+    """
     _, height, width, channels = (int(n) for n in x_bhwc.shape)
-    below, right = -height % side, -width % side
+    if window is None:
+        return x_bhwc.reshape(1, height * width, channels)
+    below, right = -height % window, -width % window
     # Pad takes its sizes from a tensor, and shapes after it are not static any more.
     if right:
-        x_bhwc = torch.cat([x_bhwc, torch.zeros(1, height, right, channels)], dim=2)
+        x_bhwc = torch.cat([x_bhwc, beyond + torch.zeros(1, height, right, channels)], dim=2)
     if below:
-        x_bhwc = torch.cat([x_bhwc, torch.zeros(1, below, width + right, channels)], dim=1)
-    rows, columns = (height + below) // side, (width + right) // side
-    x_rscsc = x_bhwc.reshape(rows, side, columns, side, channels)
-    return x_rscsc.transpose(1, 2).reshape(rows * columns, side, side, channels)
+        more = beyond + torch.zeros(1, below, width + right, channels)
+        x_bhwc = torch.cat([x_bhwc, more], dim=1)
+    rows, columns = (height + below) // window, (width + right) // window
+    x_rscsc = x_bhwc.reshape(rows, window, columns, window, channels)
+    return x_rscsc.transpose(1, 2).reshape(rows * columns, window * window, channels)
 
 
-def _joined(windows_whwc: Tensor, side: int, height: int, width: int) -> Tensor:
-    """Return `[1, height, width, C]`: what `_partitioned` took apart, without what it filled in."""
-    rows, columns = -(-height // side), -(-width // side)
-    x_rcssc = windows_whwc.reshape(rows, columns, side, side, -1)
-    x_hwc = x_rcssc.transpose(1, 2).reshape(rows * side, columns * side, -1)
+def _joined(x_wnc: Tensor, window: int | None, height: int, width: int) -> Tensor:
+    """Return `[1, height, width, C]`: undo `_partitioned`, without what is beyond the grid."""
+    channels = int(x_wnc.shape[2])
+    if window is None:
+        return x_wnc.reshape(1, height, width, channels)
+    rows, columns = -(-height // window), -(-width // window)
+    x_rcssc = x_wnc.reshape(rows, columns, window, window, channels)
+    x_hwc = x_rcssc.transpose(1, 2).reshape(rows * window, columns * window, channels)
     return x_hwc[:height, :width].unsqueeze(0)
