@@ -46,7 +46,7 @@ class NetworkCalls:
 
     One that is fused is called as its graphs will be, empty slots and all: what is recorded of such
     calls is what graphs are fed. Every graph of memory attention then meets every number of frames
-    that it holds, once, although the smallest one would do.
+    that it holds, once at every input size, although the smallest one would do.
     """
 
     def __init__(self, network: Sam2) -> None:
@@ -57,7 +57,7 @@ class NetworkCalls:
         self._mask_decoder = graph_module(network, MASK_DECODER.name)
         self._memory_encoder = graph_module(network, MEMORY_ENCODER.name)
         self._as_exported = network.for_inference
-        self._fed: set[tuple[int, int]] = set()  # slots of a graph, and frames that it met
+        self._fed: set[tuple[int, int, int]] = set()  # side, slots of a graph, frames that it met
 
     @torch.no_grad()
     def encode(self, image_bchw: Tensor) -> Features:
@@ -78,13 +78,18 @@ class NetworkCalls:
             (found,) = self._attention[SLOTS[0]](*_inputs(pix_feat, seen, look_back))
             exact: Tensor = found
             return exact
-        results: list[Tensor] = []
+        result: Tensor | None = None
         for slots, module in self._attention.items():
-            if slots >= frames and not (results and (slots, frames) in self._fed):
-                self._fed.add((slots, frames))
-                (found,) = module(*_padded(_inputs(pix_feat, seen, look_back), slots))
-                results.append(found)
-        return results[0]
+            held = min(slots, frames)
+            asked = result is None and slots >= frames
+            meeting = int(pix_feat.shape[-1]), slots, held
+            if asked or meeting not in self._fed:
+                self._fed.add(meeting)
+                part = seen._replace(frames=seen.frames[:held])
+                (found,) = module(*_padded(_inputs(pix_feat, part, look_back), slots))
+                result = found if asked else result
+        assert result is not None  # no more frames are seen than the largest graph holds
+        return result
 
     @torch.no_grad()
     def decode(
