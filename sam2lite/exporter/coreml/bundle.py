@@ -82,7 +82,7 @@ def write_coreml_bundle(
         report: told the name of each step when it is done.
 
     Raises:
-        CalibrationError: nothing was recorded of a graph.
+        CalibrationError: nothing was recorded at a rung.
         DependencyError, SessionError: coremltools is missing, or of an untested version.
         ExportError: a graph cannot be converted or compressed.
         OutputError: the directory exists or cannot be written.

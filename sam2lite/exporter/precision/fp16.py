@@ -78,7 +78,7 @@ class Fp16:
         The report has the pinned nodes with the reason, the range report and every output's SQNR.
 
         Raises:
-            CalibrationError: nothing was recorded of the graph at its rung.
+            CalibrationError: nothing was recorded at its rung.
             ExportError: a type cannot be told, or onnxruntime refuses a graph.
             VerificationError: an output is further from the graph in FP32 than is allowed.
         """
