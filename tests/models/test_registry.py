@@ -214,5 +214,7 @@ def test_what_is_no_checkpoint_is_refused_in_one_sentence(
 
 
 def test_a_name_that_nobody_knows_lists_those_of_all_families() -> None:
-    with pytest.raises(UnknownNameError, match=r"known: tiny, small, base, .*toy, the folder of"):
+    with pytest.raises(
+        UnknownNameError, match=r"known: tiny, small, base, .*toy, a folder or file of a"
+    ):
         load_model("teeny")

@@ -7,7 +7,6 @@ import typer
 
 from sam2lite.cli.export.options import reported_steps
 from sam2lite.exporter.footage import OBSERVER, SEED, recordings
-from sam2lite.models.effort import Effort
 
 if TYPE_CHECKING:
     from sam2lite.calibration.calibrate import Calibration
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 _FRAMES = typer.Option(
     "--calib-frames",
     help="Frames to calibrate on, in all.",
-    show_default=f"{Effort().calibration_frames}, fewer where a frame takes seconds",
+    show_default="64, fewer where a frame takes seconds",
 )
 _SEED = typer.Option("--calib-seed", help="Of the clips and prompts drawn.", show_default=str(SEED))
 _OBSERVER = typer.Option(

@@ -24,7 +24,6 @@ from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.search import Outcome, search
 from sam2lite.files.atomic import write_atomically
 from sam2lite.files.json_reading import read_json
-from sam2lite.models.effort import Effort
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
@@ -43,7 +42,7 @@ class Bound:
     """
 
     max_drop: float
-    clips: int = Effort().scored_clips
+    clips: int
     accept: bool = False
 
 
