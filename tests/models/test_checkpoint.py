@@ -251,7 +251,7 @@ def test_path_loads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_neither_size_nor_path_is_refused(folder: Path) -> None:
     with pytest.raises(
         UnknownNameError,
-        match="'teeny'; known: tiny, small, base, .*file of a checkpoint, an",
+        match=r"'teeny'; known: tiny, small, base, .*file of a checkpoint, an",
     ):
         load_model("teeny")
     with pytest.raises(ModelError, match=r"nowhere/config.json: No such file"):
