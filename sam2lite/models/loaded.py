@@ -80,6 +80,10 @@ class LoadedModel:
         """Return the layers that may run in INT8, by path."""
         return self.host.quantized_layers(self.model)
 
+    def quantizable_paths(self) -> list[str]:
+        """Return the paths of the layers of its copy for inference that may run in INT8."""
+        return list(self.host.quantized_layers(self.host.fused(self.model)))
+
     def reference(self, choose: Choice | None = None, **settings: Any) -> Reference:
         """Return the network's frame loop in PyTorch; see `Networks.reference`."""
         return self.host.reference(self.model, choose, **settings)

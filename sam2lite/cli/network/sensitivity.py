@@ -57,7 +57,7 @@ def sensitivity(
     from sam2lite.exporter.precision.sensitivity import clip_iou as measure_iou
 
     spans = found.ranges.spans
-    layers = {p: [p] for p in checkpoint.quantized_layers() if f"{p}:input" in spans}
+    layers = {p: [p] for p in checkpoint.quantizable_paths() if f"{p}:input" in spans}
     graphs = {
         spec.name: [path for path in layers if path.startswith(f"{spec.name}.")]
         for spec in checkpoint.family.graphs

@@ -128,7 +128,7 @@ def all_layers(making: Making) -> PrecisionAssignment:
     from sam2lite.calibration.assignment import first_assignment
 
     assert making.ranges is not None  # by what the scheme observes
-    layers = list(making.loaded.quantized_layers())
+    layers = making.loaded.quantizable_paths()
     return first_assignment(layers, making.ranges.spans, making.keep_float)
 
 
@@ -140,7 +140,7 @@ def ranked_layers(making: Making, size: int) -> list[str]:
     assert making.recording is not None
     spans = dict(making.ranges.spans)
     loaded = making.loaded
-    layers = {path: [path] for path in loaded.quantized_layers() if f"{path}:input" in spans}
+    layers = {path: [path] for path in loaded.quantizable_paths() if f"{path}:input" in spans}
     found = layer_sqnr(loaded, spans, layers, making.recording, size)
     return sorted(found, key=found.__getitem__)
 
