@@ -13,6 +13,8 @@ _POOL = 2
 _MLP_RATIO = 4
 _EPSILON = 1e-6
 
+Grid = tuple[int, int]  # height and width, cells
+
 
 class Attention(nn.Module):
     """Attention within windows, or over everything; queries may be pooled, which halves the grid.
@@ -35,53 +37,53 @@ class Attention(nn.Module):
         self.qkv: nn.Module = nn.Linear(width, 3 * width_out)
         self.proj = nn.Linear(width_out, width_out)
 
-    def forward(self, x_bhwc: Tensor) -> Tensor:
+    def forward(self, x_bnc: Tensor, grid: Grid) -> Tensor:
         """Attend.
 
         Args:
-            x_bhwc: `[1, H, W, width]`.
+            x_bnc: `[1, H * W, width]`.
+            grid: H and W.
 
         Returns:
-            `[1, H', W', width_out]`; H' and W' are halved where queries are pooled.
+            `[1, H' * W', width_out]`; H' and W' are halved where queries are pooled.
         """
-        _, height, width, _ = (int(side) for side in x_bhwc.shape)
-        (query, key, value), biases = self._projected(x_bhwc)
+        (query, key, value), biases = self._projected(x_bnc)
         key, value = (
-            self._heads(part, self.window, bias)
+            self._heads(part, grid, self.window, bias)
             for part, bias in zip((key, value), biases[1:], strict=True)
         )
         window = self.window
         if self.pooled:
-            query = _pooled(query)
-            height, width = height // _POOL, width // _POOL
+            query, grid = _pooled(query, grid), _halved(grid)
             window = window // _POOL if window is not None else None
-        query = self._heads(query, window, biases[0])
+        query = self._heads(query, grid, window, biases[0])
         # A scale of 1 is in the weights already; tracing leaves no node for it.
         query = query if self.scale == 1.0 else query * self.scale
         seen = torch.softmax(query @ key.transpose(2, 3), dim=-1) @ value
         windows, heads, cells, channels = (int(side) for side in seen.shape)
         seen_wnc = seen.transpose(1, 2).reshape(windows, cells, heads * channels)
-        result: Tensor = self.proj(_joined(seen_wnc, window, height, width))
+        result: Tensor = self.proj(_joined(seen_wnc, window, grid))
         return result
 
-    def _projected(self, x_bhwc: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Return queries, keys and values `[1, H, W, width_out]`, and the bias of each."""
+    def _projected(self, x_bnc: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Return queries, keys and values `[1, N, width_out]`, and the bias of each."""
         if isinstance(self.qkv, nn.Linear):
             width = self.proj.in_features
-            parts = torch.split(self.qkv(x_bhwc), width, dim=-1)
+            parts = torch.split(self.qkv(x_bnc), width, dim=-1)
             return parts, torch.split(self.qkv.bias, width)
         layers = [layer for layer in self.qkv.children() if isinstance(layer, nn.Linear)]
-        return tuple(layer(x_bhwc) for layer in layers), tuple(layer.bias for layer in layers)
+        return tuple(layer(x_bnc) for layer in layers), tuple(layer.bias for layer in layers)
 
-    def _heads(self, x_bhwc: Tensor, window: int | None, beyond: Tensor) -> Tensor:
+    def _heads(self, x_bnc: Tensor, grid: Grid, window: int | None, beyond: Tensor) -> Tensor:
         """Return `[windows, heads, cells, channels]`.
 
         Args:
-            x_bhwc: a grid.
+            x_bnc: cells of a grid.
+            grid: its height and width.
             window: side of a window, cells; None for all cells.
             beyond: what is beyond the grid.
         """
-        x_wnc = _partitioned(x_bhwc, window, beyond)
+        x_wnc = _partitioned(x_bnc, grid, window, beyond)
         windows, cells, width = (int(side) for side in x_wnc.shape)
         return x_wnc.reshape(windows, cells, self.heads, width // self.heads).transpose(1, 2)
 
@@ -109,16 +111,15 @@ class Block(nn.Module):
         self.mlp = Mlp(width_out, _MLP_RATIO * width_out, width_out, activation=nn.GELU)
         self.proj = nn.Linear(width, width_out) if width != width_out else None
 
-    def forward(self, x_bhwc: Tensor) -> Tensor:
-        """Return `[1, H', W', width_out]`; H' and W' are halved where the block pools."""
-        normed = self.norm1(x_bhwc)
-        shortcut = x_bhwc
+    def forward(self, x_bnc: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
+        """Return `[1, H' * W', width_out]`, H' and W'; they are halved where the block pools."""
+        normed = self.norm1(x_bnc)
+        shortcut = x_bnc
         if self.proj is not None:
             shortcut = self.proj(normed)
-            shortcut = _pooled(shortcut) if self.pooled else shortcut
-        x_bhwc = shortcut + self.attn(normed)
-        result: Tensor = x_bhwc + self.mlp(self.norm2(x_bhwc))
-        return result
+            shortcut = _pooled(shortcut, grid) if self.pooled else shortcut
+        x_bnc = shortcut + self.attn(normed, grid)
+        return x_bnc + self.mlp(self.norm2(x_bnc)), _halved(grid) if self.pooled else grid
 
 
 class Hiera(nn.Module):
@@ -154,12 +155,14 @@ class Hiera(nn.Module):
         """
         x_bchw = self.patch_embed["proj"](image_bchw)
         height, width = (int(side) for side in x_bchw.shape[2:])
-        x_bhwc = (x_bchw + self.positions(height, width)).permute(0, 2, 3, 1)
+        x_bchw = x_bchw + self.positions(height, width)
+        # Linear layers get three axes: of four, ONNX Runtime computes those in INT8 as float.
+        x_bnc, grid = x_bchw.flatten(2).transpose(1, 2), (height, width)
         maps = []
         for index, block in enumerate(self.blocks):
-            x_bhwc = block(x_bhwc)
+            x_bnc, grid = block(x_bnc, grid)
             if index in self.stage_ends:
-                maps.append(x_bhwc.permute(0, 3, 1, 2))
+                maps.append(x_bnc.transpose(1, 2).reshape(1, -1, *grid))
         return maps
 
     def positions(self, height: int, width: int) -> Tensor:
@@ -173,21 +176,30 @@ class Hiera(nn.Module):
         return coarse + torch.cat([row] * (height // side), dim=2)
 
 
-def _pooled(x_bhwc: Tensor) -> Tensor:
-    return F.max_pool2d(x_bhwc.permute(0, 3, 1, 2), _POOL).permute(0, 2, 3, 1)
+def _halved(grid: Grid) -> Grid:
+    return grid[0] // _POOL, grid[1] // _POOL
 
 
-def _partitioned(x_bhwc: Tensor, window: int | None, beyond: Tensor) -> Tensor:
+def _pooled(x_bnc: Tensor, grid: Grid) -> Tensor:
+    """Return the greatest of 2 x 2 cells each, `[1, N / 4, C]`."""
+    x_bchw = x_bnc.transpose(1, 2).reshape(1, -1, *grid)
+    return F.max_pool2d(x_bchw, _POOL).flatten(2).transpose(1, 2)
+
+
+def _partitioned(x_bnc: Tensor, grid: Grid, window: int | None, beyond: Tensor) -> Tensor:
     """Return `[windows, cells, C]`; the last windows of a row and of a column may reach further.
 
     Args:
-        x_bhwc: a grid.
+        x_bnc: cells of a grid.
+        grid: its height and width.
         window: side, cells; None for one window of all cells.
         beyond: `[C]`, what is beyond the grid.
     """
-    _, height, width, channels = (int(n) for n in x_bhwc.shape)
     if window is None:
-        return x_bhwc.reshape(1, height * width, channels)
+        return x_bnc
+    height, width = grid
+    channels = int(x_bnc.shape[2])
+    x_bhwc = x_bnc.reshape(1, height, width, channels)
     below, right = -height % window, -width % window
     # Pad takes its sizes from a tensor, and shapes after it are not static any more.
     if right:
@@ -200,12 +212,12 @@ def _partitioned(x_bhwc: Tensor, window: int | None, beyond: Tensor) -> Tensor:
     return x_rscsc.transpose(1, 2).reshape(rows * columns, window * window, channels)
 
 
-def _joined(x_wnc: Tensor, window: int | None, height: int, width: int) -> Tensor:
-    """Return `[1, height, width, C]`: undo `_partitioned`, without what is beyond the grid."""
-    channels = int(x_wnc.shape[2])
+def _joined(x_wnc: Tensor, window: int | None, grid: Grid) -> Tensor:
+    """Return `[1, H * W, C]`: undo `_partitioned`, without what is beyond the grid."""
     if window is None:
-        return x_wnc.reshape(1, height, width, channels)
+        return x_wnc
+    (height, width), channels = grid, int(x_wnc.shape[2])
     rows, columns = -(-height // window), -(-width // window)
     x_rcssc = x_wnc.reshape(rows, columns, window, window, channels)
     x_hwc = x_rcssc.transpose(1, 2).reshape(rows * window, columns * window, channels)
-    return x_hwc[:height, :width].unsqueeze(0)
+    return x_hwc[:height, :width].reshape(1, height * width, channels)

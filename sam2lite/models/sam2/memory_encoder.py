@@ -47,10 +47,11 @@ class FuserBlock(nn.Module):
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Return the same shape."""
-        inner_bhwc = self.norm(self.dwconv(x_bchw)).permute(0, 2, 3, 1)
-        inner_bhwc = self.gamma * self.pwconv2(F.gelu(self.pwconv1(inner_bhwc)))
-        result: Tensor = x_bchw + inner_bhwc.permute(0, 3, 1, 2)
-        return result
+        # Three axes: of four, ONNX Runtime computes linear layers in INT8 as float.
+        inner_bnc = self.norm(self.dwconv(x_bchw)).flatten(2).transpose(1, 2)
+        inner_bnc = self.gamma * self.pwconv2(F.gelu(self.pwconv1(inner_bnc)))
+        sides = [int(side) for side in x_bchw.shape]
+        return x_bchw + inner_bnc.transpose(1, 2).reshape(sides)
 
 
 class Fuser(nn.Module):
