@@ -51,7 +51,8 @@ class FuserBlock(nn.Module):
         inner_bnc = self.norm(self.dwconv(x_bchw)).flatten(2).transpose(1, 2)
         inner_bnc = self.gamma * self.pwconv2(F.gelu(self.pwconv1(inner_bnc)))
         sides = [int(side) for side in x_bchw.shape]
-        return x_bchw + inner_bnc.transpose(1, 2).reshape(sides)
+        result: Tensor = x_bchw + inner_bnc.transpose(1, 2).reshape(sides)
+        return result
 
 
 class Fuser(nn.Module):
