@@ -48,15 +48,15 @@ class Attention(nn.Module):
             `[1, H' * W', width_out]`; H' and W' are halved where queries are pooled.
         """
         (query, key, value), biases = self._projected(x_bnc)
-        key, value = (
-            self._heads(part, grid, self.window, bias)
-            for part, bias in zip((key, value), biases[1:], strict=True)
+        query, key, value = (
+            _partitioned(part, grid, self.window, bias)
+            for part, bias in zip((query, key, value), biases, strict=True)
         )
         window = self.window
-        if self.pooled:
-            query, grid = _pooled(query, grid), _halved(grid)
-            window = window // _POOL if window is not None else None
-        query = self._heads(query, grid, window, biases[0])
+        if self.pooled:  # within windows: of one with an odd side, the last row goes
+            query = _pooled(query, grid if window is None else (window, window))
+            grid, window = _halved(grid), window // _POOL if window is not None else None
+        query, key, value = self._heads(query), self._heads(key), self._heads(value)
         # A scale of 1 is in the weights already; tracing leaves no node for it.
         query = query if self.scale == 1.0 else query * self.scale
         seen = torch.softmax(query @ key.transpose(2, 3), dim=-1) @ value
@@ -74,16 +74,8 @@ class Attention(nn.Module):
         layers = [layer for layer in self.qkv.children() if isinstance(layer, nn.Linear)]
         return tuple(layer(x_bnc) for layer in layers), tuple(layer.bias for layer in layers)
 
-    def _heads(self, x_bnc: Tensor, grid: Grid, window: int | None, beyond: Tensor) -> Tensor:
-        """Return `[windows, heads, cells, channels]`.
-
-        Args:
-            x_bnc: cells of a grid.
-            grid: its height and width.
-            window: side of a window, cells; None for all cells.
-            beyond: what is beyond the grid.
-        """
-        x_wnc = _partitioned(x_bnc, grid, window, beyond)
+    def _heads(self, x_wnc: Tensor) -> Tensor:
+        """Return `[windows, heads, cells, channels]`."""
         windows, cells, width = (int(side) for side in x_wnc.shape)
         return x_wnc.reshape(windows, cells, self.heads, width // self.heads).transpose(1, 2)
 
@@ -181,8 +173,9 @@ def _halved(grid: Grid) -> Grid:
 
 
 def _pooled(x_bnc: Tensor, grid: Grid) -> Tensor:
-    """Return the greatest of 2 x 2 cells each, `[1, N / 4, C]`."""
-    x_bchw = x_bnc.transpose(1, 2).reshape(1, -1, *grid)
+    """Return the greatest of 2 x 2 cells each, `[B, N / 4, C]`."""
+    batch, _, channels = (int(side) for side in x_bnc.shape)
+    x_bchw = x_bnc.transpose(1, 2).reshape(batch, channels, *grid)
     return F.max_pool2d(x_bchw, _POOL).flatten(2).transpose(1, 2)
 
 
