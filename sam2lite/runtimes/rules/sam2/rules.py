@@ -82,11 +82,8 @@ class SlotBankRules(FrameRules):
     )
     remembers_absent = True
     rewinds = True
-    windows: Tuple[int, ...] = (
-        1,
-        3,
-        RECENT_FRAMES,
-    )  # beside one prompted frame, what 2, 4 and 7 slots hold
+    # Beside one prompted frame, what 2, 4 and 7 slots hold.
+    windows: Tuple[int, ...] = (1, 3, RECENT_FRAMES)
 
     def __init__(
         self,
