@@ -20,6 +20,7 @@ from sam2lite.contracts.fields import (
     whole,
     word,
 )
+from sam2lite.contracts.input_sizes import MOST_ASPECT
 from sam2lite.contracts.keys import MAX_SIDE, graph_key
 from sam2lite.errors import BundleError
 from sam2lite.files.names import check_name
@@ -84,6 +85,7 @@ _TARGET = record(
     },
     others=True,
 )
+_PREPROCESS = record({}, {"aspect": items(whole(1, MOST_ASPECT), least=2, most=2)}, others=True)
 _CALIBRATION = record(
     {},
     {
@@ -195,7 +197,7 @@ _FIELDS: Dict[str, Any] = {
     "graphs": table(_GRAPH, key=graph_key, most=MAX_GRAPHS),
     "dims": table(table(whole(1, 1 << 24), most=256), most=MAX_RUNGS),
     "stages": items(graph_key, least=1, most=256),
-    "preprocess": table(anything),
+    "preprocess": _PREPROCESS,
     "postprocess": record(
         {
             "mask_stride": whole(0, MAX_SIDE),
