@@ -6,8 +6,6 @@ from typing import Dict, Iterable, NamedTuple, Tuple, Union
 
 from sam2lite.errors import ArgumentError
 
-MOST_ASPECT = 256  # of either number of an aspect
-
 _SIZE = re.compile(r"([1-9][0-9]{0,5})(?:x([1-9][0-9]{0,5}))?")
 
 
@@ -77,7 +75,8 @@ def read_sizes(sizes: Iterable[Union[int, str]]) -> InputSizes:
     sides = sorted({_sides(size) for size in sizes})
     forms: Dict[Aspect, str] = {}
     for width, height in sides:
-        aspect = _aspect(width, height)
+        ratio = Fraction(width, height)
+        aspect = Aspect(ratio.numerator, ratio.denominator)
         forms.setdefault(aspect, "{}x{} is {}".format(width, height, aspect.text))
     if len(forms) > 1:
         raise ValueError(
@@ -98,13 +97,3 @@ def _sides(size: Union[int, str]) -> Tuple[int, int]:
         )
     width = int(found.group(1))
     return width, int(found.group(2) or width)
-
-
-def _aspect(width: int, height: int) -> Aspect:
-    ratio = Fraction(width, height)
-    if max(ratio.numerator, ratio.denominator) > MOST_ASPECT:
-        raise ValueError(
-            "an input size is {}x{}, whose sides share no step that a network could have; give "
-            "multiples of 32 px, as 672x384".format(width, height)
-        )
-    return Aspect(ratio.numerator, ratio.denominator)

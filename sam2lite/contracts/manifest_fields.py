@@ -20,7 +20,6 @@ from sam2lite.contracts.fields import (
     whole,
     word,
 )
-from sam2lite.contracts.input_sizes import MOST_ASPECT
 from sam2lite.contracts.keys import MAX_SIDE, graph_key
 from sam2lite.errors import BundleError
 from sam2lite.files.names import check_name
@@ -85,7 +84,7 @@ _TARGET = record(
     },
     others=True,
 )
-_PREPROCESS = record({}, {"aspect": items(whole(1, MOST_ASPECT), least=2, most=2)}, others=True)
+_PREPROCESS = record({}, {"aspect": items(whole(1, MAX_SIDE), least=2, most=2)}, others=True)
 _CALIBRATION = record(
     {},
     {

@@ -12,8 +12,7 @@ import numpy as np
 from sam2lite.contracts.arguments import shown
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.runtimes.resampling.byte_images import resized_bytes
-from sam2lite.runtimes.resampling.taps import CUBIC, TRIANGLE
+from sam2lite.runtimes.resampling import byte_images
 
 
 class Scratch:
@@ -66,13 +65,13 @@ def stretched(
 def _bicubic(
     image: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
 ) -> np.ndarray:
-    return resized_bytes(image, height, width, CUBIC)
+    return byte_images.bicubic(image, height, width)
 
 
 def _antialiased(
     image: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
 ) -> np.ndarray:
-    return resized_bytes(image, height, width, TRIANGLE)
+    return byte_images.antialiased(image, height, width)
 
 
 # How a frame is brought to the network's input, by the name under which users choose it.

@@ -51,7 +51,6 @@ def test_what_squares_are_called_does_not_change() -> None:
         ([None], "give px"),
         (["\u0663\u0662x32"], "give px"),
         (["9" * 500], "give px"),
-        (["673x384"], "673x384, whose sides share no step .* multiples of 32"),
     ],
 )
 def test_sizes_that_are_none(given: list[Any], said: str) -> None:
@@ -62,7 +61,9 @@ def test_sizes_that_are_none(given: list[Any], said: str) -> None:
 
 def test_a_height_is_a_whole_number() -> None:
     assert Aspect(7, 4).height_at(672) == 384
-    with pytest.raises(ArgumentError, match="670 px cannot have the form 7:4; .* multiple of 7 px"):
+    with pytest.raises(
+        ArgumentError, match=r"670 px cannot have the form 7:4; .* multiple of 7 px"
+    ):
         Aspect(7, 4).height_at(670)
 
 

@@ -1,35 +1,47 @@
-"""Pictures of bytes, resized with a filter to the last bit as Pillow does it."""
+"""Pictures of bytes, resized with a filter: axis by axis, each of which is rounded to bytes."""
 
 import numpy as np
 
-from sam2lite.runtimes.resampling.taps import Kernel, taps
+from sam2lite.runtimes.resampling.taps import CUBIC, TRIANGLE, Kernel, taps
 
 # Weights are whole numbers of so many bits: sums of 255 of them fit 32, lobes below 0 included.
 _BITS = 22
 
 
-def resized_bytes(image_hwc: np.ndarray, height: int, width: int, kernel: Kernel) -> np.ndarray:
-    """Resize uint8 [h, w] or [h, w, channels], first the rows, whose result is rounded to bytes."""
-    across = image_hwc.swapaxes(0, 1)
-    across = _filtered(across, width, kernel) if len(across) != width else across
-    down = across.swapaxes(0, 1)
-    down = _filtered(down, height, kernel) if len(down) != height else down
-    return np.ascontiguousarray(down)
+def bicubic(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize uint8 [h, w] or [h, w, channels] to the last bit as Pillow 13 does."""
+    down, across = len(image) - height, image.shape[1] - width
+    # Which axis comes first decides a grey level here and there.
+    if down > max(0, 2 * across):
+        return _columns(_rows(image, height, CUBIC), width, CUBIC)
+    return _rows(_columns(image, width, CUBIC), height, CUBIC)
 
 
-def _filtered(rows: np.ndarray, length: int, kernel: Kernel) -> np.ndarray:
-    """Resize the first axis of uint8 [n, m, ...] to [length, m, ...]."""
-    rows = np.ascontiguousarray(rows)
-    first, weights = taps(len(rows), length, kernel, np.float64)
+def antialiased(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize uint8 [h, w] or [h, w, channels] bilinearly, to a grey level as PyTorch does."""
+    return _rows(_columns(image, width, TRIANGLE), height, TRIANGLE)
+
+
+def _columns(image: np.ndarray, width: int, kernel: Kernel) -> np.ndarray:
+    """Return uint8 with so many columns."""
+    return _rows(image.swapaxes(0, 1), width, kernel).swapaxes(0, 1)
+
+
+def _rows(image: np.ndarray, height: int, kernel: Kernel) -> np.ndarray:
+    """Return uint8 with so many rows."""
+    image = np.ascontiguousarray(image)
+    if len(image) == height:
+        return image
+    first, weights = taps(len(image), height, kernel, np.float64)
     scaled = weights * (1 << _BITS)
     whole = (scaled + np.copysign(0.5, scaled)).astype(np.int32)
-    wide = rows.reshape(len(rows), -1)
-    total = np.full((length, wide.shape[1]), 1 << (_BITS - 1), np.int32)
+    wide = image.reshape(len(image), -1)
+    total = np.full((height, wide.shape[1]), 1 << (_BITS - 1), np.int32)
     part = np.empty_like(total)
     for tap in range(whole.shape[1]):
-        index = np.minimum(first + tap, len(rows) - 1)
+        index = np.minimum(first + tap, len(image) - 1)
         np.multiply(wide[index], whole[:, tap, np.newaxis], out=part)
         total += part
     total >>= _BITS
     result: np.ndarray = np.clip(total, 0, 255, out=total).astype(np.uint8)
-    return result.reshape((length, *rows.shape[1:]))
+    return result.reshape((height, *image.shape[1:]))

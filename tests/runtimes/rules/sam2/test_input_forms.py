@@ -54,9 +54,7 @@ def followed(tracker: Any) -> list[FrameResult]:
     return found
 
 
-@pytest.mark.parametrize(
-    "reference", ["meta", pytest.param("huggingface", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("reference", ["meta", pytest.param("huggingface", marks=pytest.mark.slow)])
 def test_the_reference_loop(network: Sam2, reference: str) -> None:
     settings: dict[str, Any] = {"reference": reference, "memory_dtype": "float32"}
     loaded = HOST.untrained(network, network.config).with_aspect(WIDE)
