@@ -18,9 +18,9 @@ def follow(
     Args:
         loaded: the network, fused or not.
         clip: to follow.
-        rungs: input sides, px; each is used for an equal part of the clip, in order.
+        rungs: input widths, px; each is used for an equal part of the clip, in order.
     """
-    tracker = ReferenceTracker(loaded)
+    tracker = ReferenceTracker(loaded, rungs[0])
     for index, frame in enumerate(clip.frames_bgr):
         tracker.set_rung(rungs[index * len(rungs) // len(clip.frames_bgr)])
         for object_id, prompt in clip.prompts.items() if index == 0 else ():
