@@ -112,4 +112,3 @@ def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | 
     if bias is not None:
         score_bnk = score_bnk + bias
     return torch.softmax(score_bnk, dim=-1) @ value_bkc
-

@@ -181,8 +181,10 @@ def _pooled(x_bnc: Tensor, grid: Grid) -> Tensor:
         x_bhwc = x_bhwc[:, : 2 * rows, : 2 * columns]
     # Pairs one after the other, where channels stay last: a pooling would want them first.
     x_brc = x_bhwc.reshape(batch * rows, _POOL, 2 * columns * channels).amax(1)
-    return x_brc.reshape(batch * rows * columns, _POOL, channels).amax(1).reshape(
-        batch, rows * columns, channels
+    return (
+        x_brc.reshape(batch * rows * columns, _POOL, channels)
+        .amax(1)
+        .reshape(batch, rows * columns, channels)
     )
 
 
