@@ -152,7 +152,7 @@ def geometry() -> list[dict[str, Any]]:
                 "size": [width, height],
                 "side": side,
                 "image": _floats(image),
-                "stretched": _floats(stretched(image, side)),
+                "stretched": _floats(stretched(image, side, side)),
                 "resized": _floats(cv2.resize(image, (side, side), interpolation=1)),
             }
         )

@@ -21,14 +21,14 @@ SLOTS = {"N2": "s*N", "K2": "s*N + 80"}
 def test_examples_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A small network at a small size stands in for tiny at 512."""
+    """A small network at a small size, not even square, stands in for tiny at 512."""
     torch.save({"model": small().state_dict()}, tmp_path / "sam2.1_hiera_tiny.pt")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "docs"}
     blocks = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 5
     for number, block in enumerate(blocks):
-        source = block.replace("[512]", "[128]")
+        source = block.replace("[512]", '["160x128"]')
         exec(compile(source, f"docs/sam2.md, block {number}", "exec"), names)
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("sam2 sam2.1_hiera_")

@@ -119,6 +119,7 @@ def recorded(
         frames=settings.frames,
         seed=settings.seed,
         sam2lite_version=__version__,
+        aspect=loaded.aspect.text,
     )
     return recording, provenance
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.contracts.arguments import shown, whole_number
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.errors import ArgumentError, CalibrationError
 from sam2lite.files.atomic import replacing
 from sam2lite.files.json_reading import read_json
@@ -34,6 +35,7 @@ class Provenance:
         frames: how many.
         seed: of what was drawn.
         sam2lite_version: that made them.
+        aspect: form of the inputs, `1:1` for squares; rungs are their widths.
     """
 
     model: str
@@ -45,6 +47,7 @@ class Provenance:
     frames: int
     seed: int
     sam2lite_version: str
+    aspect: str = SQUARE.text
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,25 @@ class ActivationRanges:
         with replacing(str(path), force) as partial:
             Path(partial).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
-    def check_fits(self, checkpoint_sha256: str, rungs: Collection[int]) -> None:
+    def check_fits(
+        self, checkpoint_sha256: str, rungs: Collection[int], aspect: Aspect = SQUARE
+    ) -> None:
         """Check that the ranges are of a network, and were observed at the rungs it gets.
 
         Raises:
-            CalibrationError: they are of other weights, or of other rungs.
+            CalibrationError: they are of other weights, of inputs of another form, or of other
+                rungs.
         """
         made = self.provenance
         if made.checkpoint_sha256 != checkpoint_sha256:
             raise CalibrationError(
                 f"the ranges are of {made.model} with weights {made.checkpoint_sha256[:12]}, but "
                 f"the model has {checkpoint_sha256[:12]}; calibrate this model"
+            )
+        if made.aspect != aspect.text:
+            raise CalibrationError(
+                f"the ranges were observed on inputs of the form {printable(made.aspect)}, not "
+                f"{aspect.text}; calibrate at the sizes of the bundle"
             )
         missing = sorted(set(rungs) - set(made.rungs))
         if missing:

@@ -94,7 +94,7 @@ def record(
         OutputError: the cache cannot be written.
     """
     data_sha256 = content_sha256(clips)
-    folder = cache / _key(loaded.sha256, data_sha256, rungs)
+    folder = cache / _key(loaded, data_sha256, rungs)
     recording = Recording(folder, data_sha256, loaded.family)
     if recording.folder.is_dir():
         return recording
@@ -135,8 +135,8 @@ class _Writer:
         return write
 
 
-def _key(model_sha256: str, data_sha256: str, rungs: Sequence[int]) -> str:
-    parts = f"{FORMAT} {model_sha256} {data_sha256} {sorted(rungs)}"
+def _key(loaded: LoadedModel, data_sha256: str, rungs: Sequence[int]) -> str:
+    parts = f"{FORMAT} {loaded.sha256} {data_sha256} {sorted(rungs)} {loaded.aspect.text}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

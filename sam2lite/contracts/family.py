@@ -6,10 +6,14 @@ package names a family; docs/extending.md says how another is added.
 """
 
 import importlib
+from types import MappingProxyType
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.tensors import GraphSpec
-from sam2lite.errors import UnknownNameError
+from sam2lite.errors import ArgumentError, UnknownNameError
+
+_NONE = MappingProxyType({})  # type: Mapping[str, int]
 
 
 class Family(NamedTuple):
@@ -20,12 +24,14 @@ class Family(NamedTuple):
         title: that people know.
         graphs: in the order in which a frame uses them; the first one takes the image.
         object_score: the output that is above 0 where the object is present.
-        strides: of the sides that shapes name by a symbol: px of the input a cell.
+        strides: of the heights that shapes name by a symbol: px of the input a cell. They are
+            the widths as well where these have no symbols of their own.
         mask_stride: of mask logits, px of the input a cell.
         keeps_memory_across_sizes: whether memory that was written at one input size can be read at
             another.
         rules: `module:name` of the class of frame rules (`runtimes/rules`).
         host: `module:name` of the family's networks (`models/family.py`).
+        widths: strides of the widths, by their symbols; none where inputs are square.
     """
 
     name: str
@@ -37,6 +43,7 @@ class Family(NamedTuple):
     keeps_memory_across_sizes: bool
     rules: str
     host: str
+    widths: Mapping[str, int] = _NONE
 
     def graph(self, name: str) -> GraphSpec:
         """Return a graph by its name.
@@ -80,13 +87,29 @@ class Family(NamedTuple):
         )
         return keyed
 
-    def sides(self, size: int) -> Dict[str, int]:
+    def check_aspect(self, aspect: Aspect) -> None:
+        """Raise ArgumentError if inputs of the form are not taken."""
+        if aspect != SQUARE and not self.widths:
+            raise ArgumentError(
+                "{} takes square inputs alone, not {}; give input sizes as single numbers, such "
+                "as 480".format(self.title, aspect.text)
+            )
+
+    def sides(self, size: int, aspect: Aspect = SQUARE) -> Dict[str, int]:
         """Return the sides of maps at an input size, by their symbols.
 
         Args:
-            size: side of the square input, px.
+            size: width of the input, px.
+            aspect: of the input.
+
+        Raises:
+            ArgumentError: inputs of the form are not taken, or the height is no whole number.
         """
-        return {symbol: size // stride for symbol, stride in self.strides.items()}
+        self.check_aspect(aspect)
+        height = aspect.height_at(size)
+        sides = {symbol: height // stride for symbol, stride in self.strides.items()}
+        sides.update({symbol: size // stride for symbol, stride in self.widths.items()})
+        return sides
 
 
 # Where each family's `FAMILY` is, by its name. Imported when it is asked for.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from sam2lite.contracts.fields import ascending
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.manifest_fields import (
     ITEM_BYTES,
     MANIFEST,
@@ -106,6 +107,11 @@ class Manifest(NamedTuple):
         return "+".join(
             sorted({g.precision for g in self.graphs.values() if g.spec.name == encoder})
         )
+
+    @property
+    def aspect(self) -> Aspect:
+        """The form of its inputs; `rungs` are their widths."""
+        return Aspect(*self.preprocess.get("aspect", SQUARE))
 
     @property
     def megabytes(self) -> float:
@@ -223,10 +229,16 @@ def _check_sums(manifest: Manifest) -> None:
     """Check what no field shows alone.
 
     Raises:
-        ValueError: input sizes do not ascend, a graph has another key than its name gives, aliases
-            are of no tensor or not of one alone, or files or tensors are too large.
+        ValueError: input sizes do not ascend or have no height in whole px, a graph has another key
+            than its name gives, aliases are of no tensor or not of one alone, or files or tensors
+            are too large.
     """
     ascending(list(manifest.rungs), "rungs")
+    for rung in manifest.rungs:
+        if rung * manifest.aspect.height % manifest.aspect.width:
+            raise ValueError(
+                "{} px of the form {} have no whole height".format(rung, manifest.aspect.text)
+            )
     total = sum(entry.bytes for entry in manifest.files.values())
     if total > MAX_BUNDLE_BYTES:
         raise ValueError(

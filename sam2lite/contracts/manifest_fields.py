@@ -84,6 +84,7 @@ _TARGET = record(
     },
     others=True,
 )
+_PREPROCESS = record({}, {"aspect": items(whole(1, MAX_SIDE), least=2, most=2)}, others=True)
 _CALIBRATION = record(
     {},
     {
@@ -195,7 +196,7 @@ _FIELDS: Dict[str, Any] = {
     "graphs": table(_GRAPH, key=graph_key, most=MAX_GRAPHS),
     "dims": table(table(whole(1, 1 << 24), most=256), most=MAX_RUNGS),
     "stages": items(graph_key, least=1, most=256),
-    "preprocess": table(anything),
+    "preprocess": _PREPROCESS,
     "postprocess": record(
         {
             "mask_stride": whole(0, MAX_SIDE),

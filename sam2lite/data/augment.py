@@ -114,7 +114,9 @@ def stretched(frames_rgb_thwc: Frames, labels_thw: Labels, side: int) -> tuple[F
     Returns:
         uint8 [T, side, side, 3] and uint8 [T, side, side].
     """
-    frames = [geometry.stretched(np.ascontiguousarray(frame), side) for frame in frames_rgb_thwc]
+    frames = [
+        geometry.stretched(np.ascontiguousarray(frame), side, side) for frame in frames_rgb_thwc
+    ]
     labels = [
         cv2.resize(np.ascontiguousarray(labels_hw), (side, side), interpolation=_NEAREST)
         for labels_hw in labels_thw

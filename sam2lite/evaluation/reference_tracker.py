@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError
-from sam2lite.runtimes.geometry import check_frame, network_input, source_mask
+from sam2lite.runtimes.geometry import (
+    HALVING,
+    check_frame,
+    checked_resize,
+    network_input,
+    source_mask,
+)
 from sam2lite.runtimes.prompts import Prompt, checked_id
 from sam2lite.runtimes.results import FrameResult, ObjectResult
 
@@ -36,23 +42,27 @@ class ReferenceTracker:
         loaded: LoadedModel,
         rung: int | None = None,
         choose: Choice | None = None,
+        resize: str = HALVING,
         **settings: Any,
     ) -> None:
         """Start without objects.
 
         Args:
             loaded: the network, fused or not, on any device; it is put into evaluation mode.
-            rung: input side, px; the largest if not given.
+            rung: input width, px; the largest if not given.
             choose: the candidate that becomes a mask; by the family's rules if not given.
+            resize: of frames, as for `VideoSegmenter`.
             settings: the family's own, as for `VideoSegmenter`.
 
         Raises:
-            UnknownNameError: the network's family does not have a setting.
+            UnknownNameError: the network's family does not have a setting, or there is no such
+                resize.
             ArgumentError: the network does not take the rung, or a setting is out of its range.
         """
         from sam2lite.models.networks import Seeking
 
-        self._check_size = loaded.check_size
+        self._check_size, self._aspect = loaded.check_size, loaded.aspect
+        self._resize = checked_resize(resize)
         self._title = loaded.family.title
         self._loop = loaded.reference(choose, **settings)
         # The same loop, where frames have numbers.
@@ -67,7 +77,7 @@ class ReferenceTracker:
 
     @property
     def rung(self) -> int:
-        """Input side of the next frame, px."""
+        """Input width of the next frame, px."""
         return self._rung
 
     def reset(self) -> None:
@@ -97,7 +107,7 @@ class ReferenceTracker:
         self._index, self._tracked = frame_index - 1, False
 
     def set_rung(self, rung: int) -> None:
-        """Use another input side from the next frame on, px.
+        """Use another input width from the next frame on, px.
 
         Raises:
             ArgumentError: the network does not take it.
@@ -217,7 +227,7 @@ class ReferenceTracker:
             raise ArgumentError(f"frame {index} comes after frame {self._index}")
         if self._seeking is not None and index != self._index + 1:
             self._seeking.seek(index)
-        self._image = network_input(frame, self._rung)
+        self._image = self._prepared(frame, self._rung)
         self._size = frame.shape[:2]
         self._loop.start_frame(torch.from_numpy(self._image))
         self._tracked = False
@@ -228,8 +238,11 @@ class ReferenceTracker:
         """Return whether a frame looks the same to the network as the current one."""
         image = self._image
         return image is not None and np.array_equal(
-            network_input(frame, int(image.shape[-1])), image
+            self._prepared(frame, int(image.shape[-1])), image
         )
+
+    def _prepared(self, frame: Frame, rung: int) -> NDArray[np.uint8]:
+        return network_input(frame, rung, aspect=self._aspect, resize=self._resize)
 
     def _given(self, object_id: int, prompt: Prompt) -> ObjectResult:
         height, width = self._size

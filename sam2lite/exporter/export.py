@@ -112,9 +112,12 @@ def _requested(recipe: Recipe, progress: Progress) -> tuple[BackendExporter, Exp
         raise RecipeError("`output` is not given; name the folder to write", "output")
     from sam2lite.models.registry import load_model
 
-    loaded = load_model(recipe.model)
-    for size in recipe.sizes or ():
-        loaded.check_size(size)
+    loaded, widths = load_model(recipe.model), None
+    if recipe.input_sizes is not None:
+        widths, aspect = recipe.input_sizes
+        loaded = loaded.with_aspect(aspect)
+        for width in widths:
+            loaded.check_size(width)
     if not loaded.trained:
         progress.tell(f"warning: {recipe.model} is untrained; its masks mean nothing")
     if recipe.precision not in (None, scheme.name):
@@ -123,7 +126,7 @@ def _requested(recipe: Recipe, progress: Progress) -> tuple[BackendExporter, Exp
         loaded=loaded,
         target=target,
         precision=scheme.name,
-        sizes=tuple(recipe.sizes or loaded.sizes),
+        sizes=widths or loaded.sizes,
         output=Path(recipe.output),
         recipe=recipe,
         progress=progress,

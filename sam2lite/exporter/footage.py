@@ -48,7 +48,7 @@ def calibrated(request: ExportRequest) -> Calibration:
     recipe = request.recipe
     if recipe.ranges is not None:
         found = load_ranges(Path(recipe.ranges))
-        found.check_fits(request.loaded.sha256, request.sizes)
+        found.check_fits(request.loaded.sha256, request.sizes, request.loaded.aspect)
         # Nothing is left to observe: footage serves to compare graphs on.
         return Calibration(found, recorded(request)[0])
     settings = _settings(request, recipe.observer or OBSERVER)

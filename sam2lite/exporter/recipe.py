@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.contracts.backends import DEFAULT_BACKEND, get_backend
+from sam2lite.contracts.input_sizes import InputSizes, read_sizes
 from sam2lite.errors import RecipeError
 
 LONGEST_SHOWN = 60  # characters of a value in an error message
@@ -28,7 +29,8 @@ class Recipe:
         backend: `ort`, `trt`, `coreml` or `onnx`.
         target: id of a device, as `sam2lite targets` lists them; `host` is this machine.
         precision: such as `fp32`, `fp16` or `int8`; the backend's usual one if not given.
-        sizes: input sizes, px; all of the network's if not given.
+        sizes: input sizes, px, as 480 for a square or `672x384` for width and height, all of one
+            form; all of the network's if not given.
         output: folder to write.
         opset: of ONNX; the target's if not given.
         jetpack: release of a Jetson's system, as in `6.2`.
@@ -52,7 +54,7 @@ class Recipe:
     backend: str = DEFAULT_BACKEND
     target: str | None = None
     precision: str | None = None
-    sizes: Sequence[int] | None = None
+    sizes: Sequence[int | str] | None = None
     output: str | Path | None = None
     opset: int | None = None
     jetpack: str | None = None
@@ -122,6 +124,11 @@ class Recipe:
             {name: given[name] for name in FILE_FIELDS if name in given}, Path(path), force
         )
 
+    @property
+    def input_sizes(self) -> InputSizes | None:
+        """Widths and form of `sizes`; None where they are not given."""
+        return None if self.sizes is None else read_sizes(self.sizes)
+
     def is_given(self, name: str) -> bool:
         """Return whether a field differs from its default."""
         value = getattr(self, name)
@@ -190,10 +197,15 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
     return tuple(_text(name, text) for text in value)
 
 
-def _sizes(name: str, value: object) -> tuple[int, ...]:
+def _sizes(name: str, value: object) -> tuple[int | str, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise _wrong(name, value, "a list of whole numbers, px, as in [240, 480]")
-    return tuple(sorted({_whole(1)(name, size) for size in value}))
+    try:
+        return read_sizes(
+            size if isinstance(size, str) else _whole(1)(name, size) for size in value
+        ).texts
+    except ValueError as error:
+        raise RecipeError(f"`{name}`: {error}", name) from None
 
 
 _READERS: dict[str, Callable[[str, object], object]] = {

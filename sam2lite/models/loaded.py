@@ -10,6 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from sam2lite.contracts.family import Family
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
+from sam2lite.errors import ArgumentError
 from sam2lite.models.networks import Choice, Config, Networks, Reference
 
 
@@ -26,6 +28,7 @@ class LoadedModel:
         sha256: of the file of weights, or of the state dict where there is no file.
         host: its family.
         activation_ranges: least and greatest input by module path; None if it has none.
+        aspect: form of the inputs that it is run with; sizes are their widths.
     """
 
     model: Any
@@ -35,6 +38,7 @@ class LoadedModel:
     sha256: str
     host: Networks
     activation_ranges: dict[str, tuple[float, float]] | None = None
+    aspect: Aspect = SQUARE
 
     @property
     def family(self) -> Family:
@@ -48,12 +52,38 @@ class LoadedModel:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Input sides that it is exported for unless others are asked for, ascending, px."""
+        """Input widths that it is exported for unless others are asked for, ascending, px."""
         return self.config.rungs
 
+    def with_aspect(self, aspect: Aspect) -> LoadedModel:
+        """Return it with inputs of another form.
+
+        Raises:
+            ArgumentError: the family does not take them.
+        """
+        self.family.check_aspect(aspect)
+        return dataclasses.replace(self, aspect=aspect)
+
     def check_size(self, size: int) -> None:
-        """Check that the network takes an input size, px; see `Networks.check_size`."""
-        self.host.check_size(self.config, size)
+        """Check that the network takes an input size; see `Networks.check_size`.
+
+        Args:
+            size: width of the input, px.
+
+        Raises:
+            ArgumentError: it does not; the message names sizes that it takes.
+        """
+        if self.aspect == SQUARE:
+            self.host.check_size(self.config, size)
+            return
+        refusals = []
+        for side in (size, self.aspect.height_at(size)):
+            try:
+                self.host.check_size(self.config, side)
+            except ArgumentError as error:
+                refusals.append(str(error))
+        if refusals:
+            raise ArgumentError(f"{self.aspect.sides_text(size)}: {'; '.join(refusals)}")
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -61,8 +91,8 @@ class LoadedModel:
         return self.host.parameters(self.model)
 
     def dims(self, size: int) -> dict[str, int]:
-        """Return the numbers behind the graphs' symbols at one input side, px."""
-        return self.config.dims(size)
+        """Return the numbers behind the graphs' symbols at one input width, px."""
+        return self.config.dims(size, self.aspect)
 
     def memory(self) -> dict[str, Any]:
         """Return the layout of the memory, as manifests have it."""

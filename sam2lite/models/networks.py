@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from sam2lite.contracts.family import Family
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.errors import UnknownNameError
 from sam2lite.models.effort import Effort
 from sam2lite.runtimes.prompts import Prompt
@@ -31,8 +32,16 @@ class Config(Protocol):
     def rungs(self) -> tuple[int, ...]:
         """Input sides that it is exported for unless others are asked for, ascending, px."""
 
-    def dims(self, rung: int) -> dict[str, int]:
-        """Return the numbers behind the graphs' symbols at one input side, px."""
+    def dims(self, rung: int, aspect: Aspect = SQUARE) -> dict[str, int]:
+        """Return the numbers behind the graphs' symbols at one input size.
+
+        Args:
+            rung: width of the input, px.
+            aspect: of the input.
+
+        Raises:
+            ArgumentError: the family does not take it.
+        """
 
     def memory(self) -> dict[str, Any]:
         """Return the layout of the memory, as the family's frame rules read it in a manifest."""
@@ -69,7 +78,7 @@ class Reference(Protocol):
     """A family's frame loop in PyTorch, on frames that are prepared already."""
 
     def start_frame(self, image_bchw: Tensor) -> None:
-        """Encode the next frame: RGB, uint8 `[1, 3, R, R]`; no object is processed on it yet."""
+        """Encode the next frame: RGB, uint8 `[1, 3, H, W]`; no object is processed on it yet."""
 
     def prompt(self, object_id: int, prompt: Prompt, width: int, height: int) -> Decided:
         """Decode an object with a prompt on the current frame.
@@ -134,9 +143,11 @@ class Networks(ABC):
     def check_size(self, config: Config, size: int) -> None:
         """Check that a network takes an input size; only its `rungs` unless told otherwise.
 
+        Where the input is not square, width and height are asked about one after the other.
+
         Args:
             config: of the network.
-            size: side of the square input, px.
+            size: side of the input, px.
 
         Raises:
             ArgumentError: it does not; the message names sizes that it takes.

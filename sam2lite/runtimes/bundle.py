@@ -226,7 +226,8 @@ def _checked_graphs(path: str, manifest: Manifest) -> Manifest:
     for key, (graph, size) in family.keyed(manifest.rungs).items():
         entry = manifest.graphs[key]
         try:
-            spec = graph.with_image(dtype).bind(manifest.dims[str(size)])
+            sides = family.sides(size, manifest.aspect)
+            spec = graph.with_image(dtype).bind(dict(sides, **manifest.dims[str(size)]))
         except KeyError as error:
             raise BundleError(
                 "{}: the manifest does not say how large {} is at {} px; export the bundle "
@@ -256,11 +257,20 @@ def _check_loop(path: str, manifest: Manifest, family: Family) -> None:
         )
     for size in manifest.rungs:
         said = manifest.dims.get(str(size), {})
-        for symbol, side in family.sides(size).items():
-            if said.get(symbol, side) != side or size % family.strides[symbol]:
+        try:
+            height = manifest.aspect.height_at(size)
+            sides = family.sides(size, manifest.aspect)
+        except ArgumentError as error:
+            raise BundleError("{}: {}; export the bundle again".format(path, error))
+        strides = dict(family.strides, **family.widths)
+        for symbol, side in sides.items():
+            whole = size if symbol in family.widths else height
+            if said.get(symbol, side) != side or whole % strides[symbol]:
                 raise BundleError(
                     "{}: {} does not take {} px, or the manifest's {} is not {}; export the bundle "
-                    "again".format(path, family.title, size, symbol, side)
+                    "again".format(
+                        path, family.title, manifest.aspect.sides_text(size), symbol, side
+                    )
                 )
     names = [graph.name for graph in family.graphs]
     if sorted(manifest.stages) != sorted(names):

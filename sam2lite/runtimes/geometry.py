@@ -1,15 +1,18 @@
-"""From a frame to the network's square input and from its logits back to the frame.
+"""From a frame to the network's input and from its logits back to the frame.
 
 Training, calibration, evaluation and every runtime use these functions. Changing them changes what
 the weights were trained on.
 """
 
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import cv2
 import numpy as np
 
-from sam2lite.errors import ArgumentError
+from sam2lite.contracts.arguments import shown
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
+from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.runtimes.resampling import byte_images
 
 
 class Scratch:
@@ -29,31 +32,62 @@ class Scratch:
         return self._arrays[key]
 
 
-def stretched(image: np.ndarray, side: int, scratch: Optional[Scratch] = None) -> np.ndarray:
-    """Resize to side x side, not keeping the aspect ratio.
+def stretched(
+    image: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
+) -> np.ndarray:
+    """Resize, not keeping the aspect ratio.
 
     An axis that is at least twice too long is halved until it is not, each time by averaging pairs
     of pixels (which INTER_LINEAR at one half is); INTER_LINEAR does the rest. So nothing aliases
     much, at a third of the time of INTER_AREA: docs/adr/0005-resize.md.
 
     Args:
-        image: [height, width] or [height, width, channels], any type OpenCV resizes.
-        side: px.
+        image: [h, w] or [h, w, channels], any type OpenCV resizes.
+        width: wanted, px.
+        height: wanted, px.
         scratch: what to work in; the result is then overwritten by the next call.
     """
     scratch = scratch or Scratch()
 
-    def resized(source: np.ndarray, height: int, width: int) -> np.ndarray:
-        target = scratch.array((height, width, *source.shape[2:]), source.dtype.name)
-        cv2.resize(source, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
+    def resized(source: np.ndarray, rows: int, columns: int) -> np.ndarray:
+        target = scratch.array((rows, columns, *source.shape[2:]), source.dtype.name)
+        cv2.resize(source, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
         return target
 
-    height, width = image.shape[:2]
-    while height >= 2 * side or width >= 2 * side:
-        height = height // 2 if height >= 2 * side else height
-        width = width // 2 if width >= 2 * side else width
-        image = resized(image, height, width)
-    return resized(image, side, side) if (height, width) != (side, side) else image
+    rows, columns = image.shape[:2]
+    while rows >= 2 * height or columns >= 2 * width:
+        rows = rows // 2 if rows >= 2 * height else rows
+        columns = columns // 2 if columns >= 2 * width else columns
+        image = resized(image, rows, columns)
+    return resized(image, height, width) if (rows, columns) != (height, width) else image
+
+
+def _bicubic(
+    image: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
+) -> np.ndarray:
+    return byte_images.bicubic(image, height, width)
+
+
+def _antialiased(
+    image: np.ndarray, width: int, height: int, scratch: Optional[Scratch] = None
+) -> np.ndarray:
+    return byte_images.antialiased(image, height, width)
+
+
+# How a frame is brought to the network's input, by the name under which users choose it.
+HALVING = "halving"
+_RESIZES = {"antialias": _antialiased, "bicubic": _bicubic, HALVING: stretched}
+
+
+def checked_resize(name: Any) -> str:
+    """Return the name of a way to resize frames.
+
+    Raises:
+        UnknownNameError: it is none.
+    """
+    if not isinstance(name, str) or name not in _RESIZES:
+        raise UnknownNameError("resize", name if isinstance(name, str) else shown(name), _RESIZES)
+    return name
 
 
 def check_frame(frame_bgr_hwc: np.ndarray) -> None:
@@ -69,16 +103,29 @@ def check_frame(frame_bgr_hwc: np.ndarray) -> None:
 
 
 def network_input(
-    frame_bgr_hwc: np.ndarray, rung: int, scratch: Optional[Scratch] = None
+    frame_bgr_hwc: np.ndarray,
+    rung: int,
+    scratch: Optional[Scratch] = None,
+    aspect: Aspect = SQUARE,
+    resize: str = HALVING,
 ) -> np.ndarray:
-    """Return `image_bchw`: uint8 [1, 3, rung, rung], RGB, 0..255, an array of its own.
+    """Return `image_bchw`: uint8 [1, 3, height, width], RGB, 0..255, an array of its own.
+
+    Args:
+        frame_bgr_hwc: the frame.
+        rung: width of the input, px.
+        scratch: what to work in.
+        aspect: of the input.
+        resize: `halving`, which is the quickest; `bicubic`, as Pillow does it; or `antialias`,
+            bilinear with antialiasing.
 
     Raises:
         ArgumentError: the frame is not uint8 [height, width, 3].
     """
     check_frame(frame_bgr_hwc)
-    small = stretched(frame_bgr_hwc, rung, scratch)
-    image = np.empty((1, 3, rung, rung), np.uint8)
+    height = aspect.height_at(rung)
+    small = _RESIZES[resize](frame_bgr_hwc, rung, height, scratch)
+    image = np.empty((1, 3, height, rung), np.uint8)
     red, green, blue = image[0]
     cv2.split(small, [blue, green, red])  # writes into `image`
     return image

@@ -11,7 +11,7 @@ from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.frame_cursor import FrameCursor
-from sam2lite.runtimes.geometry import Scratch
+from sam2lite.runtimes.geometry import HALVING, Scratch, checked_resize
 from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS, PREPROCESS, StageClock
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.one_at_a_time import one_at_a_time
@@ -48,6 +48,7 @@ class VideoSegmenter:
         rung: Optional[int] = None,
         threads: Optional[int] = None,
         provider: Optional[str] = None,
+        resize: str = HALVING,
         **settings: Any,
     ) -> None:
         """Open the graphs of one rung.
@@ -56,15 +57,16 @@ class VideoSegmenter:
             bundle: an open bundle or its path.
             budget_ms: what a frame may take, which the controller then holds by choosing the rung.
             preset: of the controller: `default` or `paper`.
-            rung: input side to start with, px; the largest if not given.
+            rung: input width to start with, px; the largest if not given.
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
+            resize: of frames, see `network_input`: `halving`, `bicubic` or `antialias`.
             settings: of what is remembered; which there are depends on the network's family: see
                 `TokenBankRules` for SAM2-Lite, `SlotBankRules` for SAM 2.
 
         Raises:
             BundleError: the bundle is damaged or missing.
-            UnknownNameError: the rung, the preset or a setting does not exist.
+            UnknownNameError: the rung, the preset, the resize or a setting does not exist.
             ArgumentError: an argument is not what it must be, the budget is not positive, or a
                 preset is given without one.
             SessionError: the backend cannot run the bundle as asked.
@@ -72,6 +74,7 @@ class VideoSegmenter:
         check_options(budget_ms, preset, rung, threads)
         self.lock = threading.RLock()
         self.closed = False
+        self._resize = checked_resize(resize)
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
         manifest = self.bundle.manifest
         start = rung if rung is not None else manifest.rungs[-1]
@@ -113,7 +116,7 @@ class VideoSegmenter:
 
     @property
     def rung(self) -> int:
-        """Input side of the last frame, or of the first one to come, px."""
+        """Input width of the last frame, or of the first one to come, px."""
         return self._rungs.graphs.rung
 
     @one_at_a_time
@@ -374,6 +377,8 @@ class VideoSegmenter:
                 clock,
                 self._rungs.loader.numpy,
                 self._scratch,
+                self.bundle.manifest.aspect,
+                self._resize,
             )
             with clock.stage(PREPROCESS):
                 self._rules.see(frame_now)

@@ -96,8 +96,9 @@ def load(path: str, bundle: Bundle, rules: FrameRules, size: Optional[int]) -> L
     of_file = dict(_HEAD, size=Column("int64", (), 1, needed=size is not None))
     of_stream = rules.stream_columns()
     sizes = bundle.manifest.rungs if size is None else (size,)
-    sides = tuple(each // bundle.manifest.postprocess.mask_stride for each in sizes)
-    hint = Column("float32", (sides, sides), -LARGEST, LARGEST, needed=False)
+    aspect, stride = bundle.manifest.aspect, bundle.manifest.postprocess.mask_stride
+    shapes = [(aspect.height_at(each) // stride, each // stride) for each in sizes]
+    hint = Column("float32", tuple(zip(*shapes)), -LARGEST, LARGEST, needed=False)
     of_object = dict(rules.memory_columns(), **{_HINT: hint})
     most = most_bytes(of_file) + most_bytes(of_stream)
     most += MAX_OBJECTS * most_bytes(of_object)
@@ -131,7 +132,7 @@ def load(path: str, bundle: Bundle, rules: FrameRules, size: Optional[int]) -> L
             if _name(object_id, name) in arrays
         }
         last = found.pop(_HINT, None)
-        if last is not None and last.shape[0] != last.shape[1]:
+        if last is not None and last.shape not in shapes:
             raise data.fault("{} is {}".format(_name(object_id, _HINT), list(last.shape)))
         memory = rules.new_memory()
         try:

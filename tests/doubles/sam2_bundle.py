@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from sam2lite.contracts.families.sam2 import FAMILY, graph_dims
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postprocess
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.runtimes.bundle import Bundle
@@ -43,8 +44,8 @@ class Sam2Bundle(Bundle):
         sessions: by key.
     """
 
-    def __init__(self, sizes: Tuple[int, ...] = SIZES) -> None:
-        dims = {size: graph_dims(size) for size in sizes}
+    def __init__(self, sizes: Tuple[int, ...] = SIZES, aspect: Aspect = SQUARE) -> None:
+        dims = {size: graph_dims(size, aspect) for size in sizes}
         manifest = Manifest(
             sam2lite_version="0",
             model=ModelInfo(FAMILY.name, "functions", "0" * 64, "none", True, 0, {}),
@@ -58,7 +59,7 @@ class Sam2Bundle(Bundle):
             },
             dims={str(size): each for size, each in dims.items()},
             stages=tuple(graph.name for graph in FAMILY.graphs),
-            preprocess={},
+            preprocess={"aspect": list(aspect)},
             postprocess=Postprocess(FAMILY.mask_stride, 0.0, 0.0, "INTER_LINEAR"),
             memory={},
             calibration=None,

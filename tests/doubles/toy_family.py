@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.contracts.family import Family
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.contracts.values import IMAGE, TensorInfo
 from sam2lite.errors import UnknownNameError
@@ -68,8 +69,8 @@ class ToyConfig:
     width: int = 16
     rungs: tuple[int, ...] = (32, 64)
 
-    def dims(self, rung: int) -> dict[str, int]:
-        return {**TOY.sides(rung), "C": self.width}
+    def dims(self, rung: int, aspect: Aspect = SQUARE) -> dict[str, int]:
+        return {**TOY.sides(rung, aspect), "C": self.width}
 
     def memory(self) -> dict[str, Any]:
         return {"masks": 1}

@@ -187,19 +187,19 @@ def run_hugging_face(
 
     Args:
         model: see `hugging_face_model`.
-        frames: uint8 `[1, 3, S, S]`.
+        frames: uint8 `[1, 3, H, W]`.
         scenario: what is done.
         memory_dtype: what memory is stored in; the model has no choice but bfloat16.
         draw: which change of features, see `changed`; none if not given.
     """
     meta_like = isinstance(model, MetaLikeModel)
     kind = _MetaLikeSession if meta_like else Sam2VideoInferenceSession
-    side = int(frames[0].shape[-1])
+    height, width = frames[0].shape[2:]
     images = torch.cat([prepared(frame) for frame in frames])
     session = kind(
         None if scenario.streaming else images,
-        side,
-        side,
+        height,
+        width,
         dtype=torch.float32,
         max_vision_features_cache_size=len(frames) + 1,
     )

@@ -26,7 +26,7 @@ def run_ours(
 
     Args:
         network: see `telling_networks`.
-        frames: uint8 `[1, 3, S, S]`.
+        frames: uint8 `[1, 3, H, W]`.
         scenario: what is done.
         settings: of the loop.
     """
@@ -42,7 +42,7 @@ def _run(
     network: Sam2, frames: Sequence[Tensor], scenario: Scenario, settings: dict[str, Any]
 ) -> list[Record]:
     loop = SlotBankReference(network, **settings)
-    side, now = int(frames[0].shape[-1]), -1
+    (height, width), now = frames[0].shape[2:], -1
     records: list[Record] = []
     known: list[int] = []
     encode = NetworkCalls.encode
@@ -64,7 +64,7 @@ def _run(
                 found = {key: loop.track(key) for key in known}
             else:
                 known += [object_id] if object_id not in known else []
-                found = {object_id: loop.prompt(object_id, prompt, side, side)}
+                found = {object_id: loop.prompt(object_id, prompt, width, height)}
             records += [
                 _record(loop, frame, key, prompt is not None, output)
                 for key, output in found.items()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import Sam2
@@ -37,8 +38,8 @@ class ModuleSession(FunctionSession):
 class ModuleBundle(Sam2Bundle):
     """Opens the modules of a network as graphs."""
 
-    def __init__(self, network: Sam2, size: int) -> None:
-        super().__init__((size,))
+    def __init__(self, network: Sam2, *sizes: int, aspect: Aspect = SQUARE) -> None:
+        super().__init__(sizes, aspect)
         self._network = network
 
     def open_session(

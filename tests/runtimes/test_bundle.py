@@ -239,3 +239,20 @@ def test_a_bundle_for_tensorrt_runs_in_onnx_runtime_where_that_is_said(nano_bund
 def test_without_a_gpu_a_session_says_what_is_missing(nano_bundle: Path) -> None:
     with pytest.raises(SessionError, match="--backend ort"):
         open_bundle(str(nano_bundle)).open_session("image_encoder@240")
+
+
+@pytest.mark.parametrize(
+    ("aspect", "said"),
+    [
+        ([3, 2], "SAM2-Lite takes square inputs alone, not 3:2"),
+        ([7, 4], "240 px of the form 7:4 have no whole height"),
+        ([0, 1], "preprocess.aspect"),
+        ([1 << 20, 1], "preprocess.aspect"),
+        ([1], "preprocess.aspect"),
+        ("1:1", "preprocess.aspect"),
+        (None, "preprocess.aspect"),
+    ],
+)
+def test_a_form_that_its_family_does_not_take(bundle: Path, aspect: Any, said: str) -> None:
+    edit(bundle, lambda data: data["preprocess"].update(aspect=aspect))
+    assert said in refusal(bundle)

@@ -17,7 +17,7 @@ def noise_frame(height: int, width: int) -> np.ndarray:
 def test_network_input_is_the_stretched_frame_in_rgb(height: int, width: int) -> None:
     frame_bgr = noise_frame(height, width)
     image = network_input(frame_bgr, 240)
-    expected = stretched(frame_bgr, 240)[:, :, ::-1]
+    expected = stretched(frame_bgr, 240, 240)[:, :, ::-1]
     assert image.dtype == np.uint8
     assert image.shape == (1, 3, 240, 240)
     np.testing.assert_array_equal(image, expected.transpose(2, 0, 1)[np.newaxis])
@@ -27,7 +27,7 @@ def test_network_input_is_the_stretched_frame_in_rgb(height: int, width: int) ->
 def test_an_even_share_is_averaged_exactly(height: int, width: int) -> None:
     frame = noise_frame(height, width)
     blocks = frame.reshape(240, height // 240, 240, width // 240, 3).astype(float)
-    error = np.abs(stretched(frame, 240) - blocks.mean(axis=(1, 3)))
+    error = np.abs(stretched(frame, 240, 240) - blocks.mean(axis=(1, 3)))
     assert error.max() <= 1.5  # each halving rounds
 
 
@@ -40,9 +40,9 @@ def test_shrinking_does_not_alias(height: int, width: int) -> None:
     def psnr_db(image: np.ndarray) -> float:
         return float(10 * np.log10(255**2 / np.mean((image - exact) ** 2)))
 
-    assert psnr_db(stretched(frame, 240)) > 35.0
+    assert psnr_db(stretched(frame, 240, 240)) > 35.0
     plain = cv2.resize(frame, (240, 240), interpolation=cv2.INTER_LINEAR)
-    assert psnr_db(stretched(frame, 240)) >= psnr_db(plain)
+    assert psnr_db(stretched(frame, 240, 240)) >= psnr_db(plain)
 
 
 def test_network_input_takes_views() -> None:

@@ -85,7 +85,7 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
         ),
         ("precision", manifest.precision),
         *([] if holds_packages(manifest) else [("opset", manifest.opset)]),
-        ("input sizes", ", ".join(map(str, manifest.rungs))),
+        ("input sizes", ", ".join(map(manifest.aspect.sides_text, manifest.rungs))),
         (
             "memory",
             ", ".join(first(f"{k.replace('_', ' ')} {v}" for k, v in manifest.memory.items())),

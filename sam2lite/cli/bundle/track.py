@@ -61,7 +61,7 @@ def track(
             "--set",
             metavar="NAME=VALUE",
             help="Setting of what is remembered, such as window=3; which there are depends on the "
-            "network. Repeatable.",
+            "network. Or how frames are resized: resize=bicubic or antialias. Repeatable.",
         ),
     ] = None,
     live: Annotated[

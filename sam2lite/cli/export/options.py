@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sam2lite.cli.progress import ShownProgress
+from sam2lite.contracts.input_sizes import read_sizes
 from sam2lite.errors import ArgumentError, DependencyError
 from sam2lite.exporter.progress import Report
 
@@ -29,7 +30,8 @@ Rungs = Annotated[
     str | None,
     typer.Option(
         metavar="R,R,...",
-        help="Input sizes to export, px; all of the network's if not given: 240,288,...,480.",
+        help="Input sizes to export, px; all of the network's if not given: 240,288,...,480. "
+        "672x384, width and height, where the network takes inputs that are not square.",
     ),
 ]
 ImageSizes = Annotated[
@@ -120,14 +122,17 @@ def reported_steps(title: str, steps: int) -> AbstractContextManager[Report]:
     return ShownProgress().phase(title, steps)
 
 
-def parse_sizes(rungs: str | None, image_sizes: str | None = None) -> tuple[int, ...] | None:
+def parse_sizes(rungs: str | None, image_sizes: str | None = None) -> tuple[int | str, ...] | None:
     """Read `--rungs` and `--image-sizes`, which mean the same; None if neither is given.
 
+    Returns:
+        sizes as in `Recipe.sizes`.
+
     Raises:
-        ArgumentError: one is not a comma-separated list of numbers, or they differ.
+        ArgumentError: one is not a comma-separated list of sizes of one form, or they differ.
     """
     given = {"--rungs": rungs, "--image-sizes": image_sizes}
-    read = {flag: _numbers(flag, text) for flag, text in given.items() if text is not None}
+    read = {flag: _sizes(flag, text) for flag, text in given.items() if text is not None}
     if len(set(read.values())) > 1:
         raise ArgumentError(
             f"--rungs {rungs} and --image-sizes {image_sizes} mean the same and differ; give one"
@@ -135,11 +140,13 @@ def parse_sizes(rungs: str | None, image_sizes: str | None = None) -> tuple[int,
     return next(iter(read.values()), None)
 
 
-def _numbers(flag: str, text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() and len(part) < 7 for part in parts):
-        raise ArgumentError(f"{flag} is {text!r}; give numbers as in 240,480")
-    return tuple(sorted({int(part) for part in parts}))
+def _sizes(flag: str, text: str) -> tuple[int | str, ...]:
+    try:
+        return read_sizes(part.strip() for part in text.split(",")).texts
+    except ValueError as error:
+        raise ArgumentError(
+            f"{flag} is {text!r}: {error}; give numbers as in 240,480, or 672x384"
+        ) from None
 
 
 def choose_precision(name: str | None, **short: bool) -> str | None:

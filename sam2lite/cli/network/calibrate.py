@@ -9,6 +9,7 @@ import typer
 
 from sam2lite.cli.export import options
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.contracts.input_sizes import read_sizes
 from sam2lite.errors import OutputError
 from sam2lite.files.atomic import check_file
 
@@ -35,7 +36,10 @@ def calibrate(
     started = time.perf_counter()
     check_file(str(output), force)
     checkpoint = options.load_model(model)
-    chosen = options.parse_sizes(rungs, image_sizes) or checkpoint.sizes
+    given, chosen = options.parse_sizes(rungs, image_sizes), checkpoint.sizes
+    if given is not None:
+        chosen, aspect = read_sizes(given)
+        checkpoint = checkpoint.with_aspect(aspect)
     for size in chosen:
         checkpoint.check_size(size)
     found = quantize.calibrated(
@@ -53,5 +57,6 @@ def calibrate(
     made = found.provenance
     typer.echo(
         f"{output}: {len(found.spans)} ranges by {made.observer} over {made.frames} frames of "
-        f"{made.source} at {', '.join(map(str, made.rungs))} px, {seconds:.1f} s"
+        f"{made.source} at {', '.join(map(checkpoint.aspect.sides_text, made.rungs))} px, "
+        f"{seconds:.1f} s"
     )

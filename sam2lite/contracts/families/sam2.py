@@ -1,15 +1,16 @@
 """SAM 2 and 2.1: their graphs, with static shapes and batch 1, and the numbers of their memory.
 
-Symbols: R side of the square input in px; H16, H8, H4 sides of the maps at strides 16, 8 and 4;
-N cells at stride 16; P prompt slots; Q object pointers. `memory_attention` is there for several
-numbers of memory slots, which share their weights: Ns memory tokens of s frames, Ks keys with the
-pointers' tokens. Feature maps and outputs have the names of the image packages that people use
-(samexporter); `TensorInfo.aliases` has other packages'.
+Symbols: H and W height and width of the input in px; H16, W16, H8, W8, H4, W4 those of the maps at
+strides 16, 8 and 4; N cells at stride 16; P prompt slots; Q object pointers. `memory_attention` is
+there for several numbers of memory slots, which share their weights: Ns memory tokens of s frames,
+Ks keys with the pointers' tokens. Feature maps and outputs have the names of the image packages
+that people use (samexporter); `TensorInfo.aliases` has other packages'.
 """
 
 from typing import Dict, Mapping, Tuple
 
 from sam2lite.contracts.family import Family
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.loop import MASK_CANDIDATES, PROMPT_SLOTS
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.contracts.values import BIAS, FLAG, IMAGE, UNIT, XY, TensorInfo, Values
@@ -33,7 +34,7 @@ SLOTS = (2, 4, 7, CONDITIONING_FRAMES + RECENT_FRAMES)
 PROMPT_TOKENS = PROMPT_SLOTS + 1
 
 _TENSORS = {
-    "image_bchw": TensorInfo("The frame stretched to the square, RGB.", IMAGE),
+    "image_bchw": TensorInfo("The frame stretched to the input, RGB.", IMAGE),
     "pix_feat": TensorInfo("Features at stride 16, as the neck gives them."),
     "image_embed": TensorInfo(
         "Features at stride 16 that a mask is decoded from: with the embedding for no memory from "
@@ -95,18 +96,18 @@ def _also_called(aliases: Mapping[str, Tuple[str, ...]]) -> Dict[str, TensorInfo
     return dict(_TENSORS, **named)
 
 
-_PIX_FEAT = TensorSpec("pix_feat", "float32", (1, EMBED_CHANNELS, "H16", "H16"))
-_IMAGE_EMBED = TensorSpec("image_embed", "float32", (1, EMBED_CHANNELS, "H16", "H16"))
+_PIX_FEAT = TensorSpec("pix_feat", "float32", (1, EMBED_CHANNELS, "H16", "W16"))
+_IMAGE_EMBED = TensorSpec("image_embed", "float32", (1, EMBED_CHANNELS, "H16", "W16"))
 _HIGH_RES = (
-    TensorSpec("high_res_feats_1", "float32", (1, EMBED_CHANNELS // 4, "H8", "H8")),
-    TensorSpec("high_res_feats_0", "float32", (1, EMBED_CHANNELS // 8, "H4", "H4")),
+    TensorSpec("high_res_feats_1", "float32", (1, EMBED_CHANNELS // 4, "H8", "W8")),
+    TensorSpec("high_res_feats_0", "float32", (1, EMBED_CHANNELS // 8, "H4", "W4")),
 )
 _SCORE = TensorSpec("object_score_logits", "float32", (1, 1))
-_MASK_INPUT = TensorSpec("mask_input", "float32", (1, 1, "H4", "H4"))
+_MASK_INPUT = TensorSpec("mask_input", "float32", (1, 1, "H4", "W4"))
 
 IMAGE_ENCODER = GraphSpec(
     "image_encoder",
-    inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "R", "R")),),  # RGB, 0..255
+    inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "H", "W")),),  # RGB, 0..255
     outputs=(_PIX_FEAT, _IMAGE_EMBED, *_HIGH_RES),
     words="Features of one frame at strides 16, 8 and 4.",
     tensors=_also_called(_ENCODED),
@@ -147,7 +148,7 @@ MASK_DECODER = GraphSpec(
         TensorSpec("has_mask_input", "float32", (1, 1, 1, 1)),
     ),
     outputs=(
-        TensorSpec("masks", "float32", (1, MASK_CANDIDATES, "H4", "H4")),
+        TensorSpec("masks", "float32", (1, MASK_CANDIDATES, "H4", "W4")),
         TensorSpec("iou_predictions", "float32", (1, MASK_CANDIDATES)),
         _SCORE,
         TensorSpec("object_pointers_bmc", "float32", (1, MASK_CANDIDATES, EMBED_CHANNELS)),
@@ -157,7 +158,7 @@ MASK_DECODER = GraphSpec(
 )
 MASK_DOWNSAMPLE = GraphSpec(
     "mask_downsample",
-    inputs=(TensorSpec("mask_b1hw", "float32", (1, 1, "R", "R")),),
+    inputs=(TensorSpec("mask_b1hw", "float32", (1, 1, "H", "W")),),
     outputs=(_MASK_INPUT,),
     words="Turns a user's mask into the mask to start from.",
     tensors=_TENSORS,
@@ -166,7 +167,7 @@ MEMORY_ENCODER = GraphSpec(
     "memory_encoder",
     inputs=(
         _PIX_FEAT,
-        TensorSpec("high_res_mask", "float32", (1, 1, "R", "R")),
+        TensorSpec("high_res_mask", "float32", (1, 1, "H", "W")),
         TensorSpec("binarize", "float32", (1, 1, 1, 1)),
         _SCORE,
     ),
@@ -181,7 +182,8 @@ FAMILY = Family(
     title="SAM 2",
     graphs=(IMAGE_ENCODER, *MEMORY_ATTENTION, MASK_DOWNSAMPLE, MASK_DECODER, MEMORY_ENCODER),
     object_score=_SCORE.name,
-    strides={"R": 1, "H16": 16, "H8": 8, "H4": 4},
+    strides={"H": 1, "H16": 16, "H8": 8, "H4": 4},
+    widths={"W": 1, "W16": 16, "W8": 8, "W4": 4},
     mask_stride=4,
     keeps_memory_across_sizes=True,
     rules="sam2lite.runtimes.rules.sam2.rules:SlotBankRules",
@@ -189,14 +191,20 @@ FAMILY = Family(
 )
 
 
-def graph_dims(size: int) -> Dict[str, int]:
-    """Return the numbers behind the symbols at an input side, px."""
-    cells = (size // FAMILY.strides["H16"]) ** 2
+def graph_dims(size: int, aspect: Aspect = SQUARE) -> Dict[str, int]:
+    """Return the numbers behind the symbols at an input size.
+
+    Args:
+        size: width of the input, px.
+        aspect: of the input.
+    """
+    sides = FAMILY.sides(size, aspect)
+    cells = sides["H16"] * sides["W16"]
     counts = {"N": cells}
     for slots in SLOTS:
         counts["N{}".format(slots)] = slots * cells
         counts["K{}".format(slots)] = slots * cells + POINTER_TOKENS * POINTER_SLOTS
-    return dict(FAMILY.sides(size), **counts)
+    return dict(sides, **counts)
 
 
 def slots_for(frames: int) -> Tuple[str, int]:

@@ -8,6 +8,7 @@ candidates; C memory channels. The rules that use them are in docs/architecture.
 from typing import Dict
 
 from sam2lite.contracts.family import Family
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.loop import LABEL_PAD, MASK_CANDIDATES, PROMPT_SLOTS
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.contracts.values import BIAS, FLAG, IMAGE, UNIT, XY, TensorInfo, Values
@@ -169,7 +170,9 @@ FAMILY = Family(
 )
 
 
-def graph_dims(rung: int, d: int, c8: int, c4: int, budget: int) -> Dict[str, int]:
+def graph_dims(
+    rung: int, d: int, c8: int, c4: int, budget: int, aspect: Aspect = SQUARE
+) -> Dict[str, int]:
     """Return the numbers behind the symbols.
 
     Args:
@@ -178,9 +181,10 @@ def graph_dims(rung: int, d: int, c8: int, c4: int, budget: int) -> Dict[str, in
         c8: channels of the stride-8 features.
         c4: channels of the stride-4 features.
         budget: tokens in the memory bank.
+        aspect: of the input; refused unless it is square.
     """
     return dict(
-        FAMILY.sides(rung),
+        FAMILY.sides(rung, aspect),
         **{
             "D": d,
             "C8": c8,

@@ -73,7 +73,8 @@ class GraphExporter(BackendExporter):
         """
         scheme = self.precisions(request.target)[request.precision]
         if making.ranges is not None:
-            making.ranges.check_fits(making.loaded.sha256, request.sizes)
+            made_for = making.loaded
+            making.ranges.check_fits(made_for.sha256, request.sizes, made_for.aspect)
         steps = len(self.keys(request)) + LOOP_STEPS
         steps += BOUND_STEPS if scheme.max_drop is not None else 0
         steps += REHEARSAL_STEPS if _is_rehearsed(scheme) else 0

@@ -25,7 +25,7 @@ class ExportJob:
 
         Args:
             loaded: the network.
-            rungs: input sides, px.
+            rungs: input widths, px.
             backend: that the graphs are for, as in the manifest.
 
         Raises:
@@ -42,5 +42,5 @@ class ExportJob:
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """Input sides of the graphs, ascending, px."""
+        """Input widths of the graphs, ascending, px."""
         return tuple(sorted({rung for _, rung in self.keys.values()}))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sam2lite import __version__
 from sam2lite.contracts.backends import get_backend
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.manifest import (
     MANIFEST_FILE,
     FileEntry,
@@ -46,7 +47,7 @@ def manifest_of(
     Args:
         loaded: the network and where it comes from.
         target: the device it is for; not noted of graphs alone, which are for none.
-        rungs: input sides, ascending, px.
+        rungs: input widths, ascending, px.
         entries: the graphs by key.
         tools: packages whose versions are noted.
     """
@@ -69,7 +70,7 @@ def manifest_of(
         graphs=entries,
         dims={str(rung): loaded.dims(rung) for rung in rungs},
         stages=tuple(graph.name for graph in loaded.family.graphs),
-        preprocess={**PREPROCESS, "dtype": backend.image_dtype},
+        preprocess={**PREPROCESS, **_form(loaded.aspect), "dtype": backend.image_dtype},
         postprocess=Postprocess(
             mask_stride=loaded.family.mask_stride,
             mask_threshold=0.0,
@@ -83,6 +84,11 @@ def manifest_of(
         files={},
         status="complete",
     )
+
+
+def _form(aspect: Aspect) -> dict[str, list[int]]:
+    """Return what is said of inputs that are not square; of others, nothing."""
+    return {} if aspect == SQUARE else {"aspect": list(aspect)}
 
 
 def file_entries(folder: Path) -> dict[str, FileEntry]:

@@ -15,6 +15,7 @@ from sam2lite.contracts.families.sam2 import (
     SLOTS,
     graph_dims,
 )
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 
 # An image encoder has cells at stride 32, and tiles its windowed position table at stride 4.
 STRIDE = 32
@@ -70,9 +71,9 @@ class Sam2Config:
         """See `models.networks.Config`."""
         return self.sizes
 
-    def dims(self, rung: int) -> dict[str, int]:
+    def dims(self, rung: int, aspect: Aspect = SQUARE) -> dict[str, int]:
         """See `models.networks.Config`."""
-        return graph_dims(rung)
+        return graph_dims(rung, aspect)
 
     def memory(self) -> dict[str, Any]:
         """Return the layout of the memory bank, as manifests have it."""

@@ -42,7 +42,7 @@ class ImageEncoderGraph(nn.Module):
         """Return `pix_feat`, `image_embed`, `high_res_feats_1`, `high_res_feats_0`.
 
         Args:
-            image_bchw: `[1, 3, R, R]`, RGB, 0..255.
+            image_bchw: `[1, 3, H, W]`, RGB, 0..255.
         """
         s4, s8, s16 = self.image_encoder((image_bchw.float() - self.pixel_mean) / self.pixel_std)
         no_memory = self.no_mem_embed.reshape(1, -1, 1, 1)
@@ -107,7 +107,7 @@ class MaskDownsampleGraph(nn.Module):
         self.mask_downsample = network.mask_downsample
 
     def forward(self, mask_b1hw: Tensor) -> tuple[Tensor]:
-        """Return `mask_input`, `[1, 1, R / 4, R / 4]`."""
+        """Return `mask_input`, `[1, 1, H / 4, W / 4]`."""
         return (self.mask_downsample(mask_b1hw),)
 
 

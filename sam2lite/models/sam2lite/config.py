@@ -13,6 +13,7 @@ from sam2lite.contracts.families.sam2lite import (
     TOKENS_PER_FRAME,
     graph_dims,
 )
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.loop import WINDOW_MAX
 from sam2lite.errors import ModelError, UnknownNameError
 
@@ -77,10 +78,10 @@ class Sam2LiteConfig:
         """Input sides the network is exported for, ascending, px."""
         return tuple(rung * self.base_size // RUNGS[-1] for rung in RUNGS)
 
-    def dims(self, rung: int) -> dict[str, int]:
-        """Return the numbers behind the graphs' symbols at one rung."""
+    def dims(self, rung: int, aspect: Aspect = SQUARE) -> dict[str, int]:
+        """See `models.networks.Config`."""
         skip_s8, skip_s4 = self.skip_dims
-        return graph_dims(rung, self.embed_dim, skip_s8, skip_s4, self.budget)
+        return graph_dims(rung, self.embed_dim, skip_s8, skip_s4, self.budget, aspect)
 
     def memory(self) -> dict[str, Any]:
         """Return the layout of the memory bank, as manifests have it."""

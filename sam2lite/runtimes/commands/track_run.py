@@ -21,6 +21,7 @@ from sam2lite.runtimes.commands.prompted import (
     track_prompted,
 )
 from sam2lite.runtimes.commands.track_writer import TRACK, TrackWriter
+from sam2lite.runtimes.geometry import HALVING, checked_resize
 from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.source import FrameSource, open_source
@@ -71,15 +72,16 @@ def track_video(
         overlay: whether to write the video.
         masks: whether to write PNG files.
         force: replace the folder.
-        settings: of the family's frame rules, by name.
+        settings: of the family's frame rules, by name, and `resize`.
         progress: shows how far the run is.
 
     Raises:
         PromptError: a prompt lies outside its frame, or beyond the end of the video.
-        UnknownNameError: the family has no setting of a name.
+        UnknownNameError: the family has no setting of a name, or there is no such resize.
         VideoError: the source failed. What a live one gave before is written nevertheless.
     """
-    settings = settings or {}
+    settings = dict(settings or {})
+    resize = checked_resize(settings.pop("resize", HALVING))
     check_settings(bundle.family, settings)
     with open_source(video, live=live) as source:
         check_prompts(prompts, source, frames)
@@ -87,7 +89,7 @@ def track_video(
         with ExitStack() as stack:
             folder = stack.enter_context(staged_folder(output, force, TRACK))
             segmenter = stack.enter_context(
-                VideoSegmenter(bundle, budget_ms, preset, rung, threads, **settings)
+                VideoSegmenter(bundle, budget_ms, preset, rung, threads, resize=resize, **settings)
             )
             writer = stack.enter_context(
                 TrackWriter(str(folder), source, bundle, prompts, budget_ms, overlay, masks)

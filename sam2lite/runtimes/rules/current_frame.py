@@ -4,8 +4,9 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional
 
 import numpy as np
 
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.errors import ArgumentError
-from sam2lite.runtimes.geometry import Scratch, network_input
+from sam2lite.runtimes.geometry import HALVING, Scratch, network_input
 from sam2lite.runtimes.measuring.stage_clock import PREPROCESS, StageClock
 from sam2lite.runtimes.rungs import RungGraphs
 
@@ -33,10 +34,10 @@ class CurrentFrame:
 
     Attributes:
         index: of the frame.
-        image: uint8 [1, 3, size, size], RGB.
+        image: uint8 [1, 3, h, size], RGB.
         width: of the source frame, px.
         height: of the source frame, px.
-        size: side of the network's input, px.
+        size: width of the network's input, px.
         graphs: sessions of that size.
         clock: its time by stage.
         host: brings what a graph gave to NumPy.
@@ -52,6 +53,8 @@ class CurrentFrame:
         clock: StageClock,
         host: Host,
         scratch: Scratch,
+        aspect: Aspect = SQUARE,
+        resize: str = HALVING,
     ) -> None:
         self.index = index
         self.height, self.width = frame_bgr.shape[:2]
@@ -62,12 +65,16 @@ class CurrentFrame:
         self.decisions: Dict[int, Decision] = {}
         self.tracked = False
         self._features: Optional[Dict[str, Any]] = None
+        self._aspect, self._resize = aspect, resize
         with clock.stage(PREPROCESS):
-            self.image = network_input(frame_bgr, graphs.rung, scratch)
+            self.image = self._prepared(frame_bgr, scratch)
+
+    def _prepared(self, frame_bgr: np.ndarray, scratch: Optional[Scratch] = None) -> np.ndarray:
+        return network_input(frame_bgr, self.size, scratch, self._aspect, self._resize)
 
     def shows(self, frame_bgr: np.ndarray) -> bool:
         """Return whether a frame looks the same to the network."""
-        return np.array_equal(network_input(frame_bgr, self.size), self.image)
+        return np.array_equal(self._prepared(frame_bgr), self.image)
 
     def is_meant(self, frame_bgr: np.ndarray, joins_tracked: bool) -> bool:
         """Return whether a frame without an index is this one: it looks so.

@@ -6,6 +6,7 @@ import pytest
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
 from sam2lite.contracts.families.sam2 import FAMILY, SLOTS, attention_name
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
 from sam2lite.exporter.coreml.compress import PRECISIONS
 from sam2lite.exporter.coreml.convert import convert
@@ -18,7 +19,7 @@ from sam2lite.models.sam2.family import HOST
 from sam2lite.targets.registry import get_target
 from tests.models.sam2.conftest import small
 
-SIZE = 128
+SIZE, WIDE = 128, Aspect(3, 2)
 LEAST_DB = 50.0  # of every output, each FP16 tensor rounded
 # What the Neural Engine has not, and what works on whole numbers.
 FOREIGN = {"gather", "gather_along_axis", "scatter", "select", "topk", "pad", "upsample_bilinear"}
@@ -31,24 +32,28 @@ def loaded() -> LoadedModel:
 
 
 @pytest.mark.parametrize(
-    ("graph", "pinned"),
+    ("graph", "aspect", "pinned"),
     [
-        ("image_encoder", set()),
-        ("memory_attention_2", {"coordinates"}),
-        ("mask_decoder", {"coordinates"}),
-        ("memory_encoder", set()),
+        ("image_encoder", WIDE, set()),
+        ("memory_attention_2", SQUARE, {"coordinates"}),
+        ("mask_decoder", WIDE, {"coordinates"}),
+        ("memory_encoder", SQUARE, set()),
     ],
 )
 def test_a_graph_in_fp16_is_near_the_network(
-    loaded: LoadedModel, graph: str, pinned: set[str]
+    loaded: LoadedModel, graph: str, aspect: Aspect, pinned: set[str]
 ) -> None:
     target = get_target("ios17").coreml
     assert target is not None
-    spec = FAMILY.graph(graph).bind(loaded.dims(SIZE))
+    formed = loaded.with_aspect(aspect)
+    spec = FAMILY.graph(graph).bind(formed.dims(SIZE * aspect.width // aspect.height))
     fused = loaded.fused()
     converted = convert(fused.module(graph), spec, target, form=fused.core_ml_form)
     assert set(converted.pinned.values()) == pinned
     package = Path(converted.model.package_path)
+    for image in (each for each in read_specification(package).description.input if spec.image):
+        size = image.type.imageType
+        assert (size.width, size.height) == (SIZE * aspect.width // aspect.height, SIZE)
     assert not FOREIGN & set(read_inventory(package)["main"].ops)
     run = load_package(package).function().run
     parity = module_parity(loaded.module(graph), lambda feeds: run(feeds), spec)

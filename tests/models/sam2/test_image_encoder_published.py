@@ -18,23 +18,25 @@ NARROW = 8  # channels a head
 @pytest.mark.parametrize(
     ("published", "size"),
     [
-        ("tiny", 128),
-        ("tiny", 288),
-        ("small", 160),
-        ("base_plus", 160),
-        ("base_plus", 256),
-        ("large", 192),
-        ("large", 256),
+        ("tiny", (128, 128)),
+        ("tiny", (288, 288)),
+        ("tiny", (128, 224)),
+        ("small", (160, 160)),
+        ("base_plus", (160, 160)),
+        ("base_plus", (256, 256)),
+        ("base_plus", (288, 160)),
+        ("large", (192, 192)),
+        ("large", (256, 256)),
     ],
 )
-def test_features(published: str, size: int) -> None:
+def test_features(published: str, size: tuple[int, int]) -> None:
     trunk = PUBLISHED[f"sam2.1_hiera_{published}"].trunk
     narrow = dataclasses.replace(trunk, embed_dim=NARROW * trunk.heads)
     network = build(Sam2Config(published, narrow), seed=1)
-    frame = random_clip(1, size)[0]
+    frame = random_clip(1, *size)[0]
     with torch.no_grad():
         pix_feat, image_embed, s8, s4 = graph_module(network, IMAGE_ENCODER.name)(frame)
-        model = hugging_face_model(network, size)
+        model = hugging_face_model(network, size[0])
         found = model.get_image_features(prepared(frame), return_dict=True).fpn_hidden_states
         no_memory = model.no_memory_embedding
     for actual, expected_nbc in zip(

@@ -122,15 +122,16 @@ class SlotBankReference:
         Raises:
             ArgumentError: the image has another type or form.
         """
-        side = int(image_bchw.shape[-1]) if image_bchw.dim() else 0
+        sides = [int(side) for side in image_bchw.shape[2:]]
         if (
             image_bchw.dtype != torch.uint8
-            or image_bchw.shape != (1, 3, side, side)
-            or side % STRIDE
+            or image_bchw.shape != (1, 3, *sides)
+            or len(sides) != len("HW")
+            or any(side % STRIDE for side in sides)
         ):
             raise ArgumentError(
                 f"the image is {image_bchw.dtype} {list(image_bchw.shape)}; give torch.uint8 "
-                f"[1, 3, R, R], R a multiple of {STRIDE}"
+                f"[1, 3, H, W], both multiples of {STRIDE}"
             )
         self._settle()
         self._features = self._calls.encode(image_bchw)
@@ -147,7 +148,7 @@ class SlotBankReference:
         until `track` has passed the frame, by Hugging Face's always. Otherwise memory is seen.
         By Meta's rules what was decided on the frame is the mask that clicks start from.
         """
-        side = self._side()
+        input_size = self._input_size()
         kept = self._objects.get(object_id, TrackedObject(ObjectMemory()))
         now, earlier = self._now, kept.decoded
         meta = self.settings.reference == META
@@ -156,10 +157,10 @@ class SlotBankReference:
             initial or self.settings.corrections == CONDITIONING or now in kept.memory.conditioning
         )
         if prompt.mask_hw is not None:
-            mask_b1hw = mask_at(prompt, width, height, side)
+            mask_b1hw = mask_at(prompt, width, height, input_size)
             found, score_b1, high_b1hw = self._drawn(object_id, mask_b1hw)
         else:
-            tokens = tokens_of(prompt, width, height, side)
+            tokens = tokens_of(prompt, width, height, input_size)
             hint_b1hw = None
             if meta and earlier is not None and not earlier.output.lost:
                 limited_hw = earlier.output.logits_hw.clamp(-_HINT_LIMIT, _HINT_LIMIT)
@@ -273,6 +274,7 @@ class SlotBankReference:
             raise ArgumentError("there is no current frame; call start_frame first")
         return self._features
 
-    def _side(self) -> int:
-        """Return the side of the network's input, px."""
-        return int(self._frame().high_res_feats_0.shape[-1]) * FAMILY.mask_stride
+    def _input_size(self) -> tuple[int, int]:
+        """Return height and width of the network's input, px."""
+        height, width = self._frame().high_res_feats_0.shape[2:]
+        return int(height) * FAMILY.mask_stride, int(width) * FAMILY.mask_stride

@@ -22,7 +22,7 @@ STORED_CONDITIONING_FRAMES = 16
 class ObjectOutput(NamedTuple):
     """One object on one frame. Scores are 0-d tensors."""
 
-    logits_hw: Tensor  # [H4, H4]; a mask to be shown only if `present`
+    logits_hw: Tensor  # [H4, W4]; a mask to be shown only if `present`
     iou: Tensor  # predicted, of the chosen candidate
     object_score: Tensor  # logit
     present: bool  # prompted or scored above 0, and not lost

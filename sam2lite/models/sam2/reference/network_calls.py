@@ -57,16 +57,17 @@ class NetworkCalls:
         self._mask_decoder = graph_module(network, MASK_DECODER.name)
         self._memory_encoder = graph_module(network, MEMORY_ENCODER.name)
         self._as_exported = network.for_inference
-        self._fed: set[tuple[int, int, int]] = set()  # side, slots of a graph, frames that it met
+        # Cells of a frame, slots of a graph, frames that it met.
+        self._fed: set[tuple[int, int, int]] = set()
 
     @torch.no_grad()
     def encode(self, image_bchw: Tensor) -> Features:
-        """Return the features of a frame, RGB, uint8 `[1, 3, R, R]`."""
+        """Return the features of a frame, RGB, uint8 `[1, 3, H, W]`."""
         return Features(*self._image_encoder(image_bchw))
 
     @torch.no_grad()
     def attend(self, pix_feat: Tensor, seen: Seen, look_back: int) -> Tensor:
-        """Return a frame's features with what is seen, `[1, 256, H16, H16]`.
+        """Return a frame's features with what is seen, `[1, 256, H16, W16]`.
 
         Args:
             pix_feat: of the frame.
@@ -82,7 +83,7 @@ class NetworkCalls:
         for slots, module in self._attention.items():
             held = min(slots, frames)
             asked = result is None and slots >= frames
-            meeting = int(pix_feat.shape[-1]), slots, held
+            meeting = int(pix_feat[0, 0].numel()), slots, held
             if asked or meeting not in self._fed:
                 self._fed.add(meeting)
                 part = seen._replace(frames=seen.frames[:held])
@@ -101,7 +102,7 @@ class NetworkCalls:
             features: of the frame.
             image_embed: what they are decoded from.
             tokens: of the prompt.
-            mask_b1hw: logits to start from, `[1, 1, H4, H4]`.
+            mask_b1hw: logits to start from, `[1, 1, H4, W4]`.
         """
         height, width = features.high_res_feats_0.shape[2:]
         unused = PROMPT_TOKENS - tokens.label_bp.shape[1] if self._as_exported else 0
@@ -145,10 +146,10 @@ class NetworkCalls:
 
 def _inputs(pix_feat: Tensor, seen: Seen, look_back: int) -> tuple[Tensor, ...]:
     """Return the inputs of memory attention, with as many slots and pointers as are seen."""
-    side = int(pix_feat.shape[-1])
-    memory = [_at_side(frame.features_bnc, side) for _, frame in seen.frames]
+    height, width = (int(side) for side in pix_feat.shape[2:])
+    memory = [_on_grid(frame.features_bnc, height, width) for _, frame in seen.frames]
     pointers = [pointer_bc[:, None] for _, pointer_bc in seen.pointers]
-    keys = len(memory) * side * side + len(pointers) * POINTER_TOKENS
+    keys = len(memory) * height * width + len(pointers) * POINTER_TOKENS
     return (
         pix_feat,
         torch.cat(memory, dim=1),
@@ -178,9 +179,9 @@ def _padded(inputs: tuple[Tensor, ...], slots: int) -> tuple[Tensor, ...]:
 
 
 def enlarged(logits_hw: Tensor) -> Tensor:
-    """Return logits at the masks' stride as those of the input's size, `[1, 1, R, R]`."""
-    side = logits_hw.shape[-1] * FAMILY.mask_stride
-    return F.interpolate(logits_hw[None, None], (side, side), mode="bilinear")
+    """Return logits at the masks' stride as those of the input's size, `[1, 1, H, W]`."""
+    shape = [side * FAMILY.mask_stride for side in logits_hw.shape]
+    return F.interpolate(logits_hw[None, None], shape, mode="bilinear")
 
 
 def all_finite(tensors: Sequence[Tensor]) -> bool:
@@ -188,11 +189,12 @@ def all_finite(tensors: Sequence[Tensor]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in tensors)
 
 
-def _at_side(features_bnc: Tensor, side: int) -> Tensor:
-    """Return memory for another number of cells."""
-    known = math.isqrt(features_bnc.shape[1])
-    if known == side:
+def _on_grid(features_bnc: Tensor, height: int, width: int) -> Tensor:
+    """Return memory for another number of cells, of a grid of the same form."""
+    cells = features_bnc.shape[1]
+    if cells == height * width:
         return features_bnc
-    grid_bchw = features_bnc.transpose(1, 2).reshape(1, MEMORY_CHANNELS, known, known)
-    grid_bchw = F.interpolate(grid_bchw, (side, side), mode="bilinear", antialias=True)
+    rows = math.isqrt(cells * height // width)  # squares of whole numbers: nothing is lost
+    grid_bchw = features_bnc.transpose(1, 2).reshape(1, MEMORY_CHANNELS, rows, cells // rows)
+    grid_bchw = F.interpolate(grid_bchw, (height, width), mode="bilinear", antialias=True)
     return grid_bchw.flatten(2).transpose(1, 2)

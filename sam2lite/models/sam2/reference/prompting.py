@@ -38,14 +38,14 @@ def no_tokens() -> Tokens:
     return _tokens(0, [[0.0, 0.0]], [LABEL_PAD])
 
 
-def tokens_of(prompt: Prompt, width: int, height: int, side: int) -> Tokens:
+def tokens_of(prompt: Prompt, width: int, height: int, input_size: tuple[int, int]) -> Tokens:
     """Return a prompt's box and clicks.
 
     Args:
         prompt: in source pixels.
         width: of the source frame, px.
         height: of the source frame, px.
-        side: of the network's input, px.
+        input_size: height and width of the network's input, px.
 
     Raises:
         PromptError: it does not fit the frame.
@@ -59,7 +59,8 @@ def tokens_of(prompt: Prompt, width: int, height: int, side: int) -> Tokens:
     xy += prompt.points_xy.tolist()
     labels += prompt.labels.tolist()
     # The half pixel is the network's, not the source's.
-    xy = [[x / width + 0.5 / side, y / height + 0.5 / side] for x, y in xy]
+    input_height, input_width = input_size
+    xy = [[x / width + 0.5 / input_width, y / height + 0.5 / input_height] for x, y in xy]
     return _tokens(len(xy), xy, labels)
 
 
@@ -70,8 +71,14 @@ def _tokens(prompted: int, xy_norm: list[list[float]], labels: list[int]) -> Tok
     return Tokens(prompted, xy_norm_bpc, label_bp, torch.zeros(1, 1, 1, label_bp.shape[1]))
 
 
-def mask_at(prompt: Prompt, width: int, height: int, side: int) -> Tensor:
-    """Return a user's mask at the network's input size, 0 and 1, `[1, 1, side, side]`.
+def mask_at(prompt: Prompt, width: int, height: int, input_size: tuple[int, int]) -> Tensor:
+    """Return a user's mask at the network's input size, 0 and 1, `[1, 1, H, W]`.
+
+    Args:
+        prompt: in source pixels.
+        width: of the source frame, px.
+        height: of the source frame, px.
+        input_size: height and width of the network's input, px.
 
     Raises:
         PromptError: it does not fit the frame, is mixed with clicks, or vanishes at that size.
@@ -80,19 +87,19 @@ def mask_at(prompt: Prompt, width: int, height: int, side: int) -> Tensor:
     if prompt.mask_hw is None or len(prompt.points_xy) or prompt.box_xyxy is not None:
         raise PromptError("SAM 2 takes a mask as it is; give it without clicks and box")
     mask_b1hw = torch.from_numpy(prompt.mask_hw)[None, None].float()
-    if mask_b1hw.shape[2:] != (side, side):
-        mask_b1hw = F.interpolate(mask_b1hw, (side, side), mode="bilinear", antialias=True)
+    if mask_b1hw.shape[2:] != input_size:
+        mask_b1hw = F.interpolate(mask_b1hw, input_size, mode="bilinear", antialias=True)
         mask_b1hw = (mask_b1hw >= _COVERED).float()
     if not mask_b1hw.any():
         raise PromptError(
-            f"the mask of {int(prompt.mask_hw.sum())} px vanishes at the input size of {side} px; "
-            "draw a larger one"
+            f"the mask of {int(prompt.mask_hw.sum())} px vanishes at the input size of "
+            f"{input_size[1]}x{input_size[0]} px; draw a larger one"
         )
     return mask_b1hw
 
 
 def low_logits(mask_b1hw: Tensor) -> Tensor:
     """Return a mask of the input's size as logits at the masks' stride."""
-    side = mask_b1hw.shape[-1] // FAMILY.mask_stride
+    shape = [side // FAMILY.mask_stride for side in mask_b1hw.shape[2:]]
     logits_b1hw = mask_b1hw * MASK_SCALE + MASK_OFFSET
-    return F.interpolate(logits_b1hw, (side, side), mode="bilinear", antialias=True)
+    return F.interpolate(logits_b1hw, shape, mode="bilinear", antialias=True)

@@ -12,23 +12,23 @@ from sam2lite.contracts.families.sam2 import (
 )
 from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.runtimes.rules.sam2.slot_bank import Seen
-from sam2lite.runtimes.rules.sam2.slot_buffer import SlotBuffer
+from sam2lite.runtimes.rules.sam2.slot_buffer import Grid, SlotBuffer
 
 
 def attention_inputs(
-    seen: Seen, buffer: SlotBuffer, side: int, pointer_frames: int
+    seen: Seen, buffer: SlotBuffer, grid: Grid, pointer_frames: int
 ) -> Tuple[str, Dict[str, Any]]:
     """Return the smallest graph that holds what is seen, and its inputs but for the features.
 
     Args:
         seen: at least one frame.
         buffer: of the object.
-        side: of the grid of memory, cells.
+        grid: height and width of that of memory, cells.
         pointer_frames: how far back pointers are sought, the frame itself counted.
     """
     graph, slots = slots_for(len(seen.frames))
-    memory_bnc, places = buffer.seated([record for record, _ in seen.frames], slots, side)
-    cells = side * side
+    memory_bnc, places = buffer.seated([record for record, _ in seen.frames], slots, grid)
+    cells = grid[0] * grid[1]
     time_bs = np.zeros((1, slots), np.int32)
     bias_k = np.full(slots * cells + POINTER_SLOTS * POINTER_TOKENS, MASKED_BIAS, np.float32)
     for place, (_, row) in zip(places, seen.frames):

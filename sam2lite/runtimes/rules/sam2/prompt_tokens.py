@@ -35,18 +35,19 @@ class PromptTokens(NamedTuple):
         """Whether the best of several masks is taken: there is no point, or a single one."""
         return self.mask_hw is None and len(self.labels) <= _MOST_POINTS_FOR_SEVERAL_MASKS
 
-    def inputs(self, size: int) -> Dict[str, Any]:
+    def inputs(self, height: int, width: int) -> Dict[str, Any]:
         """Return the decoder's prompt inputs by name.
 
         Args:
-            size: of the network's input, px.
+            height: of the network's input, px.
+            width: of the network's input, px.
         """
         count = len(self.labels)
         xy_norm_bpc = np.zeros((1, PROMPT_TOKENS, 2), np.float32)
         label_bp = np.full((1, PROMPT_TOKENS), LABEL_PAD, np.int32)
         bias_b11p = np.full((1, 1, 1, PROMPT_TOKENS), MASKED_BIAS, np.float32)
         # Half a pixel of the input, not of the frame: so the published loops have it.
-        xy_norm_bpc[0, :count] = self.xy_share + 0.5 / size
+        xy_norm_bpc[0, :count] = self.xy_share + np.array([0.5 / width, 0.5 / height])
         label_bp[0, :count] = self.labels
         # One token ends every prompt; where there is none, another stands for it.
         bias_b11p[0, 0, 0, : max(count, 1) + 1] = 0.0

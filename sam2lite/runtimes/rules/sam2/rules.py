@@ -39,7 +39,8 @@ class Found(NamedTuple):
     Attributes:
         candidates: of the decoder.
         tokens: of the prompt.
-        mask_rr: float32 [size, size], a user's mask, 1 on the object; None where there is none.
+        mask_hw: float32 of the input's height and width, a user's mask, 1 on the object; None
+            where there is none.
         initial: whether it was decoded without memory.
         conditioning: whether the frame is to be seen for good.
         motion: where the object's box was expected.
@@ -47,7 +48,7 @@ class Found(NamedTuple):
 
     candidates: Candidates
     tokens: PromptTokens
-    mask_rr: Optional[np.ndarray]
+    mask_hw: Optional[np.ndarray]
     initial: bool
     conditioning: bool
     motion: Optional[BoxTrack]
@@ -132,19 +133,22 @@ class SlotBankRules(FrameRules):
         self.non_overlap = self._set.non_overlap
         whole = self._set.window
         self.windows = (*(each for each in type(self).windows if each < whole), whole)
-        self._sizes = manifest.rungs
+        self._aspect = manifest.aspect
+        self._sides = {size: FAMILY.sides(size, self._aspect) for size in manifest.rungs}
         self._threshold = manifest.postprocess.object_score_threshold
 
     def memory_columns(self) -> Dict[str, Column]:
         """See `FrameRules`."""
-        sides = [FAMILY.sides(size) for size in self._sizes]
+        sides = self._sides.values()
         return columns(
-            MOST_RECORDS, [side["H16"] for side in sides], [side["H4"] for side in sides]
+            MOST_RECORDS,
+            [(each["H16"], each["W16"]) for each in sides],
+            [(each["H4"], each["W4"]) for each in sides],
         )
 
     def new_memory(self) -> SlotBank:
         """See `FrameRules`."""
-        return SlotBank(trusts_motion=self._set.motion_aware)
+        return SlotBank(self._set.motion_aware, self._aspect)
 
     def prompt_inputs(self, prompt: Optional[Prompt], width: int, height: int) -> PromptTokens:
         """See `FrameRules`."""
@@ -188,13 +192,13 @@ class SlotBankRules(FrameRules):
             or self._set.corrections == options.CONDITIONING
             or (corrected is not None and corrected.conditioning)
         )
-        mask_rr: Optional[np.ndarray] = None
+        mask_hw: Optional[np.ndarray] = None
         mask_input: Any = None
         if inputs.mask_hw is not None:
             # The mask is the answer already, and the decoder is only asked for its pointer: without
             # memory, and without the embedding for none.
-            mask_rr = input_mask(inputs.mask_hw, frame.size)
-            shrunk = frame.run("mask_downsample", {"mask_b1hw": mask_rr[np.newaxis, np.newaxis]})
+            mask_hw = input_mask(inputs.mask_hw, *frame.image.shape[2:])
+            shrunk = frame.run("mask_downsample", {"mask_b1hw": mask_hw[np.newaxis, np.newaxis]})
             mask_input, image_embed = shrunk["mask_input"], frame.features()["pix_feat"]
         else:
             image_embed = self._image_embed(frame, memory, None if initial else seen)
@@ -210,7 +214,7 @@ class SlotBankRules(FrameRules):
             host(decoded["object_pointers_bmc"])[0],
             float(host(decoded["object_score_logits"])[0, 0]),
         )
-        return Found(candidates, inputs, mask_rr, initial, conditioning, memory.motion)
+        return Found(candidates, inputs, mask_hw, initial, conditioning, memory.motion)
 
     def _begins(self, corrected: Optional[FrameRecord], before: Optional[Decision]) -> bool:
         """Return whether a prompt is an object's first on a frame, or the first one goes on."""
@@ -225,8 +229,9 @@ class SlotBankRules(FrameRules):
         features = frame.features()
         if seen is None:
             return features["image_embed"]
-        side = FAMILY.sides(frame.size)["H16"]
-        graph, inputs = attention_inputs(seen, memory.buffer, side, self._set.pointer_frames)
+        sides = self._sides[frame.size]
+        grid = sides["H16"], sides["W16"]
+        graph, inputs = attention_inputs(seen, memory.buffer, grid, self._set.pointer_frames)
         return frame.run(graph, dict(inputs, pix_feat=features["pix_feat"]))["image_embed"]
 
     def _previous(
@@ -238,9 +243,14 @@ class SlotBankRules(FrameRules):
             logits = None if before.lost else before.logits
         if logits is None:
             return None
-        side = FAMILY.sides(frame.size)["H4"]
-        limited: np.ndarray = np.clip(enlarged(logits, side, side), -PREVIOUS_LIMIT, PREVIOUS_LIMIT)
+        known = enlarged(logits, *self._mask_shape(frame))
+        limited: np.ndarray = np.clip(known, -PREVIOUS_LIMIT, PREVIOUS_LIMIT)
         return limited[np.newaxis, np.newaxis]
+
+    def _mask_shape(self, frame: CurrentFrame) -> Tuple[int, int]:
+        """Return height and width of masks, cells."""
+        sides = self._sides[frame.size]
+        return sides["H4"], sides["W4"]
 
     def _decoder_inputs(
         self, frame: CurrentFrame, tokens: PromptTokens, mask_input: Any, image_embed: Any
@@ -248,10 +258,9 @@ class SlotBankRules(FrameRules):
         features = frame.features()
         flag = 0.0 if mask_input is None else 1.0
         if mask_input is None:
-            side = FAMILY.sides(frame.size)["H4"]
-            mask_input = np.zeros((1, 1, side, side), np.float32)
+            mask_input = np.zeros((1, 1, *self._mask_shape(frame)), np.float32)
         return dict(
-            tokens.inputs(frame.size),
+            tokens.inputs(*frame.image.shape[2:]),
             image_embed=image_embed,
             high_res_feats_1=features["high_res_feats_1"],
             high_res_feats_0=features["high_res_feats_0"],
@@ -267,8 +276,8 @@ class SlotBankRules(FrameRules):
         hint: Optional[Decision],
     ) -> Chosen:
         """See `FrameRules`: the user's mask, or one of the decoder's."""
-        if candidates.mask_rr is not None:
-            return self._users_mask(frame, candidates, candidates.mask_rr)
+        if candidates.mask_hw is not None:
+            return self._users_mask(frame, candidates, candidates.mask_hw)
         found = candidates.candidates
         choice = choose(found, candidates.tokens.several_masks)
         if prompt is None and candidates.motion is not None:
@@ -292,14 +301,14 @@ class SlotBankRules(FrameRules):
             pointer=ToRemember(candidates, pointer, kept),
         )
 
-    def _users_mask(self, frame: CurrentFrame, found: Found, mask_rr: np.ndarray) -> Chosen:
+    def _users_mask(self, frame: CurrentFrame, found: Found, mask_hw: np.ndarray) -> Chosen:
         of_meta = self._set.reference == options.META
         # Meta's decoder is asked for one mask here and Hugging Face's for several.
         choice = choose(found.candidates, several_masks=not of_meta)
         pointer = found.candidates.pointers_mc[choice.pointer].copy()
-        full = np.float32(2 * MASK_LOGIT) * mask_rr - np.float32(MASK_LOGIT)
-        side = FAMILY.sides(frame.size)["H4"]
-        shown = without_holes(antialiased(full, side, side), self._set.fill_holes)
+        full = np.float32(2 * MASK_LOGIT) * mask_hw - np.float32(MASK_LOGIT)
+        shrunk = antialiased(full, *self._mask_shape(frame))
+        shown = without_holes(shrunk, self._set.fill_holes)
         sound = _sound(found.candidates, pointer)
         return Chosen(
             logits=shown,
@@ -319,7 +328,7 @@ class SlotBankRules(FrameRules):
             "memory_encoder",
             {
                 "pix_feat": frame.features()["pix_feat"],
-                "high_res_mask": enlarged(kept.logits_hw, frame.size, frame.size)[
+                "high_res_mask": enlarged(kept.logits_hw, *frame.image.shape[2:])[
                     np.newaxis, np.newaxis
                 ],
                 "binarize": np.full((1, 1, 1, 1), float(prompted), np.float32),

@@ -5,6 +5,8 @@ from typing import Tuple
 import cv2
 import numpy as np
 
+from sam2lite.runtimes.resampling.taps import taps
+
 _HALF = 0x7FFF  # just below half of the last bit that bfloat16 keeps of a float32
 _KEPT_BITS = 0xFFFF0000
 
@@ -30,7 +32,7 @@ def _filtered(rows: np.ndarray, length: int) -> np.ndarray:
     """Resize the first axis of float32 [n, m]; returns [length, m]."""
     if len(rows) == length:
         return rows
-    first, weights = _taps(len(rows), length)
+    first, weights = taps(len(rows), length)
     result = np.zeros((length, rows.shape[1]), np.float32)
     for tap in range(weights.shape[1]):
         index = np.minimum(first + tap, len(rows) - 1)
@@ -38,68 +40,47 @@ def _filtered(rows: np.ndarray, length: int) -> np.ndarray:
     return result
 
 
-def _taps(source: int, target: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Return, for each row of the target, its first row of the source, and weights from there on.
-
-    Weights are float32 [target, taps]; those beyond the triangle or the edge are 0.
-    """
-    # In float32 and in this order, as PyTorch has it: where an edge covers half a pixel, the last
-    # bit says on which side of one half it comes out.
-    scale = np.float32(source) / np.float32(target)
-    reach = max(scale, np.float32(1.0))
-    centre = scale * (np.arange(target, dtype=np.float32) + np.float32(0.5))
-    first = np.maximum((centre - reach + np.float32(0.5)).astype(np.int64), 0)
-    end = np.minimum((centre + reach + np.float32(0.5)).astype(np.int64), source)
-    tap = np.arange(int((end - first).max()), dtype=np.float32)
-    start = first.astype(np.float32) - centre
-    distance = (tap + start[:, np.newaxis] + np.float32(0.5)) * (np.float32(1.0) / reach)
-    weights = np.maximum(np.float32(1.0) - np.abs(distance), np.float32(0.0))
-    weights[tap >= (end - first)[:, np.newaxis]] = 0.0
-    total = np.zeros(target, np.float32)
-    for column in weights.T:
-        total += column
-    return first, weights / total[:, np.newaxis]
-
-
-def input_mask(mask_hw: np.ndarray, size: int) -> np.ndarray:
+def input_mask(mask_hw: np.ndarray, height: int, width: int) -> np.ndarray:
     """Bring a user's mask to the network's input.
 
     Args:
-        mask_hw: bool [height, width] with at least one pixel set.
-        size: of the input, px.
+        mask_hw: bool [h, w] with at least one pixel set.
+        height: of the input, px.
+        width: of the input, px.
 
     Returns:
-        float32 [size, size], 1 where at least half of a pixel is covered. A mask that covers no
+        float32 [height, width], 1 where at least half of a pixel is covered. A mask that covers no
         pixel by half keeps those that it covers most, so that what was pointed out is never lost.
     """
     mask = mask_hw.astype(np.float32)
-    if mask.shape == (size, size):
+    if mask.shape == (height, width):
         return mask
-    covered = antialiased(mask, size, size)
+    covered = antialiased(mask, height, width)
     least = min(0.5, float(covered.max()))
     return (covered >= least).astype(np.float32)
 
 
-def resampled_memory(memory_nc: np.ndarray, side: int) -> np.ndarray:
-    """Bring a frame's memory to another grid, bilinearly by the centres of its cells.
+def resampled_memory(memory_nc: np.ndarray, grid: Tuple[int, int]) -> np.ndarray:
+    """Bring a frame's memory to another grid of the same form, bilinearly by its cells' centres.
 
     Args:
-        memory_nc: float32 [cells, channels] of a square grid, row after row.
-        side: of the grid wanted, cells.
+        memory_nc: float32 [cells, channels] of a grid, row after row.
+        grid: height and width of the one wanted, cells.
 
     Returns:
-        float32 [side * side, channels].
+        float32 [height * width, channels].
     """
-    from_side = round(len(memory_nc) ** 0.5)
-    if from_side == side:
+    height, width = grid
+    if len(memory_nc) == height * width:
         return memory_nc
-    channels = memory_nc.shape[1]
+    from_height = round((len(memory_nc) * height / width) ** 0.5)
+    from_width, channels = len(memory_nc) // from_height, memory_nc.shape[1]
     # Shrinking is smoothed: each new cell stands for all the old ones under it.
-    grid = memory_nc.reshape(from_side, -1)
-    down = _filtered(grid, side).reshape(side, from_side, channels)
-    across = np.ascontiguousarray(down.transpose(1, 0, 2)).reshape(from_side, -1)
-    back = _filtered(across, side).reshape(side, side, channels).transpose(1, 0, 2)
-    return np.ascontiguousarray(back).reshape(side * side, channels)
+    down = _filtered(memory_nc.reshape(from_height, -1), height)
+    down = down.reshape(height, from_width, channels)
+    across = np.ascontiguousarray(down.transpose(1, 0, 2)).reshape(from_width, -1)
+    back = _filtered(across, width).reshape(width, height, channels).transpose(1, 0, 2)
+    return np.ascontiguousarray(back).reshape(height * width, channels)
 
 
 def bfloat16_rounded(array: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from sam2lite.contracts.families.sam2 import (
     RECENT_FRAMES,
     TIME_ROWS,
 )
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.runtimes.rules.box_motion import BoxTrack
 from sam2lite.runtimes.rules.current_frame import Host
 from sam2lite.runtimes.rules.interface import Memory
@@ -46,15 +47,16 @@ class SlotBank(Memory):
         motion: where the object's box is expected; None where nobody asks.
     """
 
-    def __init__(self, trusts_motion: bool = False) -> None:
+    def __init__(self, trusts_motion: bool = False, aspect: Aspect = SQUARE) -> None:
         """Start without frames.
 
         Args:
             trusts_motion: whether memory is sought on good frames alone, however long ago.
+            aspect: of masks.
         """
         self.buffer = SlotBuffer()
         self.motion: Optional[BoxTrack] = None
-        self._trusts_motion = trusts_motion
+        self._trusts_motion, self._aspect = trusts_motion, aspect
         self._records: Dict[int, FrameRecord] = {}
         self._newest: Optional[FrameRecord] = None
         self._motion_after: Optional[BoxTrack] = None
@@ -199,7 +201,7 @@ class SlotBank(Memory):
 
     def state(self, host: Host) -> Dict[str, np.ndarray]:
         """See `Memory.state`."""
-        copy = SlotBank(self._trusts_motion)
+        copy = SlotBank(self._trusts_motion, self._aspect)
         copy.motion, copy._records = self.motion, dict(self._records)
         copy._newest, copy._given_up = self._newest, self._given_up
         copy._motion_after = self._motion_after
@@ -208,7 +210,7 @@ class SlotBank(Memory):
 
     def restore(self, arrays: Mapping[str, Any]) -> None:
         """See `Memory.restore`."""
-        records, self.motion = state_arrays.records(arrays)
+        records, self.motion = state_arrays.records(arrays, self._aspect)
         conditioning = sum(record.conditioning for record in records)
         if conditioning > CONDITIONING_STORE:
             raise ValueError("{} prompted frames are too many".format(conditioning))

@@ -5,26 +5,28 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from sam2lite.contracts.families.sam2 import EMBED_CHANNELS, MEMORY_CHANNELS
+from sam2lite.contracts.input_sizes import Aspect
 from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.rules import box_motion
 from sam2lite.runtimes.rules.box_motion import BoxTrack
 from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
+from sam2lite.runtimes.rules.sam2.slot_buffer import Grid
 
 _FLAGS = ("conditioning", "initial", "settled", "good")
 
 
-def columns(most: int, memory_sides: Sequence[int], mask_sides: Sequence[int]) -> Dict[str, Column]:
+def columns(most: int, grids: Sequence[Grid], masks: Sequence[Grid]) -> Dict[str, Column]:
     """Return what the arrays must be; see `FrameRules.memory_columns`.
 
     Args:
         most: records of an object.
-        memory_sides: of the grids of memory, cells, of all input sizes.
-        mask_sides: of masks, cells.
+        grids: heights and widths of memory, cells, of all input sizes.
+        masks: of masks, likewise.
     """
     count = tuple(range(most + 1))
-    cells = tuple(side * side for side in memory_sides)
-    sides = tuple(mask_sides)
+    cells = tuple(height * width for height, width in grids)
+    sides = tuple(zip(*masks))
     found = {name: Column("bool", (count,)) for name in _FLAGS}
     found["frame"] = Column("int64", (count,), -MAX_FRAMES, MAX_FRAMES)
     found["iou"] = Column("float64", (count,), -LARGEST, LARGEST)
@@ -34,7 +36,7 @@ def columns(most: int, memory_sides: Sequence[int], mask_sides: Sequence[int]) -
         found[_memory(record)] = Column(
             "float32", (cells, MEMORY_CHANNELS), -LARGEST, LARGEST, needed=False
         )
-        found[_mask(record)] = Column("float32", (sides, sides), -LARGEST, LARGEST, needed=False)
+        found[_mask(record)] = Column("float32", sides, -LARGEST, LARGEST, needed=False)
     found.update(box_motion.state_columns())
     return found
 
@@ -59,8 +61,14 @@ def arrays(records: Sequence[FrameRecord], motion: Optional[BoxTrack]) -> Dict[s
     return found
 
 
-def records(found: Mapping[str, Any]) -> Tuple[List[FrameRecord], Optional[BoxTrack]]:
+def records(
+    found: Mapping[str, Any], aspect: Aspect
+) -> Tuple[List[FrameRecord], Optional[BoxTrack]]:
     """Undo `arrays`.
+
+    Args:
+        found: the arrays.
+        aspect: of masks.
 
     Raises:
         ValueError: the arrays contradict one another.
@@ -80,7 +88,7 @@ def records(found: Mapping[str, Any]) -> Tuple[List[FrameRecord], Optional[BoxTr
         memory, logits = found.get(_memory(place)), found.get(_mask(place))
         if found["conditioning"][place] and (memory is None or logits is None):
             raise ValueError("the prompted frame {} lacks its memory or its mask".format(index))
-        if logits is not None and logits.shape[0] != logits.shape[1]:
+        if logits is not None and logits.shape[0] * aspect.width != logits.shape[1] * aspect.height:
             raise ValueError("{} is {}".format(_mask(place), list(logits.shape)))
         flags = {name: bool(found[name][place]) for name in _FLAGS}
         made.append(

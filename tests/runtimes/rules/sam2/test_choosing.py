@@ -39,7 +39,7 @@ def test_stability_is_a_share_of_the_mask() -> None:
 
 def test_corners_come_first_and_a_token_ends_the_prompt() -> None:
     prompt = Prompt([(10, 20), (30, 40)], [1, 0], box=(0, 5, 50, 80))
-    inputs = prompt_tokens(prompt, 100, 80).inputs(64)
+    inputs = prompt_tokens(prompt, 100, 80).inputs(64, 64)
     half = 0.5 / 64
     np.testing.assert_allclose(
         inputs["prompt_xy_norm_bpc"][0, :4],
@@ -57,7 +57,7 @@ def test_corners_come_first_and_a_token_ends_the_prompt() -> None:
 
 
 def test_no_prompt_is_two_ends() -> None:
-    inputs = NO_PROMPT.inputs(64)
+    inputs = NO_PROMPT.inputs(64, 64)
     assert (inputs["prompt_label_bp"] == 4).all()
     assert (inputs["prompt_bias_b11p"][0, 0, 0] == 0).tolist() == [True] * 2 + [False] * 7
 
@@ -76,7 +76,7 @@ def test_one_point_leaves_a_doubt_and_two_do_not(prompt: Prompt | None, several:
 
 
 def test_eight_points_and_their_end_fit() -> None:
-    inputs = prompt_tokens(Prompt([(x, 0) for x in range(8)]), 9, 9).inputs(64)
+    inputs = prompt_tokens(Prompt([(x, 0) for x in range(8)]), 9, 9).inputs(64, 64)
     assert (inputs["prompt_bias_b11p"] == 0).all()
 
 

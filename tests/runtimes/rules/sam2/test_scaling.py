@@ -46,13 +46,13 @@ def test_masks_come_out_the_same_to_the_pixel(seed: int) -> None:
     mask = (y / height - 0.4) ** 2 + (x / width - 0.6) ** 2 < 0.05
     mask[height // 4 : height // 2, width // 8 : width // 2] = True
     expected = torch_smoothed(mask.astype(np.float32), side) >= 0.5
-    np.testing.assert_array_equal(input_mask(mask, side), expected)
+    np.testing.assert_array_equal(input_mask(mask, side, side), expected)
 
 
 def test_a_mask_that_covers_no_pixel_by_half_is_not_lost() -> None:
     mask = np.zeros((200, 200), bool)
     mask[100, 50] = True
-    found = input_mask(mask, 64)
+    found = input_mask(mask, 64, 64)
     assert 0 < found.sum() <= 2
     row, column = np.argwhere(found)[0]
     assert (row, column) == (32, 16)
@@ -77,7 +77,7 @@ def test_rounding_is_pytorchs_bfloat16() -> None:
 @pytest.mark.parametrize(("from_side", "to_side"), [(4, 8), (8, 4), (6, 4), (4, 6)])
 def test_memory_is_resampled_by_the_centres_of_cells(from_side: int, to_side: int) -> None:
     grid = np.random.default_rng(0).normal(size=(from_side, from_side, 3)).astype(np.float32)
-    found = resampled_memory(grid.reshape(-1, 3), to_side).reshape(to_side, to_side, 3)
+    found = resampled_memory(grid.reshape(-1, 3), (to_side, to_side)).reshape(to_side, to_side, 3)
     for channel in range(3):
         expected = torch_smoothed(np.ascontiguousarray(grid[..., channel]), to_side)
         np.testing.assert_allclose(found[..., channel], expected, atol=1e-6)

@@ -1,0 +1,1 @@
+"""Filters that OpenCV does not have, in NumPy."""
