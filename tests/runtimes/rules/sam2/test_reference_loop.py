@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
 from sam2lite.models.sam2.network import Sam2
@@ -31,14 +30,6 @@ def network() -> Sam2:
 @pytest.fixture(scope="module")
 def clip() -> list[Tensor]:
     return random_clip(3)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def same(actual: list[Record], expected: list[Record]) -> None:
