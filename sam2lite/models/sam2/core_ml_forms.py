@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.models.sam2.fused import FoldedAttention
+from sam2lite.models.sam2.fused import FoldedAttention, turned
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
 from sam2lite.models.sam2.memory_attention import Rotation
@@ -61,11 +61,11 @@ class GridAttention(nn.Module):
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
         folded = self.attention
-        query_bnc = _turned(folded.q_proj(query_bnc), rotation)
+        query_bnc = turned(folded.q_proj(query_bnc), rotation)
         key_bkc = folded.k_proj(key_bkc)
         placed, channels = grids * int(rotation[0].shape[0]), int(key_bkc.shape[2])
         grids_gnc = key_bkc[:, :placed].reshape(grids, -1, channels)
-        turned_bkc = _turned(grids_gnc, rotation).reshape(1, placed, channels)
+        turned_bkc = turned(grids_gnc, rotation).reshape(1, placed, channels)
         if placed < int(key_bkc.shape[1]):
             turned_bkc = torch.cat([turned_bkc, key_bkc[:, placed:]], dim=1)
         queries, keys = int(query_bnc.shape[1]), int(turned_bkc.shape[1])
@@ -122,10 +122,3 @@ def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | 
     if bias is not None:
         score_bnk = score_bnk + bias
     return torch.softmax(score_bnk, dim=-1) @ value_bkc
-
-
-def _turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate pairs that are half the channels apart, of one grid or several."""
-    cosine, sine = rotation
-    first, second = torch.split(x_gnc, x_gnc.shape[2] // 2, dim=2)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=2)

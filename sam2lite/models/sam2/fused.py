@@ -86,19 +86,32 @@ class FoldedAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return queries `[N, 256]` and keys `[K, 256]`, projected and rotated."""
         return (
-            _turned(self.q_proj(query_bnc)[0], rotation),
-            _turned(self.k_proj(key_bkc)[0], rotation, grids),
+            _all_turned(self.q_proj(query_bnc)[0], rotation),
+            _all_turned(self.k_proj(key_bkc)[0], rotation, grids),
         )
 
 
-def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
-    """Rotate pairs that are half the channels apart; see `memory_attention.rotated`."""
+def turned(x: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate pairs that are half the channels apart; see `memory_attention.rotated`.
+
+    Args:
+        x: `[N, C]`, or `[G, N, C]` of several grids.
+        rotation: of all N.
+    """
+    cosine, sine = rotation
+    channels = x.dim() - 1
+    first, second = torch.split(x, x.shape[channels] // 2, dim=channels)
+    parts = [first * cosine - second * sine, first * sine + second * cosine]
+    return torch.cat(parts, dim=channels)
+
+
+def _all_turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
+    """Rotate grids, one after the other; what follows them has no place and stays."""
     cosine, sine = rotation
     placed, count = grids * int(cosine.shape[0]), int(x_nc.shape[0])
-    cosine, sine = torch.cat([cosine] * grids), torch.cat([sine] * grids)
-    first, second = torch.split(x_nc[:placed], x_nc.shape[1] // 2, dim=1)
-    turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=1)
-    return turned if placed == count else torch.cat([turned, x_nc[placed:]])
+    repeated = torch.cat([cosine] * grids), torch.cat([sine] * grids)
+    placed_nc = turned(x_nc[:placed], repeated)
+    return placed_nc if placed == count else torch.cat([placed_nc, x_nc[placed:]])
 
 
 def _take_apart(attention: Attention) -> None:
