@@ -70,7 +70,8 @@ class ReducedAttention(nn.Module):
         """See `RotaryAttention.forward`."""
         cells = int(rotation[0].shape[0])
         placed = grids * cells
-        query_nc, key_kc = self.attention.rotated(query_bnc, key_bkc, rotation, grids)
+        turned = self.attention.rotated(query_bnc, key_bkc, rotation, grids)
+        query_nc, key_kc = (x[0] for x in turned)
         value_kc, bias_k = value_bkc[0], bias_b1k[0, 0]
         key_gnc = key_kc[:placed].reshape(grids, cells, -1)
         value_gnc = value_kc[:placed].reshape(grids, cells, -1)

@@ -112,11 +112,8 @@ def ios_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
     footage = recorded(
         mini_model, RUNGS[:2], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
     )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small operators wait for a second core longer than they take
     target = get_target("ios18")
     write_coreml_bundle(mini_model, target, path, PRECISIONS["int8"], footage, rungs=RUNGS[:2])
-    torch.set_num_threads(threads)
     return path
 
 

@@ -71,6 +71,8 @@ def compare(
         VideoSegmenter(bundles[0], rung=size) as segmenter_a,
         VideoSegmenter(bundles[1], rung=size) as segmenter_b,
     ):
+        for segmenter in (segmenter_a, segmenter_b):
+            segmenter.prepare()  # or frames would be slower for what they open
         count = expected_frames(source, frames)
         if count is None and source.is_live:
             raise ArgumentError(f"'{source.name}' has no end; say how much of it with --frames")

@@ -85,6 +85,7 @@ def start(
         prompt_all(segmenter, frame, dict([first]))
         masked = time.perf_counter()
         prompt_all(segmenter, frame, dict(others))
+        segmenter.prepare()  # or a frame that counts would open a graph
     except BaseException:
         segmenter.close()
         raise

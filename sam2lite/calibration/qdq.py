@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sam2lite.calibration.byte_image import join_bytes, take_bytes
+from sam2lite.calibration.clipping import drop_relus
 from sam2lite.calibration.observers import Range
 from sam2lite.errors import CalibrationError
 from sam2lite.targets.profile import QdqStyle
@@ -111,6 +112,7 @@ def render(
     rendered: onnx.ModelProto = quantizer.model.model
     if image is not None:
         join_bytes(rendered, image)
+    drop_relus(rendered)
     return rendered
 
 

@@ -49,6 +49,7 @@ class GraphSpec(NamedTuple):
             another, and its rows are compared as a set.
         words: a sentence for people.
         tensors: what its tensors are, by name; may hold others, too.
+        on_demand: many videos never need it, so that it is opened for the first frame that does.
     """
 
     name: str
@@ -58,6 +59,7 @@ class GraphSpec(NamedTuple):
     ranks: bool = False
     words: str = ""
     tensors: Mapping[str, TensorInfo] = _NOTHING_SAID
+    on_demand: bool = False
 
     def bind(self, dims: Mapping[str, int]) -> "GraphSpec":
         """Return the spec with every symbol replaced by its number in `dims`."""

@@ -92,6 +92,7 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
                 threads=arguments.threads,
             )
         )
+        segmenter.prepare()
         for object_id, prompt in prompts.items():
             segmenter.give(first, object_id, prompt)
         for frame in islice(footage.frames, arguments.warmup):

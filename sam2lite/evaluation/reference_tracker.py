@@ -12,13 +12,14 @@ from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.geometry import (
     HALVING,
+    Scratch,
     check_frame,
     checked_resize,
     network_input,
     source_mask,
 )
 from sam2lite.runtimes.prompts import Prompt, checked_id
-from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.results import FrameResult, ObjectResult, masks_apart
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ class ReferenceTracker:
                 resize.
             ArgumentError: the network does not take the rung, or a setting is out of its range.
         """
-        from sam2lite.models.networks import Seeking
+        from sam2lite.models.networks import KeepingApart, Seeking
 
         self._check_size, self._aspect = loaded.check_size, loaded.aspect
         self._resize = checked_resize(resize)
@@ -67,6 +68,7 @@ class ReferenceTracker:
         self._loop = loaded.reference(choose, **settings)
         # The same loop, where frames have numbers.
         self._seeking: Seeking | None = self._loop if isinstance(self._loop, Seeking) else None
+        self._apart = isinstance(self._loop, KeepingApart) and self._loop.non_overlap
         self.set_rung(loaded.sizes[-1] if rung is None else rung)
         self.reset()
 
@@ -89,6 +91,8 @@ class ReferenceTracker:
         self._index = -1
         # Whether an object was prompted on the current frame, in the order of their first prompts.
         self._prompted: dict[int, bool] = {}
+        # Logits of what is visible on the current frame.
+        self._visible: dict[int, NDArray[np.float32]] = {}
 
     def rewind(self, frame_index: int = 0) -> None:
         """Go back, so that the next frame is an earlier one; see `VideoSegmenter.rewind`.
@@ -145,7 +149,8 @@ class ReferenceTracker:
         """
         self._show(frame, frame_index, joins_tracked=False)
         # In the order of the first prompts, which recordings of what graphs are fed depend on.
-        objects = {key: self._result(key, self._loop.track(key)) for key in self._prompted}
+        decided = {key: self._decided(key, self._loop.track(key)) for key in self._prompted}
+        objects = {key: self._result(key, found) for key, found in decided.items()}
         self._tracked = True
         side = 0 if self._image is None else int(self._image.shape[-1])
         return FrameResult(self._index, objects, side, {}, None)
@@ -176,6 +181,7 @@ class ReferenceTracker:
         self._check_known(object_id)
         self._loop.remove(object_id)
         del self._prompted[object_id]
+        self._visible.pop(object_id, None)
 
     def state(self) -> dict[str, Tensor]:
         """Return what is remembered from this frame to the next, by name; see `restore`."""
@@ -232,6 +238,7 @@ class ReferenceTracker:
         self._loop.start_frame(torch.from_numpy(self._image))
         self._tracked = False
         self._index = index
+        self._visible = {}
         self._prompted = dict.fromkeys(self._prompted, False)
 
     def _shows(self, frame: Frame) -> bool:
@@ -248,20 +255,33 @@ class ReferenceTracker:
         height, width = self._size
         decided = self._loop.prompt(object_id, prompt, width, height)
         self._prompted[object_id] = True
-        return self._result(object_id, decided)
+        return self._result(object_id, self._decided(object_id, decided))
+
+    def _decided(self, object_id: int, decided: Decided) -> Decided:
+        """Take what was decided about an object on the current frame."""
+        self._visible.pop(object_id, None)
+        if decided.present:
+            self._visible[object_id] = _logits(decided)
+        return decided
 
     def _result(self, object_id: int, decided: Decided) -> ObjectResult:
         height, width = self._size
-        logits_hw = decided.logits_hw.detach().float().cpu().numpy()
-        mask = np.zeros((height, width), bool)
-        if decided.present:
-            mask = source_mask(logits_hw, width, height)
+        if not decided.present:
+            mask = np.zeros((height, width), bool)
+        elif self._apart:
+            mask = masks_apart(self._visible, width, height, Scratch())[object_id]
+        else:
+            mask = source_mask(self._visible[object_id], width, height)
         return ObjectResult(
             mask,
-            logits_hw,
+            _logits(decided),
             float(decided.iou),
             float(decided.object_score),
             decided.present,
             decided.lost,
             self._prompted[object_id],
         )
+
+
+def _logits(decided: Decided) -> NDArray[np.float32]:
+    return decided.logits_hw.detach().float().cpu().numpy()

@@ -116,6 +116,15 @@ class Seeking(Protocol):
         """Give the next frame a number; what was tracked from that one on is forgotten."""
 
 
+@runtime_checkable
+class KeepingApart(Protocol):
+    """A reference loop that says how its objects' masks are shown together."""
+
+    @property
+    def non_overlap(self) -> bool:
+        """Whether they share no pixel: where they overlap, the highest logit wins."""
+
+
 class Networks(ABC):
     """A family, asked about networks of it, fused or not.
 

@@ -34,7 +34,9 @@ _UNREADABLE = (
 
 
 def pickled_tensors(path: Path, say: bool = False) -> dict[str, Tensor]:
-    """Return the tensors of a file by their own names; their data stays in the file.
+    """Return the tensors of a file by their own names; their data stays in the file, unread.
+
+    Who reads the data asks `check_sums` as well.
 
     Args:
         path: of the file.
@@ -57,6 +59,32 @@ def pickled_tensors(path: Path, say: bool = False) -> dict[str, Tensor]:
     _check_plain(path, tensors)
     names = plain_names(list(tensors), path, say)
     return {names[key]: tensor.detach() for key, tensor in tensors.items()}
+
+
+def check_sums(path: Path) -> None:
+    """Read all of an archive of PyTorch, and compare it with the checksums that are in it.
+
+    PyTorch does not. Where it was told to write none (`set_crc32_options`), there is nothing to
+    compare.
+
+    Raises:
+        ModelError: it is no such archive, or a record is not what was written.
+    """
+    shown = printable(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for record in _records(archive, path):
+                try:
+                    with archive.open(record) as data:
+                        while data.read(MEBIBYTE):
+                            pass
+                except zipfile.BadZipFile as error:
+                    raise ModelError(
+                        f"{shown} is damaged: {printable(record.filename)} is not what was "
+                        f"written ({printable(str(error))}); copy it again"
+                    ) from None
+    except (zipfile.BadZipFile, *_UNREADABLE) as error:
+        raise ModelError(f"{shown} is damaged ({error}); copy it again") from None
 
 
 def _check_plain(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -92,9 +120,7 @@ def _loaded(path: Path) -> Any:
 
 
 def _pickle(path: Path) -> bytes:
-    """Return the pickle in an archive of PyTorch, whose records must lie in it as they are.
-
-    A packed record could unpack to any size.
+    """Return the pickle in an archive of PyTorch.
 
     Raises:
         ModelError: it is no such archive.
@@ -102,11 +128,7 @@ def _pickle(path: Path) -> bytes:
     shown = printable(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            records = archive.infolist()
-            size = path.stat().st_size
-            if any(r.compress_type != zipfile.ZIP_STORED or r.file_size > size for r in records):
-                raise ModelError(f"{shown} is packed, which PyTorch does not do; copy it again")
-            pickles = [r for r in records if r.filename.endswith("data.pkl")]
+            pickles = [r for r in _records(archive, path) if r.filename.endswith("data.pkl")]
             if len(pickles) != 1 or pickles[0].file_size > _MOST_PICKLE:
                 raise ModelError(f"{shown} is damaged or holds more than weights; copy it again")
             return archive.read(pickles[0])
@@ -117,3 +139,23 @@ def _pickle(path: Path) -> bytes:
         ) from None
     except _UNREADABLE as error:
         raise ModelError(f"{shown} is damaged ({error}); copy it again") from None
+
+
+def _records(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
+    """Return what is in an archive of PyTorch, which must lie in it as it is, and once.
+
+    A packed record could unpack to any size, and records that overlap take forever to read.
+
+    Raises:
+        ModelError: it does not.
+    """
+    records = archive.infolist()
+    room = path.stat().st_size
+    if any(r.compress_type != zipfile.ZIP_STORED for r in records) or (
+        sum(r.file_size for r in records) > room
+    ):
+        raise ModelError(f"{printable(path)} is packed, which PyTorch does not do; copy it again")
+    for record in records:
+        if record.CRC == 0:  # of nothing, or PyTorch was told not to compute it
+            del record.CRC  # and then zipfile does not compare it
+    return records

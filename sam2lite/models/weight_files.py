@@ -12,7 +12,7 @@ from sam2lite.errors import ModelError
 from sam2lite.files.json_reading import read_json
 from sam2lite.files.reading import printable
 from sam2lite.models.checkpoint import COPY_AGAIN, WEIGHTS_FILE, plain_names, read_weights
-from sam2lite.models.pickled import PICKLED, pickled_tensors
+from sam2lite.models.pickled import PICKLED, check_sums, pickled_tensors
 from sam2lite.models.tensor_files import claimed_tensors
 
 SAFETENSORS = ".safetensors"
@@ -84,6 +84,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix == SAFETENSORS:
         return read_weights(path)[0]
     stored = pickled_tensors(path, say=True)
+    check_sums(path)
     return {name: tensor.clone() for name, tensor in stored.items()}
 
 

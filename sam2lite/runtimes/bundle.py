@@ -124,6 +124,23 @@ class Bundle:
         session: Session = adapter_of(self.backend).open_session(self, key, threads, provider)
         return session
 
+    def check_graph(self, key: str) -> None:
+        """Refuse a graph that `open_session` would refuse for what lies on the disk.
+
+        Graphs that are opened late are checked early. Hashes were compared when the bundle was
+        opened; what is left is what an adapter itself asks of a file.
+
+        Args:
+            key: of the graph in the manifest.
+
+        Raises:
+            BundleError: see `open_session`.
+            SessionError: the backend is not available.
+        """
+        adapter = adapter_of(self.backend) if self.simulate is None else None
+        if hasattr(adapter, "check_graph"):
+            adapter.check_graph(self, key)
+
 
 def read_manifest(path: str) -> Tuple[Manifest, str]:
     """Read a bundle's manifest without looking at its files.

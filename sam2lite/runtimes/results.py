@@ -1,6 +1,6 @@
 """What the frame loop gives back."""
 
-from typing import Dict, Iterable, NamedTuple, Optional
+from typing import Dict, Iterable, Mapping, NamedTuple, Optional
 
 import numpy as np
 
@@ -75,7 +75,10 @@ def object_results(
         threshold: that the mask's logits are cut at.
         non_overlap: whether a pixel belongs to one object at most: that with the highest logit.
     """
-    apart = _apart(frame, scratch, threshold) if non_overlap else {}
+    apart: Dict[int, np.ndarray] = {}
+    if non_overlap:
+        visible = {key: each.logits for key, each in frame.decisions.items() if each.visible}
+        apart = masks_apart(visible, frame.width, frame.height, scratch, threshold)
     results = {}
     for object_id in ids:
         decision = frame.decisions[object_id]
@@ -97,18 +100,30 @@ def object_results(
     return results
 
 
-def _apart(frame: CurrentFrame, scratch: Scratch, threshold: float) -> Dict[int, np.ndarray]:
-    """Return masks of the visible objects that share no pixel; of equals, the lowest id wins."""
-    visible = sorted(object_id for object_id, each in frame.decisions.items() if each.visible)
-    shape = frame.height, frame.width
+def masks_apart(
+    logits_hw: Mapping[int, np.ndarray],
+    width: int,
+    height: int,
+    scratch: Scratch,
+    threshold: float = 0.0,
+) -> Dict[int, np.ndarray]:
+    """Return masks in source pixels that share none; of equals, the lowest id wins.
+
+    Args:
+        logits_hw: float32 [h, w] of the visible objects by their ids.
+        width: of the source frame, px.
+        height: of the source frame, px.
+        scratch: of the stream.
+        threshold: logits above it are an object's.
+    """
+    visible = sorted(logits_hw)
+    shape = height, width
     highest = scratch.array((1, *shape), "float32")[0]
     winner = scratch.array(shape, "int16")
     highest.fill(-np.inf)
     winner.fill(-1)
     for place, object_id in enumerate(visible):
-        logits = source_logits(
-            frame.decisions[object_id].logits, frame.width, frame.height, scratch
-        )
+        logits = source_logits(logits_hw[object_id], width, height, scratch)
         higher = logits > highest
         np.copyto(highest, logits, where=higher)
         winner[higher] = place

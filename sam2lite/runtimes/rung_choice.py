@@ -7,7 +7,7 @@ from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.controller import ControllerState, FrameController
 from sam2lite.runtimes.rules.current_frame import CurrentFrame
 from sam2lite.runtimes.rules.interface import FrameRules
-from sam2lite.runtimes.rungs import OpenSession, RungGraphs, RungLoader
+from sam2lite.runtimes.rungs import RungGraphs, RungLoader
 
 
 class RungChoice:
@@ -23,9 +23,10 @@ class RungChoice:
         bundle: Bundle,
         rules: FrameRules,
         start: int,
-        open_session: OpenSession,
         budget_ms: Optional[float],
         preset: str,
+        threads: Optional[int],
+        provider: Optional[str],
     ) -> None:
         """Open the graphs of the first rung.
 
@@ -33,9 +34,10 @@ class RungChoice:
             bundle: that holds the rungs.
             rules: say whether smaller windows save time.
             start: the first rung, px.
-            open_session: opens a graph by its key.
             budget_ms: what a frame may take; None for no limit.
             preset: of the controller.
+            threads: see `Bundle.open_session`.
+            provider: see `Bundle.open_session`.
 
         Raises:
             UnknownNameError: there is no such preset.
@@ -51,7 +53,13 @@ class RungChoice:
                 windows=rules.windows,
                 start_rung=start,
             )
-        self.loader = RungLoader(family, open_session)
+        self.loader = RungLoader(
+            family,
+            lambda key: bundle.open_session(key, threads=threads, provider=provider),
+            bundle.check_graph,
+        )
+        if budget_ms is not None:
+            self.loader.prepare()
         self.graphs = self.loader.get(start)
 
     @property

@@ -1,4 +1,8 @@
-"""The graphs of each rung, opened on first use; in the background where nobody waits for them."""
+"""The graphs of each rung, opened on first use; in the background where nobody waits for them.
+
+Graphs that many videos never need are opened for the first frame that does, unless every frame is
+in a hurry: see `RungLoader.prepare`.
+"""
 
 import threading
 import time
@@ -8,6 +12,7 @@ from sam2lite.contracts.family import Family
 from sam2lite.runtimes.session import Session
 
 OpenSession = Callable[[str], Session]
+CheckGraph = Callable[[str], None]
 
 
 class RungGraphs:
@@ -15,31 +20,72 @@ class RungGraphs:
 
     Attributes:
         rung: side of the network's input, px.
-        sessions: of the rung's own graphs and of those that all rungs share, by graph name.
+        sessions: that are open, of the rung's own graphs and of those that all rungs share, by
+            graph name.
         image_encoder: the one of them that takes the image.
         load_ms: how long opening the rung's own took.
         frames: run so far; the first one pays for what ONNX Runtime sets up lazily.
     """
 
     def __init__(
-        self, family: Family, rung: int, open_session: OpenSession, shared: Mapping[str, Session]
+        self,
+        family: Family,
+        rung: int,
+        open_session: OpenSession,
+        check_graph: CheckGraph,
+        shared: Mapping[str, Session],
     ) -> None:
         started = time.perf_counter()
         self.rung = rung
         self.sessions = dict(shared)
-        self.sessions.update(
-            {graph.name: open_session(graph.key(rung)) for graph in family.per_size}
-        )
+        self._open_session = open_session
+        self._closed_keys: Dict[str, str] = {}
+        for graph in family.per_size:
+            key = graph.key(rung)
+            if graph.on_demand:
+                check_graph(key)
+                self._closed_keys[graph.name] = key
+            else:
+                self.sessions[graph.name] = open_session(key)
         self.image_encoder = self.sessions[family.image_encoder.name]
         self.load_ms = 1e3 * (time.perf_counter() - started)
         self.frames = 0
+
+    def session(self, graph: str) -> Session:
+        """Return the session of a graph by its name, which is opened if it is not yet.
+
+        Raises:
+            SessionError: the backend cannot load the graph.
+        """
+        if graph in self._closed_keys:
+            self.sessions[graph] = self._open_session(self._closed_keys[graph])
+            del self._closed_keys[graph]
+        return self.sessions[graph]
+
+    def prepare(self) -> None:
+        """Open all that is not open yet.
+
+        Raises:
+            SessionError: the backend cannot load a graph.
+        """
+        for graph in list(self._closed_keys):
+            self.session(graph)
 
 
 class RungLoader:
     """Opens rungs, one in the foreground and others in the background, and keeps them all."""
 
-    def __init__(self, family: Family, open_session: OpenSession) -> None:
+    def __init__(self, family: Family, open_session: OpenSession, check_graph: CheckGraph) -> None:
+        """Open the graphs that all rungs share.
+
+        Args:
+            family: of the bundle.
+            open_session: opens a graph by its key.
+            check_graph: raises an error where a graph that is opened later could not be.
+        """
         self._family, self._open_session = family, open_session
+        self._check_graph = check_graph
+        self._prepares = False
         self._rungs: Dict[int, RungGraphs] = {}
         self._thread: Optional[threading.Thread] = None
         self._error: Optional[Exception] = None
@@ -76,8 +122,23 @@ class RungLoader:
             self._thread.start()
         return self._rungs[meanwhile]
 
+    def prepare(self) -> None:
+        """Open every graph of a rung with it, so that none is opened while a frame waits.
+
+        Rungs that are open already are completed now.
+
+        Raises:
+            SessionError: the backend cannot load a graph.
+        """
+        self._prepares = True
+        for graphs in list(self._rungs.values()):
+            graphs.prepare()
+
     def _opened(self, rung: int) -> RungGraphs:
-        return RungGraphs(self._family, rung, self._open_session, self._shared)
+        graphs = RungGraphs(self._family, rung, self._open_session, self._check_graph, self._shared)
+        if self._prepares:
+            graphs.prepare()
+        return graphs
 
     def _load(self, rung: int) -> None:
         try:

@@ -51,7 +51,7 @@ class VideoSegmenter:
         resize: str = HALVING,
         **settings: Any,
     ) -> None:
-        """Open the graphs of one rung.
+        """Open the graphs of one rung; with a frame budget all of them, see `prepare`.
 
         Args:
             bundle: an open bundle or its path.
@@ -81,12 +81,7 @@ class VideoSegmenter:
         self.bundle.check_rung(start)
         self._rules = rules_for(self.bundle.family, manifest, settings)
         self._rungs = RungChoice(
-            self.bundle,
-            self._rules,
-            start,
-            lambda key: self.bundle.open_session(key, threads=threads, provider=provider),
-            budget_ms,
-            preset,
+            self.bundle, self._rules, start, budget_ms, preset, threads, provider
         )
         self.reset()
 
@@ -126,6 +121,18 @@ class VideoSegmenter:
         self._cursor = FrameCursor()
         self._rules.reset()
         self._scratch = Scratch()
+
+    @one_at_a_time
+    def prepare(self) -> None:
+        """Open the graphs that wait for the first frame that needs them.
+
+        Opening one takes as long as a frame or more. A stream in real time calls this once, before
+        its first frame; a segmenter with a frame budget has done so.
+
+        Raises:
+            SessionError: the backend cannot load a graph.
+        """
+        self._rungs.loader.prepare()
 
     @one_at_a_time
     def rewind(self, frame_index: int = 0) -> None:

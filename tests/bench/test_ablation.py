@@ -5,13 +5,11 @@ import dataclasses
 import json
 import os
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from sam2lite.bench.ablations import ablation
 from sam2lite.bench.ablations.ablation import FULL, RESULTS_FILE, VARIANTS, ablate
@@ -35,8 +33,8 @@ RUNS = [FULL, *FEW]
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread, small batches, small validation, small clips."""
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core, small batches, small validation, small clips."""
     phases = (Phase("clips", 1, 1.0, (BatchShape(96, 3, 1, 2),)),)
     monkeypatch.setattr(schedule.schedule_of, "__defaults__", (phases,))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
@@ -45,10 +43,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     clips = [GeneratedClip(seed, ClipConfig(height=96, width=96, frames=4)) for seed in range(2)]
     monkeypatch.setattr(ablation, "fresh_clips", lambda count, seed: clips[:count])
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -78,6 +78,9 @@ class Sam2Bundle(Bundle):
         self.sessions[key] = FunctionSession(self.manifest.graphs[key].spec, self.runs)
         return self.sessions[key]
 
+    def check_graph(self, key: str) -> None:
+        pass
+
     def last(self, graph: str) -> Dict[str, Any]:
         """Return the inputs of a graph's last run."""
         return next(inputs for name, inputs in reversed(self.runs) if name.startswith(graph))

@@ -1,8 +1,5 @@
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from sam2lite.evaluation.clip import EvaluationClip
@@ -26,12 +23,3 @@ def moving_squares() -> EvaluationClip:
             frames[t, top : top + 32, left : left + 32] = skins[label - 1]
             labels[t, top : top + 32, left : left + 32] = label
     return EvaluationClip("squares", frames, labels, np.ones(FRAMES, bool))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The frames are small, and waiting for a busy second core costs more than it gives."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

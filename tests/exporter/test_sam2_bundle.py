@@ -30,12 +30,9 @@ HUGGING_FACE = {"reference": "huggingface", "corrections": "in-place", "memory_d
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def no_gradients() -> Iterator[None]:
     with torch.no_grad():
         yield
-    torch.set_num_threads(threads)
 
 
 def bundle_of(loaded: LoadedModel, size: int, folder: Path) -> Bundle:

@@ -16,12 +16,8 @@ Click = Callable[..., tuple[Tensor, Tensor, Tensor]]
 
 @pytest.fixture(autouse=True)
 def no_gradients() -> Iterator[None]:
-    # One thread: the nets are small, and waiting for a busy second core costs more than it gives.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with torch.no_grad():
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import struct
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,40 @@ def test_what_pickles_hold_stays_apart(tmp_path: Path) -> None:
     state = look_at(tmp_path / "net.pt").read()
     state["a"].zero_()
     assert torch.equal(state["b"], torch.tensor([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("record", ["data/1", "data.pkl", "/version", "byteorder"])
+def test_a_byte_that_was_changed_is_refused(tmp_path: Path, record: str) -> None:
+    path = tmp_path / "net.pt"
+    torch.save({"a": torch.arange(8.0), "b": torch.arange(4.0)}, path)
+    with zipfile.ZipFile(path) as archive:
+        (found,) = (each for each in archive.infolist() if each.filename.endswith(record))
+        start = found.header_offset + 26
+    raw = bytearray(path.read_bytes())
+    spot = start + 4 + sum(struct.unpack("<HH", raw[start : start + 4])) + found.file_size - 1
+    raw[spot] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ModelError, match=r"net.pt is damaged.*copy it again"):
+        look_at(path).read()
+
+
+def test_the_record_that_was_changed_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save({"a": torch.full((8,), 1.5)}, path)
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(struct.pack("<f", 1.5), struct.pack("<f", 1.75), 1))
+    assert look_at(path).keys == ("a",)  # shapes alone are not compared with anything
+    with pytest.raises(ModelError, match=r"net/data/0 is not what was written"):
+        look_at(path).read()
+
+
+def test_files_without_checksums_are_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.arange(8.0)}, tmp_path / "net.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(look_at(tmp_path / "net.pt").read()["a"], torch.arange(8.0))
 
 
 @pytest.mark.parametrize(

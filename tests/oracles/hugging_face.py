@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from sam2lite.runtimes.prompts import Prompt
 from tests.oracles.feature_noise import changed
 from tests.oracles.memory_types import memories_in
 from tests.oracles.names import hugging_face_state
-from tests.oracles.scenarios import Record, Scenario
+from tests.oracles.scenarios import Record, Scenario, Step, played
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -208,22 +209,19 @@ def run_hugging_face(
         known = model.encoded(frame)
         features = [maps(map_nbc) for map_nbc in known["vision_feats"]]
         session.cache.cache_vision_features(index, {**known, "vision_feats": features})
-    records: list[Record] = []
+
+    def do(step: Step) -> None:
+        frame_index, object_id, prompt = step
+        if object_id is not None and prompt is not None:
+            _give(session, frame_index, object_id, prompt)
+        streamed = images[frame_index][None] if scenario.streaming else None
+        model(session, frame_idx=frame_index, frame=streamed)
+        if meta_like and prompt is None:
+            for passed in session.frames_tracked_per_obj.values():
+                passed[frame_index] = {"reverse": False}
+
     with torch.no_grad(), memories_in(memory_dtype, modeling_sam2_video):
-        for frame_index, object_id, prompt in scenario.steps:
-            if object_id is not None and prompt is not None:
-                _give(session, frame_index, object_id, prompt)
-            streamed = images[frame_index][None] if scenario.streaming else None
-            model(session, frame_idx=frame_index, frame=streamed)
-            if meta_like and prompt is None:
-                for passed in session.frames_tracked_per_obj.values():
-                    passed[frame_index] = {"reverse": False}
-            records += [
-                _record(session, frame_index, known_id, prompt is not None)
-                for known_id in session.obj_ids
-                if object_id in (None, known_id)
-            ]
-    return records
+        return played(scenario, do, lambda: session.obj_ids, partial(_record, session))
 
 
 def _give(session: Any, frame_index: int, object_id: int, prompt: Prompt) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -16,7 +17,7 @@ from sam2lite.models.sam2.network import Sam2
 from tests.oracles.feature_noise import changed
 from tests.oracles.hugging_face import prepared
 from tests.oracles.memory_types import memories_in
-from tests.oracles.scenarios import Record, Scenario
+from tests.oracles.scenarios import Record, Scenario, Step, played
 
 _STABILITY = {
     "dynamic_multimask_via_stability": True,
@@ -160,28 +161,30 @@ def run_meta(
         _features_changed(predictor, draw),
     ):
         state = predictor.init_state("a clip")
-        records: list[Record] = []
-        for frame_index, object_id, prompt in scenario.steps:
-            if object_id is None or prompt is None:
-                for _ in predictor.propagate_in_video(state, frame_index, 0):
-                    pass
-            elif prompt.mask_hw is not None:
-                predictor.add_new_mask(state, frame_index, object_id, prompt.mask_hw)
-            else:
-                predictor.add_new_points_or_box(
-                    state,
-                    frame_index,
-                    object_id,
-                    prompt.points_xy.astype("float32"),
-                    prompt.labels,
-                    box=None if prompt.box_xyxy is None else prompt.box_xyxy.astype("float32"),
-                )
-            records += [
-                _record(state, frame_index, known, prompt is not None)
-                for known in state["obj_ids"]
-                if object_id in (None, known)
-            ]
-    return records
+        return played(
+            scenario,
+            partial(_do, predictor, state),
+            lambda: state["obj_ids"],
+            partial(_record, state),
+        )
+
+
+def _do(predictor: Any, state: Any, step: Step) -> None:
+    frame_index, object_id, prompt = step
+    if object_id is None or prompt is None:
+        for _ in predictor.propagate_in_video(state, frame_index, 0):
+            pass
+    elif prompt.mask_hw is not None:
+        predictor.add_new_mask(state, frame_index, object_id, prompt.mask_hw)
+    else:
+        predictor.add_new_points_or_box(
+            state,
+            frame_index,
+            object_id,
+            prompt.points_xy.astype("float32"),
+            prompt.labels,
+            box=None if prompt.box_xyxy is None else prompt.box_xyxy.astype("float32"),
+        )
 
 
 def _record(state: Any, frame_index: int, object_id: int, prompted: bool) -> Record:

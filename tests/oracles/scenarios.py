@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,32 @@ class Record(NamedTuple):
     score: float
     iou: float
     pointer: np.ndarray  # [256]
+
+
+def played(
+    scenario: Scenario,
+    do: Callable[[Step], None],
+    known: Callable[[], Iterable[int]],
+    record: Callable[[int, int, bool], Record],
+) -> list[Record]:
+    """Return what a published loop decides at every step.
+
+    Args:
+        scenario: what is done.
+        do: does one step.
+        known: gives the ids of the objects that are followed.
+        record: gives what was last decided on a frame about an object, and says that it was
+            prompted there or not.
+    """
+    records: list[Record] = []
+    for step in scenario.steps:
+        do(step)
+        records += [
+            record(step.frame, object_id, step.prompt is not None)
+            for object_id in known()
+            if step.object_id in (None, object_id)
+        ]
+    return records
 
 
 def prompted(frame: int, object_id: int = 1, **what: Any) -> Step:

@@ -16,6 +16,7 @@ class Gate:
 
     def __init__(self, bundle: Bundle) -> None:
         self.opened: list[str] = []
+        self.checked: list[str] = []
         self.may_open = threading.Event()
         self.failure: SessionError | None = None
         self._bundle = bundle
@@ -28,6 +29,9 @@ class Gate:
         self.opened.append(key)
         return self._bundle.open_session(key)
 
+    def check_graph(self, key: str) -> None:
+        self.checked.append(key)
+
 
 @pytest.fixture
 def gate(tiny_bundle: Path) -> Gate:
@@ -36,7 +40,7 @@ def gate(tiny_bundle: Path) -> Gate:
 
 @pytest.fixture
 def loader(gate: Gate) -> Iterator[RungLoader]:
-    loader = RungLoader(FAMILY, gate.open_session)
+    loader = RungLoader(FAMILY, gate.open_session, gate.check_graph)
     yield loader
     gate.may_open.set()
     loader.close()

@@ -2,7 +2,6 @@ import csv
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -43,13 +42,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Where the cores are busy, two threads would mostly wait for each other."""
+def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cores are busy, two threads of a run would mostly wait for each other."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def loaded(model: Sam2Lite) -> LoadedModel:

@@ -31,14 +31,6 @@ from sam2lite.training.run.state import STATE_FILE
 from sam2lite.training.run.trainer import Report, RunOptions, train
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def worn(mini: Sam2Lite) -> Sam2Lite:
     """A network whose batch norms hold statistics, as after training."""

@@ -133,6 +133,7 @@ def _memory_attention(slots: int) -> GraphSpec:
         outputs=(_IMAGE_EMBED,),
         words="Features of a frame with what {} frames of memory say of the object.".format(slots),
         tensors=_also_called(_REMEMBERED),
+        on_demand=True,
     )
 
 
@@ -162,6 +163,7 @@ MASK_DOWNSAMPLE = GraphSpec(
     outputs=(_MASK_INPUT,),
     words="Turns a user's mask into the mask to start from.",
     tensors=_TENSORS,
+    on_demand=True,
 )
 MEMORY_ENCODER = GraphSpec(
     "memory_encoder",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter
+from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
+from sam2lite.exporter.ort.passes.moves import moves
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage
 from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.schemes import RANGES, Scheme
+from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import HOST
 
 
@@ -26,6 +29,10 @@ This folder is a bundle of SAM2-Lite and runs with Python 3.6 or newer; nothing 
 Check the board:  python3 device.pyz doctor   Measure it:  python3 device.pyz bench
 Track an object:  python3 device.pyz track --video FILE --point X,Y -o DIR
 """
+
+    def passes_for(self, target: TargetProfile) -> tuple[GraphPass, ...]:
+        """See `BackendExporter`: what a CPU runs faster."""
+        return (GraphPass(moves.__name__, moves),)
 
 
 EXPORTER = OrtExporter()

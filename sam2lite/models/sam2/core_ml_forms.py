@@ -40,11 +40,8 @@ class PlacedTrunk(Hiera):
         return self.table_1chw
 
 
-class GridAttention(nn.Module):
-    """`FoldedAttention` that broadcasts one grid's rotation over all grids in the keys.
-
-    Repeated for each of them, rotations of ten grids of 512 px are half as large as all weights.
-    """
+class BatchedAttention(nn.Module):
+    """`FoldedAttention` with three axes, its bias beside the product, and larger parts."""
 
     def __init__(self, attention: FoldedAttention) -> None:
         super().__init__()
@@ -60,23 +57,16 @@ class GridAttention(nn.Module):
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        folded = self.attention
-        query_bnc = _turned(folded.q_proj(query_bnc), rotation)
-        key_bkc = folded.k_proj(key_bkc)
-        placed, channels = grids * int(rotation[0].shape[0]), int(key_bkc.shape[2])
-        grids_gnc = key_bkc[:, :placed].reshape(grids, -1, channels)
-        turned_bkc = _turned(grids_gnc, rotation).reshape(1, placed, channels)
-        if placed < int(key_bkc.shape[1]):
-            turned_bkc = torch.cat([turned_bkc, key_bkc[:, placed:]], dim=1)
-        queries, keys = int(query_bnc.shape[1]), int(turned_bkc.shape[1])
+        query_bnc, key_bkc = self.attention.rotated(query_bnc, key_bkc, rotation, grids)
+        queries, keys = int(query_bnc.shape[1]), int(key_bkc.shape[1])
         parts = -(-queries * keys // _MOST_SCORES)
         if parts == 1:
-            seen_bnc = _seen(query_bnc, turned_bkc, value_bkc, bias_b1k)
+            seen_bnc = _seen(query_bnc, key_bkc, value_bkc, bias_b1k)
         else:
             some = torch.split(query_bnc, -(-queries // parts), dim=1)
-            seen = [_seen(part, turned_bkc, value_bkc, bias_b1k) for part in some]
+            seen = [_seen(part, key_bkc, value_bkc, bias_b1k) for part in some]
             seen_bnc = torch.cat(seen, dim=1)
-        result: Tensor = folded.out_proj(seen_bnc)
+        result: Tensor = self.attention.out_proj(seen_bnc)
         return result
 
 
@@ -95,7 +85,7 @@ def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
             for name in ("self_attn", "cross_attn_image"):
                 attention = getattr(layer, name)
                 if isinstance(attention, FoldedAttention):
-                    setattr(layer, name, GridAttention(attention))
+                    setattr(layer, name, BatchedAttention(attention))
     return module
 
 
@@ -122,10 +112,3 @@ def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | 
     if bias is not None:
         score_bnk = score_bnk + bias
     return torch.softmax(score_bnk, dim=-1) @ value_bkc
-
-
-def _turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate pairs that are half the channels apart, of one grid or several."""
-    cosine, sine = rotation
-    first, second = torch.split(x_gnc, x_gnc.shape[2] // 2, dim=2)
-    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=2)

@@ -42,7 +42,30 @@ def fused(network: Sam2) -> Sam2:
         assert isinstance(lateral, Lateral)
         lateral.conv = _one_convolution(lateral.conv, getattr(decoder, last))
         setattr(decoder, last, nn.Identity())
+    for index, lateral in enumerate(laterals):
+        assert isinstance(lateral, Lateral)
+        laterals[index] = TokenLateral(lateral)
     return made
+
+
+class TokenLateral(nn.Module):
+    """`Lateral` as a linear layer: the trunk has tokens, which need no turning round for it."""
+
+    def __init__(self, lateral: Lateral) -> None:
+        super().__init__()
+        convolution = lateral.conv
+        assert convolution.bias is not None
+        self.conv = nn.Linear(convolution.in_channels, convolution.out_channels)
+        with torch.no_grad():
+            self.conv.weight.copy_(convolution.weight[..., 0, 0])
+            self.conv.bias.copy_(convolution.bias)
+        self.requires_grad_(False)
+
+    def forward(self, x_bchw: Tensor) -> Tensor:
+        """See `Lateral.forward`."""
+        batch, _, height, width = (int(side) for side in x_bchw.shape)
+        x_bnc: Tensor = self.conv(x_bchw.flatten(2).transpose(1, 2))
+        return x_bnc.transpose(1, 2).reshape(batch, -1, height, width)
 
 
 class FoldedAttention(nn.Module):
@@ -70,12 +93,14 @@ class FoldedAttention(nn.Module):
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_nc, key_kc = self.rotated(query_bnc, key_bkc, rotation, grids)
-        bias_k = None if bias_b1k is None else bias_b1k[0, 0]
+        query_bnc, key_bkc = self.rotated(query_bnc, key_bkc, rotation, grids)
+        # Two axes: of three with a bias, ONNX Runtime makes a product and a sum.
+        query_nc, key_kc, value_kc = (_rows(x) for x in (query_bnc, key_bkc, value_bkc))
+        bias_k = None if bias_b1k is None else bias_b1k.reshape(-1)
         queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
         step = max(1, min(queries, _MOST_SCORES // keys))
         seen = [
-            torch.softmax(F.linear(some, key_kc, bias_k), dim=-1) @ value_bkc[0]
+            torch.softmax(F.linear(some, key_kc, bias_k), dim=-1) @ value_kc
             for some in torch.split(query_nc, step)
         ]
         result: Tensor = self.out_proj(torch.cat(seen)[None])
@@ -84,21 +109,37 @@ class FoldedAttention(nn.Module):
     def rotated(
         self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotation, grids: int
     ) -> tuple[Tensor, Tensor]:
-        """Return queries `[N, 256]` and keys `[K, 256]`, projected and rotated."""
-        return (
-            _turned(self.q_proj(query_bnc)[0], rotation),
-            _turned(self.k_proj(key_bkc)[0], rotation, grids),
-        )
+        """Return queries `[1, N, 256]` and keys `[1, K, 256]`, projected and rotated.
+
+        One grid's rotation is broadcast over all grids in the keys: repeated for each of them, the
+        rotations of ten grids of 512 px are half as large as all weights.
+        """
+        query_bnc = turned(self.q_proj(query_bnc), rotation)
+        key_bkc = self.k_proj(key_bkc)
+        cells, channels = int(rotation[0].shape[0]), int(key_bkc.shape[2])
+        placed = grids * cells
+        placed_bkc, others_bkc = key_bkc[:, :placed], key_bkc[:, placed:]
+        turned_gnc = turned(placed_bkc.reshape(grids, cells, channels), rotation)
+        turned_bkc = turned_gnc.reshape(1, placed, channels)
+        if placed == int(key_bkc.shape[1]):
+            return query_bnc, turned_bkc
+        return query_bnc, torch.cat([turned_bkc, others_bkc], dim=1)
 
 
-def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
-    """Rotate pairs that are half the channels apart; see `memory_attention.rotated`."""
+def turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate pairs that are half the channels apart, of one grid or several.
+
+    Args:
+        x_gnc: `[G, N, C]`.
+        rotation: of a grid; see `memory_attention.rotated`.
+    """
     cosine, sine = rotation
-    placed, count = grids * int(cosine.shape[0]), int(x_nc.shape[0])
-    cosine, sine = torch.cat([cosine] * grids), torch.cat([sine] * grids)
-    first, second = torch.split(x_nc[:placed], x_nc.shape[1] // 2, dim=1)
-    turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=1)
-    return turned if placed == count else torch.cat([turned, x_nc[placed:]])
+    first, second = torch.split(x_gnc, x_gnc.shape[2] // 2, dim=2)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=2)
+
+
+def _rows(x_bnc: Tensor) -> Tensor:
+    return x_bnc.reshape(x_bnc.shape[1], x_bnc.shape[2])
 
 
 def _take_apart(attention: Attention) -> None:

@@ -173,10 +173,19 @@ def _halved(grid: Grid) -> Grid:
 
 
 def _pooled(x_bnc: Tensor, grid: Grid) -> Tensor:
-    """Return the greatest of 2 x 2 cells each, `[B, N / 4, C]`."""
+    """Return the greatest of 2 x 2 cells each, `[B, N / 4, C]`; what is left over goes."""
     batch, _, channels = (int(side) for side in x_bnc.shape)
-    x_bchw = x_bnc.transpose(1, 2).reshape(batch, channels, *grid)
-    return F.max_pool2d(x_bchw, _POOL).flatten(2).transpose(1, 2)
+    (height, width), (rows, columns) = grid, _halved(grid)
+    x_bhwc = x_bnc.reshape(batch, height, width, channels)
+    if (2 * rows, 2 * columns) != grid:
+        x_bhwc = x_bhwc[:, : 2 * rows, : 2 * columns]
+    # Pairs one after the other, where channels stay last: a pooling would want them first.
+    x_brc = x_bhwc.reshape(batch * rows, _POOL, 2 * columns * channels).amax(1)
+    return (
+        x_brc.reshape(batch * rows * columns, _POOL, channels)
+        .amax(1)
+        .reshape(batch, rows * columns, channels)
+    )
 
 
 def _partitioned(x_bnc: Tensor, grid: Grid, window: int | None, beyond: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ An adapter is a module that `contracts.backends` names, with these functions:
     has, and what it found in there is compared with the spec (`session.check_claim`).
     Raises SessionError where the backend cannot be used or cannot load the graph, and BundleError
     where the graph must not be loaded.
+`check_graph(bundle, key)`, only where a file must be more than what its hash says
+    Raise what `open_session` would because of what lies on the disk, without loading it: graphs
+    that few videos need are opened when one does, and must not be refused only then.
 `share_threads(threads) -> None`, only where the backend has a pool that sessions can share
     Let all sessions of this process share one pool of that many threads. Raises SessionError where
     the pool has another size already.

@@ -95,6 +95,7 @@ def track_video(
                 TrackWriter(str(folder), source, bundle, prompts, budget_ms, overlay, masks)
             )
             if source.is_live:
+                segmenter.prepare()
                 stack.enter_context(_interruptible(feed))
             advance = progress(expected_frames(source, frames))
             started = time.perf_counter()

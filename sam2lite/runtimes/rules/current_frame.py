@@ -126,7 +126,8 @@ class CurrentFrame:
             handles by name; `host` brings one to NumPy.
 
         Raises:
-            SessionError: see `Session.run`.
+            SessionError: see `Session.run` and `RungGraphs.session`.
         """
+        session = self.graphs.session(graph)
         with self.clock.stage(graph):
-            return self.graphs.sessions[graph].run(inputs)
+            return session.run(inputs)

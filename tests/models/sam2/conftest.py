@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,15 +25,6 @@ Write = Callable[[State, Path], Path]
 
 def small(of_2_1: bool = True) -> Sam2:
     return build(Sam2Config(NAMES[of_2_1], TRUNK, of_2_1, of_2_1), seed=3)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two threads of PyTorch on a busy machine wait for each other, at many times the cost."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     import onnx
 
 # Element by element, or along the last axis; the last three are LayerNormalization before opset 17.
-_UNARY = {"Relu", "Sigmoid", "Sin", "Cos", "LayerNormalization", "Softmax", "ReduceMean", "Sqrt"}
+_UNARY = {
+    "Relu",
+    "Sigmoid",
+    "Erf",
+    "Sin",
+    "Cos",
+    "LayerNormalization",
+    "Softmax",
+    "ReduceMean",
+    "Sqrt",
+}
 _BINARY = {"Add", "Sub", "Mul", "MatMul", "Pow", "Div"}
 _AXIS = {1: 0, -2: 0, 2: 1, -1: 1}
 

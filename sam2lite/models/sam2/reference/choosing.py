@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from sam2lite.models.networks import Choice
+from sam2lite.models.sam2.reference.motion import Motion
 
 ABSENT_LOGIT = -1024.0  # of every pixel where the object is judged absent
 STABILITY_OFFSET = 0.05  # logits on either side of a mask's edge
@@ -31,7 +32,9 @@ class Choosing(NamedTuple):
     pointer_bc: Tensor
 
 
-def chosen(found: Candidates, tokens: int, object_id: int, choose: Choice) -> Choosing:
+def chosen(
+    found: Candidates, tokens: int, object_id: int, choose: Choice, motion: Motion | None = None
+) -> Choosing:
     """Return what is chosen.
 
     Args:
@@ -39,13 +42,17 @@ def chosen(found: Candidates, tokens: int, object_id: int, choose: Choice) -> Ch
         tokens: of clicks and box corners that the frame was prompted with.
         object_id: of the object.
         choose: among candidates that the rules hold equal.
+        motion: of a tracked object, if it has a say: `choose` then gets scores of both.
     """
     (logits_mhw,), (iou_m,), (pointer_mc,) = found.logits_bmhw, found.iou_bm, found.pointer_bmc
     there = found.score_b1[0] > 0
     shown_mhw = logits_mhw.where(there[:, None, None], logits_mhw.new_tensor(ABSENT_LOGIT))
     doubtful = tokens <= 1
     if doubtful or not _stable(logits_mhw[SINGLE]):
-        index = SINGLE + 1 + choose(object_id, iou_m[SINGLE + 1 :], shown_mhw[SINGLE + 1 :])
+        score_m = iou_m[SINGLE + 1 :]
+        if motion is not None:
+            score_m = motion.scores(score_m, logits_mhw[SINGLE + 1 :])
+        index = SINGLE + 1 + choose(object_id, score_m, shown_mhw[SINGLE + 1 :])
     else:
         index = SINGLE
     pointer = index if doubtful else SINGLE

@@ -26,6 +26,7 @@ from sam2lite.models.sam2.reference.memory import (
     ObjectOutput,
     StoredFrame,
 )
+from sam2lite.models.sam2.reference.motion import Motion
 from sam2lite.models.sam2.reference.network_calls import (
     Features,
     NetworkCalls,
@@ -42,6 +43,7 @@ from sam2lite.models.sam2.reference.prompting import (
 )
 from sam2lite.models.sam2.reference.settings import CONDITIONING, META, Settings
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.rules.sam2.holes import without_holes
 
 _HINT_LIMIT = 32.0  # of the logits that a further click starts from
 _CERTAIN_IOU = 1.0  # of a mask that the user drew
@@ -56,11 +58,13 @@ class TrackedObject:
         decoded: of the current frame; None until the object was processed on it.
         pending: what a prompt will store, once no further one can take its place, and whether as a
             conditioning frame.
+        motion: of the object's box, if it is asked for.
     """
 
     memory: ObjectMemory
     decoded: Decoded | None = None
     pending: tuple[StoredFrame, bool] | None = None
+    motion: Motion | None = None
 
     def settled(self, now: int) -> ObjectMemory:
         """Return the memory with what is pending."""
@@ -98,6 +102,11 @@ class SlotBankReference:
         self._choose = choose or best
         self.reset()
 
+    @property
+    def non_overlap(self) -> bool:
+        """Whether masks that are shown share no pixel."""
+        return self.settings.non_overlap
+
     def reset(self) -> None:
         """See `Reference`."""
         self._objects: dict[int, TrackedObject] = {}
@@ -112,6 +121,8 @@ class SlotBankReference:
         self._settle()
         for kept in self._objects.values():
             kept.memory = kept.memory.before(frame_index)
+            if kept.motion is not None and frame_index <= self._now + 1:
+                kept.motion = Motion()
         self._now, self._features = frame_index - 1, None
 
     def start_frame(self, image_bchw: Tensor) -> None:
@@ -137,6 +148,7 @@ class SlotBankReference:
         self._features = self._calls.encode(image_bchw)
         self._now += 1
         for kept in self._objects.values():
+            kept.motion = None if kept.motion is None else kept.motion.ahead()
             before = kept.memory.conditioning.get(self._now)
             kept.decoded = None if before is None else before.decoded
 
@@ -149,7 +161,7 @@ class SlotBankReference:
         By Meta's rules what was decided on the frame is the mask that clicks start from.
         """
         input_size = self._input_size()
-        kept = self._objects.get(object_id, TrackedObject(ObjectMemory()))
+        kept = self._objects.get(object_id) or self._new()
         now, earlier = self._now, kept.decoded
         meta = self.settings.reference == META
         initial = earlier is None or (earlier.initial and not (meta and earlier.tracked))
@@ -167,10 +179,10 @@ class SlotBankReference:
                 hint_b1hw = limited_hw[None, None]
             embed = self._frame().image_embed if initial else self._attended(kept.memory)
             candidates = self._calls.decode(self._frame(), embed, tokens, hint_b1hw)
-            found = chosen(candidates, tokens.prompted, object_id, self._choose)
+            found = self._filled(chosen(candidates, tokens.prompted, object_id, self._choose))
             score_b1, high_b1hw = candidates.score_b1, enlarged(found.logits_hw)
         self._objects[object_id] = kept
-        output, stored = self._remembered(found, score_b1, high_b1hw, prompted=True)
+        output, stored = self._remembered(kept, found, score_b1, high_b1hw, prompted=True)
         kept.pending = None if stored is None else (stored, conditioning)
         kept.decoded = Decoded(output, initial, earlier is not None and earlier.tracked)
         return output
@@ -193,9 +205,11 @@ class SlotBankReference:
             return kept.decoded.output
         tokens, embed = no_tokens(), self._attended(kept.memory)
         candidates = self._calls.decode(self._frame(), embed, tokens, None)
-        found = chosen(candidates, tokens.prompted, object_id, self._choose)
-        high_b1hw = enlarged(found.logits_hw)
-        output, stored = self._remembered(found, candidates.score_b1, high_b1hw, prompted=False)
+        found = chosen(candidates, tokens.prompted, object_id, self._choose, kept.motion)
+        high_b1hw = enlarged(found.logits_hw)  # holes of tracked frames are remembered
+        output, stored = self._remembered(
+            kept, self._filled(found), candidates.score_b1, high_b1hw, prompted=False
+        )
         if stored is not None:
             kept.memory = kept.memory.stored(self._now, stored, conditioning=False)
         kept.decoded = Decoded(output, initial=False, tracked=True)
@@ -213,41 +227,69 @@ class SlotBankReference:
     def state(self) -> dict[str, Tensor]:
         """See `Reference`."""
         memories = {key: kept.settled(self._now) for key, kept in self._objects.items()}
-        return state_dict.written(self._now, memories)
+        motions = {key: kept.motion.left() for key, kept in self._objects.items() if kept.motion}
+        return state_dict.written(self._now, memories, motions)
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """See `Reference`."""
         self.reset()
-        self._now, memories = state_dict.read(state)
-        self._objects = {key: TrackedObject(memory) for key, memory in memories.items()}
+        self._now, memories, motions = state_dict.read(state)
+        for key, memory in memories.items():
+            self._objects[key] = self._new()
+            self._objects[key].memory = memory
+            if self.settings.motion_aware and key in motions:
+                self._objects[key].motion = motions[key]
+
+    def _new(self) -> TrackedObject:
+        motion = Motion() if self.settings.motion_aware else None
+        return TrackedObject(ObjectMemory(), motion=motion)
 
     def _drawn(self, object_id: int, mask_b1hw: Tensor) -> tuple[Choosing, Tensor, Tensor]:
         """Return what a user's mask becomes, its score, and its logits at the input's size."""
         frame = self._frame()
         start_b1hw = self._calls.start_of(mask_b1hw)
         candidates = self._calls.decode(frame, frame.pix_feat, no_tokens(), start_b1hw)
-        low_b1hw = low_logits(mask_b1hw)
+        low_hw = self._without_holes(low_logits(mask_b1hw)[0, 0])
         high_b1hw = mask_b1hw * MASK_SCALE + MASK_OFFSET
         pointer_bc = candidates.pointer_bmc[:, SINGLE]
         if self.settings.reference == META:
-            high_b1hw = enlarged(low_b1hw[0, 0])
+            high_b1hw = enlarged(low_hw)
         else:
             pointer_bc = chosen(candidates, 0, object_id, best).pointer_bc
         there = torch.full((1, 1), MASK_SCALE + MASK_OFFSET)
-        return Choosing(low_b1hw[0, 0], torch.tensor(_CERTAIN_IOU), pointer_bc), there, high_b1hw
+        return Choosing(low_hw, torch.tensor(_CERTAIN_IOU), pointer_bc), there, high_b1hw
+
+    def _filled(self, found: Choosing) -> Choosing:
+        return found._replace(logits_hw=self._without_holes(found.logits_hw))
+
+    def _without_holes(self, logits_hw: Tensor) -> Tensor:
+        most_cells = self.settings.fill_holes
+        if most_cells == 0:
+            return logits_hw
+        return torch.from_numpy(without_holes(logits_hw.numpy(), most_cells))
 
     def _attended(self, memory: ObjectMemory) -> Tensor:
         """Return the current frame's features with memory, if there is any."""
         look_back = self.settings.look_back
-        seen = memory.seen_from(self._now, look_back)
+        seen = memory.seen_from(
+            self._now, look_back, self.settings.memories, self.settings.motion_aware
+        )
         if not seen.frames:  # whatever was prompted was lost
             return self._frame().image_embed
         return self._calls.attend(self._frame().pix_feat, seen, look_back)
 
     def _remembered(
-        self, found: Choosing, score_b1: Tensor, high_b1hw: Tensor, prompted: bool
+        self,
+        kept: TrackedObject,
+        found: Choosing,
+        score_b1: Tensor,
+        high_b1hw: Tensor,
+        prompted: bool,
     ) -> tuple[ObjectOutput, StoredFrame | None]:
-        """Return the output, and what is stored of it unless a number is not finite."""
+        """Return the output, and what is stored of it unless a number is not finite.
+
+        What is known of the object's box changes with it.
+        """
         stored = None
         if all_finite([found.logits_hw, found.iou, found.pointer_bc, score_b1]):
             pix_feat = self._frame().pix_feat
@@ -257,12 +299,17 @@ class SlotBankReference:
         lost = stored is None
         score = score_b1[0, 0]
         present = (prompted or bool(score > 0)) and not lost
-        return ObjectOutput(found.logits_hw, found.iou, score, present, lost), stored
+        output = ObjectOutput(found.logits_hw, found.iou, score, present, lost)
+        if kept.motion is not None:
+            kept.motion, good = kept.motion.seen(output, prompted)
+            stored = None if stored is None else stored._replace(good=good)
+        return output, stored
 
     def _settle(self) -> None:
         """Store what is pending: the frame is left."""
         for kept in self._objects.values():
             kept.memory, kept.pending, kept.decoded = kept.settled(self._now), None, None
+            kept.motion = None if kept.motion is None else kept.motion.left()
 
     def _known(self, object_id: int) -> TrackedObject:
         if object_id not in self._objects:

@@ -50,11 +50,13 @@ class StoredFrame(NamedTuple):
         features_bnc: float32 `[1, N, 64]`, rounded already.
         pointer_bc: `[1, 256]`.
         decoded: of conditioning frames, which may be shown again.
+        good: whether memory is to be sought here where motion says which frames are trusted.
     """
 
     features_bnc: Tensor
     pointer_bc: Tensor
     decoded: Decoded | None = None
+    good: bool = False
 
 
 class Seen(NamedTuple):
@@ -73,7 +75,8 @@ class ObjectMemory(NamedTuple):
 
     Attributes:
         conditioning: those that the user prompted, in the order in which they became so.
-        recent: those that were tracked, as far back as pointers are looked at.
+        recent: those that were tracked, as far back as pointers are looked at; and the last good
+            ones, however long ago.
     """
 
     conditioning: Frames = _NONE
@@ -96,15 +99,19 @@ class ObjectMemory(NamedTuple):
                 del prompted[second]
         else:
             recent[now] = frame._replace(decoded=None)
+        good = sorted(t for t, kept in recent.items() if kept.good and t < now)[-RECENT_FRAMES:]
         return ObjectMemory(
-            prompted, {t: kept for t, kept in recent.items() if t > now - POINTER_FRAMES}
+            prompted,
+            {t: kept for t, kept in recent.items() if t > now - POINTER_FRAMES or t in good},
         )
 
     def before(self, frame_index: int) -> ObjectMemory:
         """Return it without what was tracked from a frame on; conditioning frames stay."""
         return self._replace(recent={t: kept for t, kept in self.recent.items() if t < frame_index})
 
-    def seen_from(self, now: int, look_back: int) -> Seen:
+    def seen_from(
+        self, now: int, look_back: int, memories: int = RECENT_FRAMES, good: bool = False
+    ) -> Seen:
         """Return what a frame sees.
 
         Conditioning frames lie anywhere, but their pointers are seen from later frames only. Those
@@ -113,13 +120,17 @@ class ObjectMemory(NamedTuple):
         Args:
             now: number of the frame.
             look_back: frames that pointers are taken from, this one counted.
+            memories: frames beside the selected ones whose memory is taken.
+            good: take those of the frame before and of the last good ones; else of the last ones.
         """
         selected = self._selected(now)
         past = {**{t: f for t, f in self.conditioning.items() if t not in selected}, **self.recent}
         frames = [(TIME_ROWS - 1, self.conditioning[t]) for t in selected]
-        frames += [
-            (ago - 1, past[now - ago]) for ago in range(RECENT_FRAMES, 0, -1) if now - ago in past
-        ]
+        sought = [now - ago for ago in range(1, memories + 1)]
+        if good:
+            trusted = sorted((t for t, f in past.items() if f.good and t < now - 1), reverse=True)
+            sought = [now - 1, *trusted][:memories]
+        frames += [(row, past[t]) for row, t in reversed([*enumerate(sought)]) if t in past]
         pointers = [(now - t, self.conditioning[t].pointer_bc) for t in selected if t <= now]
         pointers += [
             (ago, past[now - ago].pointer_bc) for ago in range(1, look_back) if now - ago in past

@@ -149,13 +149,14 @@ def _inputs(pix_feat: Tensor, seen: Seen, look_back: int) -> tuple[Tensor, ...]:
     height, width = (int(side) for side in pix_feat.shape[2:])
     memory = [_on_grid(frame.features_bnc, height, width) for _, frame in seen.frames]
     pointers = [pointer_bc[:, None] for _, pointer_bc in seen.pointers]
+    shares = max(look_back - 1, 1)  # a video of one frame has that frame's own pointer at most
     keys = len(memory) * height * width + len(pointers) * POINTER_TOKENS
     return (
         pix_feat,
         torch.cat(memory, dim=1),
         torch.tensor([[row for row, _ in seen.frames]], dtype=torch.int32),
         torch.cat([torch.zeros(1, 0, EMBED_CHANNELS), *pointers], dim=1),
-        torch.tensor([[ago for ago, _ in seen.pointers]]).float() / (look_back - 1),
+        torch.tensor([[ago for ago, _ in seen.pointers]]).float() / shares,
         torch.zeros(1, 1, 1, keys),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,11 +14,15 @@ from sam2lite.models.sam2.reference.memory import (
     ObjectOutput,
     StoredFrame,
 )
+from sam2lite.models.sam2.reference.motion import Motion
+from sam2lite.runtimes.rules.box_motion import BoxTrack
 
 _NOW = "now"
 
 
-def written(now: int, memories: Mapping[int, ObjectMemory]) -> dict[str, Tensor]:
+def written(
+    now: int, memories: Mapping[int, ObjectMemory], motions: Mapping[int, Motion]
+) -> dict[str, Tensor]:
     """Return the number of the last frame, and objects by their ids."""
     found = {_NOW: torch.tensor(now)}
     for object_id, memory in memories.items():
@@ -26,12 +31,18 @@ def written(now: int, memories: Mapping[int, ObjectMemory]) -> dict[str, Tensor]
             found[prefix] = torch.tensor(list(frames), dtype=torch.int64)
             for t, frame in frames.items():
                 found.update(_frame_columns(f"{prefix}/{t}", frame))
+    for object_id, motion in motions.items():
+        if motion.expected is not None:
+            *known, steady = motion.expected
+            found[f"{object_id}/box"] = torch.from_numpy(np.stack(known))
+            found[f"{object_id}/steady"] = torch.tensor(steady)
     return found
 
 
 def _frame_columns(prefix: str, frame: StoredFrame) -> Iterator[tuple[str, Tensor]]:
     yield f"{prefix}/features", frame.features_bnc
     yield f"{prefix}/pointer", frame.pointer_bc
+    yield f"{prefix}/good", torch.tensor(frame.good)
     if frame.decoded is not None:
         output, initial, tracked = frame.decoded
         yield f"{prefix}/logits", output.logits_hw
@@ -39,7 +50,9 @@ def _frame_columns(prefix: str, frame: StoredFrame) -> Iterator[tuple[str, Tenso
         yield f"{prefix}/flags", torch.tensor([initial, tracked, output.present, output.lost])
 
 
-def read(state: Mapping[str, Tensor]) -> tuple[int, dict[int, ObjectMemory]]:
+def read(
+    state: Mapping[str, Tensor],
+) -> tuple[int, dict[int, ObjectMemory], dict[int, Motion]]:
     """Undo `written`; other names are ignored."""
     ids = dict.fromkeys(int(name.partition("/")[0]) for name in state if "/" in name)
     memories = {
@@ -48,7 +61,14 @@ def read(state: Mapping[str, Tensor]) -> tuple[int, dict[int, ObjectMemory]]:
         )
         for object_id in ids
     }
-    return int(state[_NOW]), memories
+    motions = {
+        object_id: Motion(
+            BoxTrack(*state[f"{object_id}/box"].numpy(), int(state[f"{object_id}/steady"]))
+        )
+        for object_id in ids
+        if f"{object_id}/box" in state
+    }
+    return int(state[_NOW]), memories, motions
 
 
 def _frames(state: Mapping[str, Tensor], prefix: str) -> dict[int, StoredFrame]:
@@ -62,4 +82,5 @@ def _frame(state: Mapping[str, Tensor], prefix: str) -> StoredFrame:
         initial, tracked, present, lost = (bool(flag) for flag in state[f"{prefix}/flags"])
         output = ObjectOutput(state[f"{prefix}/logits"], iou, score, present, lost)
         decoded = Decoded(output, initial, tracked)
-    return StoredFrame(state[f"{prefix}/features"], state[f"{prefix}/pointer"], decoded)
+    good = bool(state[f"{prefix}/good"])
+    return StoredFrame(state[f"{prefix}/features"], state[f"{prefix}/pointer"], decoded, good)

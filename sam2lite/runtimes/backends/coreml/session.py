@@ -58,9 +58,22 @@ def open_session(
     """
     entry = bundle.manifest.graphs[key]
     units = provider or _compute_units(bundle.manifest.target, entry.spec)
+    return CoremlSession(entry.spec, check_graph(bundle, key), entry.function, units)
+
+
+def check_graph(bundle: "Bundle", key: str) -> str:
+    """Return the path of a graph's package, which may be loaded.
+
+    Args:
+        bundle: for Core ML.
+        key: of the graph in the manifest.
+
+    Raises:
+        BundleError: the package leads out of itself.
+    """
     path = bundle.graph_path(key)
     check_package(path)
-    return CoremlSession(entry.spec, path, entry.function, units)
+    return path
 
 
 def _compute_units(target: Mapping[str, Any], spec: GraphSpec) -> str:

@@ -91,10 +91,7 @@ def open_session(
         SessionError: ONNX Runtime cannot be used, cannot load the graph, or finds other tensors in
             it than the manifest says.
     """
-    _require()
-    manifest = bundle.manifest
-    path = bundle.graph_path(key)
-    check_external(path, manifest.graphs[key].file, manifest.files)
+    path, manifest = check_graph(bundle, key), bundle.manifest
     int8_kernels = manifest.backend == NAME  # see `session_options`
     return OrtSession(
         manifest.graphs[key].spec,
@@ -103,6 +100,23 @@ def open_session(
         arena=bool(manifest.target.get("arena", True)),
         provider=provider or CPU,
     )
+
+
+def check_graph(bundle: "Bundle", key: str) -> str:
+    """Return the path of a graph's file, which may be loaded.
+
+    Args:
+        bundle: of a backend whose graphs are ONNX.
+        key: of the graph in the manifest.
+
+    Raises:
+        BundleError: the graph has weights in a file that the manifest does not list.
+        SessionError: ONNX Runtime cannot be used.
+    """
+    _require()
+    path = bundle.graph_path(key)
+    check_external(path, bundle.manifest.graphs[key].file, bundle.manifest.files)
+    return path
 
 
 def _require() -> None:

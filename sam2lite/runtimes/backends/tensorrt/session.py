@@ -63,10 +63,23 @@ def open_session(
             TensorRT.
         SessionError: TensorRT or CUDA cannot be used, or cannot load the engine.
     """
+    return TrtSession(bundle.manifest.graphs[key].spec, check_graph(bundle, key))
+
+
+def check_graph(bundle: "Bundle", key: str) -> str:
+    """Return the path of a graph's engine, which may be loaded.
+
+    Args:
+        bundle: for TensorRT.
+        key: of the graph in the manifest.
+
+    Raises:
+        BundleError: see `open_session`.
+        SessionError: TensorRT or CUDA cannot be used.
+    """
     version, device = here()
     plan = read_plan(bundle.path)
-    path = find_engine(bundle.path, bundle.manifest, plan, key, version, device)
-    return TrtSession(bundle.manifest.graphs[key].spec, path)
+    return find_engine(bundle.path, bundle.manifest, plan, key, version, device)
 
 
 class TrtSession(Session):

@@ -41,9 +41,13 @@ def started(network: Sam2, frame: Tensor = FRAME, **settings: Any) -> SlotBankRe
         ({"reference": "sam3"}, UnknownNameError, "huggingface"),
         ({"corrections": "conditional"}, UnknownNameError, "in-place"),
         ({"memory_dtype": "float16"}, UnknownNameError, "bfloat16"),
-        ({"pointer_frames": 1}, ArgumentError, "pointer_frames"),
+        ({"pointer_frames": 0}, ArgumentError, "pointer_frames"),
         ({"pointer_frames": 2.5}, ArgumentError, "pointer_frames"),
-        ({"window": 4}, UnknownNameError, "SAM 2 setting"),
+        ({"window": 7}, ArgumentError, "window"),
+        ({"fill_holes": -1}, ArgumentError, "fill_holes"),
+        ({"non_overlap": 1}, ArgumentError, "non_overlap"),
+        ({"motion_aware": "yes"}, ArgumentError, "motion_aware"),
+        ({"policy": "fifo"}, UnknownNameError, "SAM 2 setting"),
     ],
 )
 def test_settings_that_there_are_not(
