@@ -186,6 +186,7 @@ FAMILY = Family(
     object_score=_SCORE.name,
     strides={"H": 1, "H16": 16, "H8": 8, "H4": 4},
     widths={"W": 1, "W16": 16, "W8": 8, "W4": 4},
+    square_only=False,
     mask_stride=4,
     keeps_memory_across_sizes=True,
     rules="sam2lite.runtimes.rules.sam2.rules:SlotBankRules",
