@@ -95,6 +95,21 @@ _CALIBRATION = record(
     },
     others=True,
 )
+_CHOICES = table(
+    record(
+        {},
+        {
+            "made": _COUNT,
+            "flipped": _COUNT,
+            "tied": _COUNT,
+            "smallest_flip": _FIGURE,
+            "largest_flip": _FIGURE,
+        },
+        others=True,
+    ),
+    key=word,
+    most=64,
+)
 _LOOP = record(
     {},
     {
@@ -107,10 +122,8 @@ _LOOP = record(
         "absent": _COUNT,
         "decisions_differ": _COUNT,
         "settings": table(anything, key=word),
-        "flipped_choices": _COUNT,
-        "smallest_flip": _FIGURE,
-        "largest_flip": _FIGURE,
-        "tied_choices": _COUNT,
+        "choices": _CHOICES,
+        "tied_choices": _COUNT,  # of older bundles
     },
     others=True,
 )

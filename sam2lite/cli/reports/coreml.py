@@ -69,7 +69,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("Core ML", f"specification {version}, {manifest.target.get('os', 'any')} or newer"),
         ("simulated", manifest.verification.get("simulation", {}).get("what", "no")),
     ]
-    if loop is not None and holds(loop, "frames", "mean_iou", "decisions_differ", "tied_choices"):
+    if loop is not None and holds(loop, "frames", "mean_iou", "decisions_differ"):
         clip = (
             f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
             f"{loop['decisions_differ']} decisions differ, {choices(loop)}"
