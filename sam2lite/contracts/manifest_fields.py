@@ -127,6 +127,26 @@ _LOOP = record(
     },
     others=True,
 )
+_AGREED = {
+    "frames": _COUNT,
+    "decisions": _COUNT,
+    "presence_differs": _COUNT,
+    "masks": _COUNT,
+    "mean_iou": _FIGURE,
+    "lowest_iou": _FIGURE,
+    "choices": _CHOICES,
+}
+_AGREEMENT = record(
+    {},
+    dict(
+        _AGREED,
+        source=text,
+        split=word,
+        rung=_COUNT,
+        clips=items(record({}, dict(_AGREED, name=text), others=True)),
+    ),
+    others=True,
+)
 _SCORES = record({"jf": number, "first_frame_j": number}, others=True)
 _MEMORY = record(
     {
@@ -178,6 +198,7 @@ _VERIFICATION = record(
         "graphs": table(_VERIFIED_GRAPH, most=MAX_GRAPHS),
         "loop": _LOOP,
         "fp16_loop": _LOOP,
+        "agreement": _AGREEMENT,
         "accuracy": record(
             {"clips": _COUNT, "rung": _COUNT, "before": _SCORES, "after": _SCORES}, others=True
         ),

@@ -30,7 +30,8 @@ from sam2lite.exporter.verify.loop_parity import LoopParity, loop_parity
 from sam2lite.exporter.verify.recorded_calls import recorded_calls
 from sam2lite.files.staging import staged_folder
 from sam2lite.mil.archive import read_specification, write_specification
-from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.mil.session import open_simulated
+from sam2lite.runtimes.bundle import Bundle, open_bundle
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance as RecordingProvenance
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from sam2lite.exporter.verify.selection import Arrays
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
+
+Report = Callable[[str], None]
 
 TOOLS = ("torch", "coremltools", "numpy")
 MOST_CALLS = 4  # that a graph is run on, spread over those recorded at its rung
@@ -65,8 +68,9 @@ def write_coreml_bundle(
     *,
     rungs: Sequence[int],
     calibration: Mapping[str, Any] | None = None,
+    compare: Callable[[Bundle, Report], Mapping[str, Any]] | None = None,
     force: bool = False,
-    report: Callable[[str], None] = lambda _: None,
+    report: Report = lambda _: None,
 ) -> Manifest:
     """Write a bundle of Core ML packages that were read again and found near PyTorch.
 
@@ -78,6 +82,7 @@ def write_coreml_bundle(
         recording: of the network at the rungs, and where it comes from.
         rungs: input sides, px.
         calibration: what the manifest says of it beside where the recording comes from.
+        compare: measures more on the bundle as it is simulated, for its `verification`.
         force: replace what is there.
         report: told the name of each step when it is done.
 
@@ -107,9 +112,12 @@ def write_coreml_bundle(
             },
         )
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
-        loop = _simulated_loop(folder, checkpoint, precision)
+        bundle = open_bundle(str(folder), simulate=open_simulated)
+        loop = _simulated_loop(bundle, checkpoint, precision)
         manifest.verification["loop"] = loop.to_json()
         report("clip")
+        if compare is not None:
+            manifest.verification.update(compare(bundle, report))
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
@@ -227,11 +235,8 @@ class _Maker:
         settle_identifiers(package)
 
 
-def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: Compressed) -> LoopParity:
+def _simulated_loop(bundle: Bundle, checkpoint: LoadedModel, precision: Compressed) -> LoopParity:
     """Track a clip through the packages, and check what the precision promises."""
-    from sam2lite.mil.session import open_simulated
-
-    bundle = open_bundle(str(folder), simulate=open_simulated)
     loop = loop_parity(bundle, checkpoint)
     least = precision.least_iou
     # Masks of random weights mean nothing: their logits are near 0 everywhere.

@@ -32,7 +32,7 @@ def test_a_candidate_as_good_as_the_best_is_followed(
     logits_mhw = three()
     count = ChoiceCount()
     contest = by_iou(1, torch.tensor(iou_m), logits_mhw)
-    assert count.taken(contest, logits_mhw[taken].numpy() + 1e-3) == expected
+    assert count.taken(contest, (logits_mhw[taken] + 1e-3).numpy()) == expected
     ((measure, found),) = count.by_measure.items()
     assert (measure, found.made) == ("predicted IoU", 1)
     assert found.flipped == (flip is not None)

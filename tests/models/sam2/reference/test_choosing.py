@@ -1,5 +1,7 @@
 """Which candidate becomes a mask, by the published rules."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -75,7 +77,7 @@ def contest_of(first_hw: Tensor, prompted: int) -> Contest:
     return contest
 
 
-def losses(contest: Contest) -> list[tuple[str, float]]:
+def losses(contest: Contest) -> list[tuple[str, Any]]:
     return [(loss.measure, pytest.approx(loss.margin)) for loss in contest.losses_m]
 
 
