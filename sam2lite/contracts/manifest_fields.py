@@ -185,6 +185,7 @@ _VERIFIED_GRAPH = record(
         "passes": items(record({"name": word}, others=True)),
         "sqnr_db": table(_FIGURE),
         "pinned": table(text),
+        "float_layers": table(text),
         "weight_bytes": _COUNT,
         "peak_live_bytes": _COUNT,
         "operators": table(_COUNT),
