@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from sam2lite.calibration.assignment import PrecisionAssignment
-from sam2lite.exporter.coreml.compress import Compressed, compress
+from sam2lite.exporter.coreml.compress import COMPRESSIBLE, Compressed, compress
 from sam2lite.exporter.precision.search import search
 from sam2lite.exporter.verify.parity import calls_parity, compare_calls
 from sam2lite.mil.package import load_package
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sam2lite.exporter.coreml.convert import Converted
     from sam2lite.exporter.verify.selection import Arrays
     from sam2lite.mil.function import SimulatedFunction
-    from sam2lite.mil.steps import Step
+    from sam2lite.mil.steps import Argument, Step
 
 RANKED_CALLS = 2  # that layers are ranked on: the order is all that is needed
 
@@ -98,18 +98,21 @@ def _function(model: Any) -> SimulatedFunction:
 
 
 def _changed_steps(whole: SimulatedFunction, compressed: SimulatedFunction) -> dict[str, Step]:
-    """Return the operators that have other constants when compressed, as they are then.
+    """Return the operators that have other weights when compressed, as they are then.
 
-    Operators go by what they give: compression numbers casts anew.
+    Operators go by what they give. Compression numbers casts and moves anew, whose constants are
+    no weights.
     """
-    after = {_name(step): step.arguments for step in compressed.program.steps}
+    after = {_name(step): step for step in compressed.program.steps if step.op in COMPRESSIBLE}
     found = {}
     for step in whole.program.steps:
-        others = after.get(_name(step), {})
+        other = after.get(_name(step))
+        if other is None or other.op != step.op:
+            continue
         changed = {
-            key: others[key]
-            for key, value in step.arguments.items()
-            if isinstance(value, Tensor) and not _equal(value, others.get(key, value))
+            key: other.arguments[key]
+            for key in COMPRESSIBLE[step.op]
+            if _differ(step.arguments[key], other.arguments[key])
         }
         if changed:
             found[_name(step)] = dataclasses.replace(step, arguments={**step.arguments, **changed})
@@ -120,8 +123,10 @@ def _name(step: Step) -> str:
     return step.outputs[0].name
 
 
-def _equal(tensor: Tensor, other: Any) -> bool:
-    return isinstance(other, Tensor) and torch.equal(tensor, other)
+def _differ(before: Argument, after: Argument) -> bool:
+    """Return whether two weights of a form have other numbers."""
+    tensors = isinstance(before, Tensor) and isinstance(after, Tensor)
+    return tensors and before.shape == after.shape and not torch.equal(before, after)
 
 
 def _ranked(
