@@ -15,7 +15,7 @@ def agreement_lines(verification: Mapping[str, Any]) -> list[str]:
         verification: of a manifest.
     """
     found = verification.get("agreement")
-    if not holds(found, *_NEEDED, "source", "split", "clips"):
+    if found is None or not holds(found, *_NEEDED, "source", "split", "clips"):
         return []
     clips = (f"  {clip.get('name')}: {_figures(clip)}" for clip in found["clips"])
     where = f"{found['source']}, {found['split']}"

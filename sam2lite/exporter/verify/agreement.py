@@ -101,9 +101,9 @@ class ComparedFootage:
         with VideoSegmenter(bundle, rung=size) as segmenter:
             for clip in self.clips:
                 segmenter.reset()
-                found = _of_clip(segmenter, self.reference, clip)
-                total.include(found)
-                clips.append({"name": clip.name, **dataclasses.asdict(found)})
+                of_clip = _of_clip(segmenter, self.reference, clip)
+                total.include(of_clip)
+                clips.append({"name": clip.name, **dataclasses.asdict(of_clip)})
                 report(f"agreement on {clip.name}")
         found = {**self.said, "rung": size, **dataclasses.asdict(total), "clips": clips}
         return {"agreement": found}
