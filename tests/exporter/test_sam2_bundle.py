@@ -10,11 +10,13 @@ from torch import Tensor
 
 from sam2lite.exporter.bundle.writer import export_float, write_trial_bundle
 from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.verify.loop_parity import LEAST_FRAMES, loop_parity
 from sam2lite.exporter.verify.opening import open_here
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, ROUNDING_MARGIN, own_rounding
+from sam2lite.models.effort import Effort
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.config import PUBLISHED
-from sam2lite.models.sam2.family import HOST
+from sam2lite.models.sam2.family import HOST, Sam2Family
 from sam2lite.models.sam2.network import Sam2, build
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.targets.registry import get_target
@@ -66,6 +68,21 @@ def test_onnx_runtime_and_the_published_loop(
     found = gap(run_bundle(bundle, clip, named(scenario), **HUGGING_FACE), expected)
     assert found.min_iou == 1.0
     assert found.logit <= 1e-4
+
+
+class Brief(Sam2Family):
+    """Loops are compared over few frames."""
+
+    def effort(self, size: int) -> Effort:
+        return Effort(LEAST_FRAMES)
+
+
+def test_choices_are_counted_by_what_they_are_made_by(bundle: Bundle, network: Sam2) -> None:
+    report = loop_parity(bundle, Brief().untrained(network, network.config))
+    # The box of the second object, and two clicks that correct the first, leave no doubt.
+    assert report.choices["stability"].made == 2
+    assert report.choices["predicted IoU"].made >= 2 * report.frames - 2
+    assert {found.flipped - found.tied for found in report.choices.values()} == {0}
 
 
 def test_graphs_are_as_exact_as_sharp_attention_lets_them(network: Sam2) -> None:
