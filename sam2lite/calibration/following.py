@@ -19,9 +19,9 @@ def follow(
     Args:
         loaded: the network, fused or not.
         clip: to follow.
-        rungs: input sides, px; each is used for an equal part of the clip, in order.
+        rungs: input widths, px; each is used for an equal part of the clip, in order.
     """
-    tracker = ReferenceTracker(loaded)
+    tracker = ReferenceTracker(loaded, rungs[0])
     for index in range(len(clip.frames_bgr)):
         tracker.set_rung(rungs[index * len(rungs) // len(clip.frames_bgr)])
         results: dict[int, ObjectResult] = {}
