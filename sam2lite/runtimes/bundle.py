@@ -138,7 +138,7 @@ class Bundle:
             SessionError: the backend is not available.
         """
         adapter = adapter_of(self.backend) if self.simulate is None else None
-        if hasattr(adapter, "check_graph"):
+        if adapter is not None and hasattr(adapter, "check_graph"):
             adapter.check_graph(self, key)
 
 

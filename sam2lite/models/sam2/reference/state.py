@@ -63,7 +63,7 @@ def read(
     }
     motions = {
         object_id: Motion(
-            BoxTrack(*state[f"{object_id}/box"].numpy(), int(state[f"{object_id}/steady"]))
+            BoxTrack._make([*state[f"{object_id}/box"].numpy(), int(state[f"{object_id}/steady"])])
         )
         for object_id in ids
         if f"{object_id}/box" in state
