@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from sam2lite.exporter.verify.selection import Arrays
 
 _LAYERS = {"conv": ("weight",), "linear": ("weight",)}
-# Position tables, and weights that are factors of products.
-_LAYERS_AND_TABLES = {**_LAYERS, "add": ("x", "y"), "matmul": ("x", "y")}
-COMPRESSIBLE: Mapping[str, tuple[str, ...]] = _LAYERS_AND_TABLES  # parameters by operator
+# Position tables, and weights that are factors of products, too: all that may be compressed.
+COMPRESSIBLE: Mapping[str, tuple[str, ...]] = {**_LAYERS, "add": ("x", "y"), "matmul": ("x", "y")}
 # Depthwise kernels, of 4608 at most, stay: each is a one with small numbers around it, the identity
 # that was folded in. In INT8 they save half of a percent of Tiny and cost its features 8 to 14 dB.
 _LEAST_ELEMENTS = 5000
@@ -114,7 +113,7 @@ def _palette(bits: int) -> Compression:
     return compressed
 
 
-_INT8 = _linear(_LAYERS_AND_TABLES, dtype="int8", granularity="per_channel")
+_INT8 = _linear(COMPRESSIBLE, dtype="int8", granularity="per_channel")
 
 
 def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:

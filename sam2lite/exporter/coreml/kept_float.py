@@ -125,8 +125,9 @@ def _name(step: Step) -> str:
 
 def _differ(before: Argument, after: Argument) -> bool:
     """Return whether two weights of a form have other numbers."""
-    tensors = isinstance(before, Tensor) and isinstance(after, Tensor)
-    return tensors and before.shape == after.shape and not torch.equal(before, after)
+    if not (isinstance(before, Tensor) and isinstance(after, Tensor)):
+        return False
+    return before.shape == after.shape and not torch.equal(before, after)
 
 
 def _ranked(

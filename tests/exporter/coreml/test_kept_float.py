@@ -37,13 +37,13 @@ class Chain(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
-        self.layers = nn.Sequential(*(nn.Linear(80, 80, bias=False) for _ in range(LAYERS)))
-        for layer in self.layers:
+        layers = [nn.Linear(80, 80, bias=False) for _ in range(LAYERS)]
+        for layer in layers:
             nn.init.normal_(layer.weight, std=80**-0.5, generator=generator)
         with torch.no_grad():
-            self.layers[BAD].weight[:, 0] = 0.0
-            self.layers[BAD - 1].weight[0] *= 1e-3
-            self.layers[BAD].weight[:, 0] = 10.0
+            layers[BAD - 1].weight[0] *= 1e-3
+            layers[BAD].weight[:, 0] = 10.0
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, x_bnc: Tensor) -> tuple[Tensor]:
         return (self.layers(x_bnc),)

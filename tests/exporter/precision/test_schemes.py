@@ -146,8 +146,8 @@ def test_what_a_cpu_does_not_compute_as_written_is_compared_as_tried(
         as_written=False,
     )
     register_scheme(coarse, "ort")
-    footage = {"calib": tmp_path / "in.mp4", "calib_frames": 4}
-    found = export(dataclasses.replace(recipe, **footage)).manifest.verification
+    asked = dataclasses.replace(recipe, calib=tmp_path / "in.mp4", calib_frames=4)
+    found = export(asked).manifest.verification
     assert found["loop"]["min_iou"] == 1.0
     assert found["toy4_loop"]["min_iou"] < 1.0
     assert found["agreement"]["source"] == "in.mp4"
