@@ -137,8 +137,10 @@ class Bundle:
             BundleError: see `open_session`.
             SessionError: the backend is not available.
         """
-        adapter = adapter_of(self.backend) if self.simulate is None else None
-        if adapter is not None and hasattr(adapter, "check_graph"):
+        if self.simulate is not None:
+            return
+        adapter = adapter_of(self.backend)
+        if hasattr(adapter, "check_graph"):
             adapter.check_graph(self, key)
 
 

@@ -22,7 +22,7 @@ from sam2lite.runtimes.bundle import Bundle
 from sam2lite.targets.registry import get_target
 from tests.oracles.clip import random_clip
 from tests.oracles.comparing import check_telling, gap
-from tests.oracles.hugging_face import hugging_face_model, run_hugging_face
+from tests.oracles.hugging_face import HuggingFaceModel, hugging_face_model, run_hugging_face
 from tests.oracles.rules import run_bundle
 from tests.oracles.scenarios import SIDE, named
 from tests.oracles.telling_networks import SEED, small_network
@@ -54,16 +54,21 @@ def bundle(network: Sam2, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
+def published(network: Sam2) -> HuggingFaceModel:
+    """Hugging Face's, which encodes each frame once for all tests."""
+    return hugging_face_model(network, SIDE)
+
+
+@pytest.fixture(scope="module")
 def clip() -> list[Tensor]:
     return random_clip(SEED)
 
 
 @pytest.mark.parametrize("scenario", ["two objects", "correction"])
 def test_onnx_runtime_and_the_published_loop(
-    bundle: Bundle, network: Sam2, clip: list[Tensor], scenario: str
+    bundle: Bundle, published: HuggingFaceModel, clip: list[Tensor], scenario: str
 ) -> None:
-    model = hugging_face_model(network, SIDE)
-    expected = run_hugging_face(model, clip, named(scenario), "float32")
+    expected = run_hugging_face(published, clip, named(scenario), "float32")
     check_telling(expected)
     found = gap(run_bundle(bundle, clip, named(scenario), **HUGGING_FACE), expected)
     assert found.min_iou == 1.0
