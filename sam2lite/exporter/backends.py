@@ -145,7 +145,7 @@ class BackendExporter:
         """Raise, before minutes of work, what would end them; does nothing by default."""
 
     def passes_for(self, target: TargetProfile) -> tuple[GraphPass, ...]:
-        """Return what the target's parser needs done to graphs, inside the ordinary passes.
+        """Return what is done to graphs for the target alone, inside the ordinary passes.
 
         They run after `simplify`; see `exporter.onnx.passes.pipeline`.
         """
