@@ -27,7 +27,7 @@ METHODS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "INTER_LINEAR": lambda image, side: cv2.resize(
         image, (side, side), interpolation=cv2.INTER_LINEAR
     ),
-    "halving, then INTER_LINEAR": stretched,
+    "halving, then INTER_LINEAR": lambda image, side: stretched(image, side, side),
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sam2_cpu_loop import FullLoop
 
 from sam2lite.contracts.families.sam2 import (
     MASK_DECODER,
@@ -37,14 +38,22 @@ class KeptSessions(Bundle):
     def __init__(self, bundle: Bundle) -> None:
         super().__init__(bundle.path, bundle.manifest, bundle.sha256, bundle.backend)
         self.sessions: dict[str, Session] = {}
+        self._threads: int | None = None
 
     def open_session(
         self, key: str, threads: int | None = None, provider: str | None = None
     ) -> Session:
         """See `Bundle.open_session`."""
+        self._threads = threads
         session = self._opened(key, threads, provider)
         self.sessions[session.spec.name] = session
         return session
+
+    def session(self, name: str) -> Session:
+        """Return the session of a graph at the largest size, which is opened if it is not yet."""
+        if name not in self.sessions:
+            self.open_session(self.family.graph(name).key(self.manifest.rungs[-1]), self._threads)
+        return self.sessions[name]
 
     def _opened(self, key: str, threads: int | None, provider: str | None) -> Session:
         return super().open_session(key, threads, provider)
@@ -85,12 +94,8 @@ class OpenVinoSession(Session):
         self._request = None
 
 
-class OurLoop:
-    """A segmenter and one object in it, whose memory is full.
-
-    Attributes:
-        parts: by the names of the graphs, what runs one of them.
-    """
+class OurLoop(FullLoop):
+    """A segmenter and one object in it."""
 
     def __init__(
         self,
@@ -115,51 +120,40 @@ class OurLoop:
         if kind is KeptSessions:
             bundle.share_threads(threads)
         self._segmenter = VideoSegmenter(bundle, threads=threads)
-        self._segmenter.prompt(frames_bgr[0], points=[click], frame_index=0)
-        for index, frame in enumerate(frames_bgr[:2]):
-            self._segmenter.track(frame, frame_index=index)
-        self._next = POINTER_FRAMES + 1
-        self._fill()
-        self.parts = self._parts(bundle, frames_bgr[1], slots)
+        self._bundle = bundle
+        self.fill(frames_bgr, click, slots)
 
-    def frame(self, frame_bgr: np.ndarray) -> np.ndarray:
-        """Return the mask of the next frame, bool [height, width]."""
-        result = self._segmenter.track(frame_bgr, frame_index=self._next)
-        self._next += 1
-        return result.masks[1]
+    def _point(self, frame_bgr: np.ndarray, click: tuple[int, int]) -> None:
+        self._segmenter.prompt(frame_bgr, points=[click], frame_index=0)
 
-    def _fill(self) -> None:
-        """Remember the second frame as often as it takes, and check that no more is seen."""
+    def _tracked(self, frame_bgr: np.ndarray, index: int) -> np.ndarray:
+        return self._segmenter.track(frame_bgr, frame_index=index).masks[1]
+
+    def _filled(self, following: int) -> tuple[int, int]:
         memory = self._segmenter._objects[1].memory
         assert isinstance(memory, SlotBank)
         record = memory.on(1)
         if record is None:
             raise RuntimeError("nothing was remembered of the second frame")
-        for index in range(2, POINTER_FRAMES + 1):
+        for index in range(2, following):
             memory.tick()
             memory.write(record._replace(frame=index))
         copy = SlotBank()
         copy.restore(memory.state(np.asarray))
-        seen = copy.seen(self._next, RECENT_FRAMES, POINTER_FRAMES)
-        if len(seen.frames) != RECENT_FRAMES + 1 or len(seen.pointers) != POINTER_FRAMES:
-            raise RuntimeError(
-                f"{len(seen.frames)} memories and {len(seen.pointers)} pointers are not all"
-            )
+        seen = copy.seen(following, RECENT_FRAMES, POINTER_FRAMES)
+        return len(seen.frames), len(seen.pointers)
 
-    def _parts(
-        self, bundle: KeptSessions, frame_bgr: np.ndarray, slots: tuple[int, ...]
-    ) -> dict[str, Callable[[], Any]]:
-        """Return what runs each graph, on features of a frame and otherwise random inputs."""
+    def _parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
         from sam2lite.runtimes.geometry import network_input
 
-        sessions, rng = bundle.sessions, np.random.default_rng(0)
+        bundle, rng = self._bundle, np.random.default_rng(0)
         size = bundle.manifest.rungs[-1]
-        features = sessions["image_encoder"].run({"image_bchw": network_input(frame_bgr, size)})
+        image = {"image_bchw": network_input(frame_bgr, size)}
+        features = bundle.session("image_encoder").run(image)
 
         def runner(name: str) -> Callable[[], Any]:
-            session = sessions[name]
             feeds: dict[str, Any] = {}
-            for tensor in session.spec.inputs:
+            for tensor in bundle.manifest.graphs[bundle.family.graph(name).key(size)].spec.inputs:
                 shape = [int(side) for side in tensor.shape]
                 if tensor.name in features:
                     feeds[tensor.name] = features[tensor.name]
@@ -177,8 +171,9 @@ class OurLoop:
                 feeds["memory_bias_b11k"][:] = 0.0
                 feeds["memory_bias_b11k"][..., -unused * POINTER_TOKENS :] = MASKED_BIAS
             if name == "image_encoder":
-                feeds = {"image_bchw": network_input(frame_bgr, size)}
-            return lambda: session.run(feeds)
+                feeds = dict(image)
+            # A session that no frame needs is opened for its part, after peak memory was read.
+            return lambda: bundle.session(name).run(feeds)
 
         names = ["image_encoder", *map(attention_name, slots), "mask_decoder", "memory_encoder"]
         return {name: runner(name) for name in names}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sam2_cpu_loop import FullLoop
 from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
@@ -20,7 +21,6 @@ from sam2lite.contracts.families.sam2 import (
     MEMORY_CHANNELS,
     POINTER_FRAMES,
     POINTER_TOKENS,
-    RECENT_FRAMES,
 )
 from sam2lite.runtimes.geometry import network_input, source_mask
 
@@ -28,12 +28,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 POINTER_KEYS = POINTER_FRAMES * POINTER_TOKENS
 
 
-class HuggingFace:
-    """The model and one object in it, whose memory is full.
-
-    Attributes:
-        parts: by the names of our graphs, what runs one of them.
-    """
+class HuggingFace(FullLoop):
+    """The model and one object in it."""
 
     def __init__(
         self,
@@ -60,21 +56,14 @@ class HuggingFace:
             self._model.vision_encoder.compile(dynamic=False)
             self._model.memory_attention.compile(dynamic=False)
         self._size = int(self._model.config.image_size)
-        self._next = 0
         height, width = frames_bgr[0].shape[:2]
         self._session = Sam2VideoInferenceSession(None, height, width, dtype=torch.float32)
-        self._prompt(click, width, height)
-        for frame in frames_bgr[:2]:
-            self.frame(frame)
-        self._fill()
-        self.parts = self._parts(frames_bgr[1], slots)
+        self.fill(frames_bgr, click, slots)
 
     @torch.inference_mode()
-    def frame(self, frame_bgr: np.ndarray) -> np.ndarray:
-        """Return the mask of the next frame, bool [height, width]."""
+    def _tracked(self, frame_bgr: np.ndarray, index: int) -> np.ndarray:
         pixels = self._pixels(frame_bgr)
-        found = self._model(self._session, frame_idx=self._next, frame=pixels)
-        self._next += 1
+        found = self._model(self._session, frame_idx=index, frame=pixels)
         height, width = frame_bgr.shape[:2]
         return source_mask(found.pred_masks[0, 0].numpy(), width, height)
 
@@ -83,8 +72,9 @@ class HuggingFace:
         mean, std = (torch.tensor(rows).reshape(1, 3, 1, 1) for rows in (MEAN, STD))
         return (image / 255.0 - mean) / std
 
-    def _prompt(self, click: tuple[int, int], width: int, height: int) -> None:
-        """Do what the processor does with a click on the first frame."""
+    def _point(self, frame_bgr: np.ndarray, click: tuple[int, int]) -> None:
+        """Do what the processor does with a click."""
+        height, width = frame_bgr.shape[:2]
         index = self._session.obj_id_to_idx(1)
         scaled = [click[0] / width * self._size, click[1] / height * self._size]
         inputs = {
@@ -94,19 +84,16 @@ class HuggingFace:
         self._session.add_point_inputs(index, 0, inputs)
         self._session.obj_with_new_inputs.append(1)
 
-    def _fill(self) -> None:
-        """Remember the second frame as often as it takes, and check that no more is seen."""
+    def _filled(self, following: int) -> tuple[int, int]:
         tracked = self._session.output_dict_per_obj[0]["non_cond_frame_outputs"]
-        for index in range(2, POINTER_FRAMES + 1):
+        for index in range(2, following):
             tracked[index] = dict(tracked[1])
-        self._next = POINTER_FRAMES + 1
-        memories = self._model._gather_memory_frame_outputs(self._session, 0, self._next)
+        memories = self._model._gather_memory_frame_outputs(self._session, 0, following)
         seen = [output for _, output in memories if output is not None]
         _, pointers, _ = self._model._get_object_pointers(
-            self._session, 0, self._next, 1, torch.device("cpu"), streaming=True
+            self._session, 0, following, 1, torch.device("cpu"), streaming=True
         )
-        if len(seen) != RECENT_FRAMES + 1 or len(pointers) != POINTER_FRAMES:
-            raise RuntimeError(f"{len(seen)} memories and {len(pointers)} pointers are not all")
+        return len(seen), len(pointers)
 
     def _parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
         model, size = self._model, self._size

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
+from sam2lite.calibration.footage import calibration_clips
 from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
@@ -15,6 +16,7 @@ from sam2lite.exporter.precision.schemes import Making
 from sam2lite.exporter.progress import SILENT
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.exporter.tensorrt.backend import EXPORTER
+from sam2lite.exporter.verify.agreement import ComparedFootage
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
@@ -113,7 +115,16 @@ def ios_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory
         mini_model, RUNGS[:2], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
     )
     target = get_target("ios18")
-    write_coreml_bundle(mini_model, target, path, PRECISIONS["int8"], footage, rungs=RUNGS[:2])
+    compared = ComparedFootage(calibration_clips(None, 3, seed=1), mini_model, {"source": "clips"})
+    write_coreml_bundle(
+        mini_model,
+        target,
+        path,
+        PRECISIONS["int8"],
+        footage,
+        rungs=RUNGS[:2],
+        compare=compared.measured,
+    )
     return path
 
 

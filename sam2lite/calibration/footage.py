@@ -1,5 +1,7 @@
 """What to calibrate on: short clips with prompts, from the generator, a video or a folder.
 
+What a user gives is rarely used up by it: `held_out_clips` are of what is left.
+
 Memory fills, and is pruned, within a clip of `CLIP_FRAMES`. Objects are prompted by click, box and
 mask in turn, and the first one is corrected half way. Where nothing is annotated, prompts are drawn
 at random: the ranges of a network that follows something else than a person would have clicked are
@@ -24,6 +26,7 @@ from sam2lite.data.datasets import open_dataset
 from sam2lite.errors import ArgumentError, VideoError
 from sam2lite.evaluation.clip import MIN_AREA_SHARE
 from sam2lite.evaluation.first_prompts import PROMPTS
+from sam2lite.files.names import public_name
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.video.opencv_files import read_picture
 from sam2lite.runtimes.video.source import IMAGE_SUFFIXES, open_source
@@ -31,6 +34,7 @@ from sam2lite.runtimes.video.source import IMAGE_SUFFIXES, open_source
 Frames = NDArray[np.uint8]
 
 CLIP_FRAMES = 16
+LEAST_HELD_OUT = 4  # frames of a clip; in fewer there is no memory to speak of
 OBJECTS = 2  # of a clip
 SEED_SPACE = 40_000  # of generated clips; neither training nor evaluation draws from it
 GENERATED_SIDE_PX = 320
@@ -71,18 +75,37 @@ def calibration_clips(source: str | Path | None, frames: int, seed: int) -> list
         ArgumentError: the number of frames or the seed is out of its range.
         VideoError: the source cannot be read, has too few frames, or is of one constant colour.
     """
-    if frames < 1 or seed < 0:
-        raise ArgumentError(f"{frames} frames from seed {seed}: choose 1 or more, and a seed >= 0")
-    lengths = [CLIP_FRAMES] * (frames // CLIP_FRAMES)
-    lengths += [frames % CLIP_FRAMES] if frames % CLIP_FRAMES else []
-    rng = np.random.default_rng(seed)
-    clips = list(_READERS[_kind(source)](source, lengths, rng))
+    clips = _read(source, frames, seed, held_out=False)
     if all(frame.std() < LEAST_CONTRAST for clip in clips for frame in clip.frames_bgr):
         raise VideoError(
             f"every frame of '{source}' is of one constant colour; ranges of nothing would clip "
             "everything: give footage like what the network will see"
         )
     return clips
+
+
+def held_out_clips(source: str | Path, frames: int, seed: int) -> list[CalibrationClip]:
+    """Return clips of footage that `calibration_clips` leaves out, for the same arguments.
+
+    Of a video these are from the middles of what lies between its clips; of a folder or a data set,
+    other pictures or clips. No more frames than those; none where all the footage is used.
+
+    Raises:
+        ArgumentError: the number of frames or the seed is out of its range.
+        VideoError: the source cannot be read, or has too few frames.
+    """
+    return _read(source, frames, seed, held_out=True)
+
+
+def _read(
+    source: str | Path | None, frames: int, seed: int, held_out: bool
+) -> list[CalibrationClip]:
+    if frames < 1 or seed < 0:
+        raise ArgumentError(f"{frames} frames from seed {seed}: choose 1 or more, and a seed >= 0")
+    lengths = [CLIP_FRAMES] * (frames // CLIP_FRAMES)
+    lengths += [frames % CLIP_FRAMES] if frames % CLIP_FRAMES else []
+    rng = np.random.default_rng(seed)
+    return list(_READERS[_kind(source)](source, lengths, rng, held_out))
 
 
 def content_sha256(clips: Sequence[CalibrationClip]) -> str:
@@ -112,18 +135,18 @@ def _kind(source: str | Path | None) -> str:
 
 
 def _generated(
-    source: str | Path | None, lengths: list[int], rng: np.random.Generator
+    source: str | Path | None, lengths: list[int], rng: np.random.Generator, held_out: bool
 ) -> Iterator[CalibrationClip]:
-    for length in lengths:
+    for length in () if held_out else lengths:
         seed = SEED_SPACE + int(rng.integers(2**31))
         clip = generate_clip(seed, training_config(GENERATED_SIDE_PX, length))
         yield _labelled(f"generated {seed}", clip.frames_rgb_thwc, clip.labels_thw, rng)
 
 
 def _video(
-    source: str | Path | None, lengths: list[int], rng: np.random.Generator
+    source: str | Path | None, lengths: list[int], rng: np.random.Generator, held_out: bool
 ) -> Iterator[CalibrationClip]:
-    """Take clips that are spread evenly over the video."""
+    """Take clips that are spread evenly over the video, or what lies between them."""
     path = str(source)
     count = sum(1 for _ in open_source(path))
     if count < sum(lengths):
@@ -132,33 +155,65 @@ def _video(
             "video, or fewer --calib-frames"
         )
     starts = np.linspace(0, count - max(lengths), len(lengths)).astype(int)
-    found: list[list[Frames]] = [[] for _ in lengths]
+    places = [range(start, start + length) for start, length in zip(starts, lengths, strict=True)]
+    if held_out:
+        places = _between(places, count)
+    found: list[list[Frames]] = [[] for _ in places]
     for index, frame in enumerate(open_source(path)):
-        for start, length, frames in zip(starts, lengths, found, strict=True):
-            if start <= index < start + length:
+        for place, frames in zip(places, found, strict=True):
+            if index in place:
                 frames.append(np.asarray(frame, np.uint8))
-    for start, frames in zip(starts, found, strict=True):
-        yield _unlabelled(f"{path} from frame {start}", frames, rng)
+    for place, frames in zip(places, found, strict=True):
+        yield _unlabelled(f"{public_name(path)} from frame {place.start}", frames, rng)
+
+
+def _between(places: Sequence[range], count: int) -> list[range]:
+    """Return the middles of what no place covers, at most as many as there are places.
+
+    Args:
+        places: of clips, the longest first.
+        count: of all frames.
+    """
+    covered = {index for place in places for index in place}
+    gaps, start = [], 0
+    for index in [*sorted(covered), count]:
+        if index - start >= LEAST_HELD_OUT:
+            gaps.append(range(start, index))
+        start = index + 1
+    middles = []
+    for gap, place in zip(sorted(gaps, key=len, reverse=True), places, strict=False):
+        length = min(len(gap), len(place))
+        first = gap.start + (len(gap) - length) // 2
+        middles.append(range(first, first + length))
+    return sorted(middles, key=lambda middle: middle.start)
 
 
 def _pictures(
-    source: str | Path | None, lengths: list[int], rng: np.random.Generator
+    source: str | Path | None, lengths: list[int], rng: np.random.Generator, held_out: bool
 ) -> Iterator[CalibrationClip]:
     """Make a clip of moving crops of each picture, of pictures spread evenly over the folder."""
     paths = sorted(p for p in Path(str(source)).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    for index, length in zip(
-        np.linspace(0, len(paths) - 1, len(lengths)).astype(int), lengths, strict=True
-    ):
-        picture = read_picture(paths[index], cv2.IMREAD_COLOR, VideoError)
-        still = np.asarray(picture, np.uint8)[None]
-        yield _unlabelled(paths[index].name, list(_crops(still, length, rng)[0]), rng)
+    chosen = _spread(paths, len(lengths))
+    if held_out:
+        others = [path for path in paths if path not in chosen]
+        chosen = _spread(others, min(len(lengths), len(others)))
+    for path, length in zip(chosen, lengths, strict=False):
+        still = np.asarray(read_picture(path, cv2.IMREAD_COLOR, VideoError), np.uint8)[None]
+        yield _unlabelled(path.name, list(_crops(still, length, rng)[0]), rng)
+
+
+def _spread(paths: Sequence[Path], count: int) -> list[Path]:
+    """Return so many paths spread evenly over all, some twice where there are fewer."""
+    return [paths[index] for index in np.linspace(0, len(paths) - 1, count).astype(int)]
 
 
 def _data_set(
-    source: str | Path | None, lengths: list[int], rng: np.random.Generator
+    source: str | Path | None, lengths: list[int], rng: np.random.Generator, held_out: bool
 ) -> Iterator[CalibrationClip]:
     dataset = open_dataset(str(source))
-    for number, length in zip(cycle(rng.permutation(len(dataset))), lengths, strict=False):
+    order = rng.permutation(len(dataset))
+    numbers = order[len(lengths) :] if held_out else cycle(order)
+    for number, length in zip(numbers, lengths, strict=False):
         clip = dataset[int(number)]
         labelled = np.flatnonzero(clip.annotated_t)
         if not len(labelled):

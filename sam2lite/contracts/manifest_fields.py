@@ -96,6 +96,21 @@ _CALIBRATION = record(
     },
     others=True,
 )
+_CHOICES = table(
+    record(
+        {},
+        {
+            "made": _COUNT,
+            "flipped": _COUNT,
+            "tied": _COUNT,
+            "smallest_flip": _FIGURE,
+            "largest_flip": _FIGURE,
+        },
+        others=True,
+    ),
+    key=word,
+    most=64,
+)
 _LOOP = record(
     {},
     {
@@ -108,11 +123,29 @@ _LOOP = record(
         "absent": _COUNT,
         "decisions_differ": _COUNT,
         "settings": table(anything, key=word),
-        "flipped_choices": _COUNT,
-        "smallest_flip": _FIGURE,
-        "largest_flip": _FIGURE,
-        "tied_choices": _COUNT,
+        "choices": _CHOICES,
+        "tied_choices": _COUNT,  # of older bundles
     },
+    others=True,
+)
+_AGREED = {
+    "frames": _COUNT,
+    "decisions": _COUNT,
+    "presence_differs": _COUNT,
+    "masks": _COUNT,
+    "mean_iou": _FIGURE,
+    "lowest_iou": _FIGURE,
+    "choices": _CHOICES,
+}
+_AGREEMENT = record(
+    {},
+    dict(
+        _AGREED,
+        source=text,
+        split=word,
+        rung=_COUNT,
+        clips=items(record({}, dict(_AGREED, name=text), others=True)),
+    ),
     others=True,
 )
 _SCORES = record({"jf": number, "first_frame_j": number}, others=True)
@@ -153,6 +186,7 @@ _VERIFIED_GRAPH = record(
         "passes": items(record({"name": word}, others=True)),
         "sqnr_db": table(_FIGURE),
         "pinned": table(text),
+        "float_layers": table(text),
         "weight_bytes": _COUNT,
         "peak_live_bytes": _COUNT,
         "operators": table(_COUNT),
@@ -166,6 +200,7 @@ _VERIFICATION = record(
         "graphs": table(_VERIFIED_GRAPH, most=MAX_GRAPHS),
         "loop": _LOOP,
         "fp16_loop": _LOOP,
+        "agreement": _AGREEMENT,
         "accuracy": record(
             {"clips": _COUNT, "rung": _COUNT, "before": _SCORES, "after": _SCORES}, others=True
         ),

@@ -17,7 +17,12 @@ from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.family import load
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import RecipeError, UnknownNameError
-from sam2lite.exporter.precision.schemes import Scheme, registered_schemes
+from sam2lite.exporter.precision.schemes import (
+    FOOTAGE_FIELDS,
+    NOTHING,
+    Scheme,
+    registered_schemes,
+)
 from sam2lite.targets.precision import check_backend, check_precision, nearest_precision
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target
@@ -124,6 +129,8 @@ class BackendExporter:
     def uses(self, recipe: Recipe, target: TargetProfile, scheme: Scheme) -> frozenset[str]:
         """Return the recipe fields that an export uses, beside those that every backend uses."""
         used = self.fields | scheme.fields
+        if recipe.calib is None and scheme.observes == NOTHING:  # there is no footage to be drawn
+            used -= FOOTAGE_FIELDS - {"calib"}
         return used - {"observer"} if recipe.ranges is not None else used
 
     def needs(self) -> list[str]:
@@ -138,7 +145,7 @@ class BackendExporter:
         """Raise, before minutes of work, what would end them; does nothing by default."""
 
     def passes_for(self, target: TargetProfile) -> tuple[GraphPass, ...]:
-        """Return what the target's parser needs done to graphs, inside the ordinary passes.
+        """Return what is done to graphs for the target alone, inside the ordinary passes.
 
         They run after `simplify`; see `exporter.onnx.passes.pipeline`.
         """

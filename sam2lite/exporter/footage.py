@@ -1,10 +1,11 @@
-"""What a precision must have seen of the network at work: calls that were recorded, and ranges."""
+"""What a precision must have seen of the network at work, and what its masks are compared on."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sam2lite.files.names import public_name
 from sam2lite.runtimes.cache import cache_dir
 
 if TYPE_CHECKING:
@@ -12,9 +13,15 @@ if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance
     from sam2lite.calibration.recorder import Recording
     from sam2lite.exporter.backends import ExportRequest
+    from sam2lite.exporter.precision.schemes import Scheme
+    from sam2lite.exporter.verify.agreement import ComparedFootage
 
 # Where a recipe does not say.
 SEED, OBSERVER = 0, "mse"
+# How clips that masks are compared on go with calibration.
+HELD_OUT = "held out from calibration"
+CALIBRATED_ON = "calibrated on as well: the footage has no more"
+UNCALIBRATED = "nothing was calibrated"
 
 
 def recordings() -> Path:
@@ -54,6 +61,41 @@ def calibrated(request: ExportRequest) -> Calibration:
     settings = _settings(request, recipe.observer or OBSERVER)
     with request.progress.phase("calibrate", steps(request.loaded, settings)) as report:
         return calibrate(request.loaded, request.sizes, settings, recordings(), report)
+
+
+def compared(request: ExportRequest, scheme: Scheme) -> ComparedFootage | None:
+    """Return the clips on which masks are compared with those of FP32, if the user gave footage.
+
+    They are what calibration left of it, or the same clips where it left nothing.
+
+    Args:
+        request: the export; its network is the one in FP32.
+        scheme: of its precision.
+
+    Raises:
+        VideoError: the footage cannot be read.
+    """
+    if request.recipe.calib is None or scheme.exact:
+        return None
+    from sam2lite.calibration.footage import calibration_clips, content_sha256, held_out_clips
+    from sam2lite.exporter.precision.schemes import NOTHING
+    from sam2lite.exporter.verify.agreement import ComparedFootage
+
+    settings = _settings(request, OBSERVER)
+    chosen = (str(request.recipe.calib), settings.frames, settings.seed)
+    split, clips = UNCALIBRATED, []
+    if scheme.observes != NOTHING:
+        split, clips = HELD_OUT, held_out_clips(*chosen)
+    if not clips:
+        split = CALIBRATED_ON if split == HELD_OUT else split
+        clips = calibration_clips(*chosen)
+    said = {
+        "with": "PyTorch in FP32",
+        "source": public_name(chosen[0]),
+        "split": split,
+        "data_sha256": content_sha256(clips),
+    }
+    return ComparedFootage(clips, request.loaded, said)
 
 
 def _settings(request: ExportRequest, observer: str) -> CalibrationSettings:

@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from sam2lite.contracts.family import Family
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.errors import UnknownNameError
+from sam2lite.models.contest import Contest
 from sam2lite.models.effort import Effort
 from sam2lite.runtimes.prompts import Prompt
 
-# From an object's id, the predicted IoU of the candidates that compete [M] and their logits
-# [M, h, w], to the one of them that becomes its mask. A loop whose rules leave some candidates out,
-# on a frame or always, does not hand them over, and asks nothing where a single one is left.
-Choice = Callable[[int, Tensor, Tensor], int]
+# To the index of the candidate that becomes the mask. A loop asks nothing where only one is left.
+Choice = Callable[[Contest], int]
 
 
 class Config(Protocol):

@@ -137,7 +137,9 @@ class Bundle:
             BundleError: see `open_session`.
             SessionError: the backend is not available.
         """
-        adapter = adapter_of(self.backend) if self.simulate is None else None
+        if self.simulate is not None:
+            return
+        adapter = adapter_of(self.backend)
         if hasattr(adapter, "check_graph"):
             adapter.check_graph(self, key)
 

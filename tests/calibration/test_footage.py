@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from sam2lite.calibration.footage import CLIP_FRAMES, calibration_clips, content_sha256
+from sam2lite.calibration.footage import (
+    CLIP_FRAMES,
+    LEAST_HELD_OUT,
+    CalibrationClip,
+    calibration_clips,
+    content_sha256,
+    held_out_clips,
+)
 from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.errors import ArgumentError, VideoError
 from sam2lite.runtimes.prompts import Prompt
@@ -30,9 +37,9 @@ def write_video(path: Path, frames: int) -> Path:
     return path
 
 
-def write_davis(folder: Path, masks: bool = True) -> Path:
+def write_davis(folder: Path, masks: bool = True, name: str = "a") -> Path:
     clip = generate_clip(3, ClipConfig(height=96, width=128, frames=6))
-    images, annotations = folder / "JPEGImages/480p/a", folder / "Annotations/480p/a"
+    images, annotations = folder / f"JPEGImages/480p/{name}", folder / f"Annotations/480p/{name}"
     images.mkdir(parents=True)
     annotations.mkdir(parents=True)
     for t, frame in enumerate(clip.frames_rgb_thwc):
@@ -66,7 +73,7 @@ def test_prompts_are_part_of_the_content() -> None:
 def test_a_video_gives_clips_from_all_of_it(tmp_path: Path) -> None:
     video = write_video(tmp_path / "in.mp4", 40)
     clips = calibration_clips(video, 2 * CLIP_FRAMES, seed=0)
-    assert [clip.name for clip in clips] == [f"{video} from frame 0", f"{video} from frame 24"]
+    assert [clip.name for clip in clips] == ["in.mp4 from frame 0", "in.mp4 from frame 24"]
     assert [len(clip.frames_bgr) for clip in clips] == [CLIP_FRAMES] * 2
     assert set(clips[0].prompts) == {1, 2}
     with pytest.raises(VideoError, match="40 frames, fewer than the 48"):
@@ -86,6 +93,56 @@ def test_a_data_set_gives_prompts_from_its_masks(tmp_path: Path) -> None:
     assert [clip.name for clip in clips] == ["a"]
     assert len(clips[0].frames_bgr) == 4
     assert clips[0].prompts
+
+
+def places(clips: list[CalibrationClip]) -> list[tuple[str, int]]:
+    return [(clip.name, len(clip.frames_bgr)) for clip in clips]
+
+
+@pytest.mark.parametrize(
+    ("frames", "asked", "expected"),
+    [
+        (40, CLIP_FRAMES, [("in.mp4 from frame 20", 16)]),  # 16 to 39 are left
+        (40, 2 * CLIP_FRAMES, [("in.mp4 from frame 16", 8)]),  # between the two
+        (60, CLIP_FRAMES + 5, [("in.mp4 from frame 22", 16), ("in.mp4 from frame 52", 5)]),
+        (32 + LEAST_HELD_OUT - 1, 2 * CLIP_FRAMES, []),
+        (32, 2 * CLIP_FRAMES, []),
+    ],
+)
+def test_of_a_video_what_lies_between_is_held_out(
+    frames: int, asked: int, expected: list[tuple[str, int]], tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "in.mp4", frames)
+    used, left = calibration_clips(video, asked, seed=0), held_out_clips(video, asked, seed=0)
+    assert places(left) == expected
+    seen = {frame.tobytes() for clip in used for frame in clip.frames_bgr}
+    assert not seen & {frame.tobytes() for clip in left for frame in clip.frames_bgr}
+
+
+def test_of_a_folder_other_pictures_are_held_out(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "in", 4)
+    assert places(held_out_clips(folder, 2 * CLIP_FRAMES, seed=0)) == [("1.png", 16), ("2.png", 16)]
+    assert places(held_out_clips(folder, 3 * CLIP_FRAMES, seed=0)) == [("2.png", 16)]
+    assert held_out_clips(folder, 4 * CLIP_FRAMES, seed=0) == []
+
+
+def test_of_a_data_set_other_clips_are_held_out(tmp_path: Path) -> None:
+    for name in "abc":
+        write_davis(tmp_path / "davis", name=name)
+    (used,) = calibration_clips(tmp_path / "davis", 4, seed=0)
+    (left,) = held_out_clips(tmp_path / "davis", 4, seed=0)
+    assert used.name != left.name
+    assert left.prompts
+    two = held_out_clips(tmp_path / "davis", 2 * CLIP_FRAMES, seed=0)
+    assert len(two) == 1
+    assert held_out_clips(tmp_path / "davis", 3 * CLIP_FRAMES, seed=0) == []
+
+
+def test_what_cannot_be_held_out_is_named(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="nothing to calibrate on at"):
+        held_out_clips(tmp_path / "none", 4, seed=0)
+    with pytest.raises(ArgumentError, match="choose 1 or more"):
+        held_out_clips(tmp_path, 0, seed=0)
 
 
 def test_bad_sources_are_named(tmp_path: Path) -> None:

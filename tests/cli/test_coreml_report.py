@@ -11,6 +11,7 @@ from sam2lite.cli.main import app
 from sam2lite.cli.reports.coreml import (
     function_table,
     operator_lines,
+    package_lines,
     package_report,
     package_table,
     summary_rows,
@@ -56,6 +57,15 @@ def test_packages_and_functions_are_listed(manifest: Manifest) -> None:
     for key in manifest.graphs:
         assert key in functions
     assert "coordinates" in functions
+    assert "Weights kept in FP16" in functions
+
+
+def test_layers_whose_weights_stay_are_counted(manifest: Manifest) -> None:
+    assert not any("stay in FP16" in line for line in package_lines(manifest))
+    graphs = {key: dict(graph) for key, graph in manifest.verification["graphs"].items()}
+    graphs["mask_decoder@240"]["float_layers"] = {"linear_3": "why", "linear_4": "why"}
+    other = manifest._replace(verification={**manifest.verification, "graphs": graphs})
+    assert "mask_decoder@240: weights of 2 layers stay in FP16" in package_lines(other)
 
 
 def test_operators_are_those_of_the_packages(manifest: Manifest, ios_bundle: Path) -> None:

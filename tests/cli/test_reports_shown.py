@@ -11,11 +11,22 @@ from sam2lite.cli.reports.shown import choices
     ("loop", "said"),
     [
         ({"tied_choices": 2}, "2 tied candidates"),
-        ({"tied_choices": 0, "flipped_choices": 0, "largest_flip": None}, "0 tied candidates"),
+        ({"choices": {}}, "no choices among masks"),
         (
-            {"tied_choices": 2, "flipped_choices": 3, "largest_flip": 0.02134},
-            "3 choices differ by a predicted IoU of up to 0.0213, 2 tied candidates",
+            {"choices": {"predicted IoU": {"made": 9, "flipped": 0, "largest_flip": None}}},
+            "0 of 9 choices by predicted IoU differ",
         ),
+        (
+            {
+                "choices": {
+                    "stability": {"made": 7, "flipped": 1, "tied": 0, "largest_flip": 0.004},
+                    "predicted IoU": {"made": 9, "flipped": 3, "tied": 2, "largest_flip": 0.02134},
+                }
+            },
+            "3 of 9 choices by predicted IoU differ, by up to 0.0213, 2 of them within rounding; "
+            "1 of 7 choices by stability differ, by up to 0.0040, 0 of them within rounding",
+        ),
+        ({"choices": {"x": {}}}, "0 of 0 choices by x differ"),
     ],
 )
 def test_choices(loop: dict[str, Any], said: str) -> None:

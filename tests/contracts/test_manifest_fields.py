@@ -133,6 +133,12 @@ def test_every_other_type_is_refused(text: str, path: str, right: type) -> None:
         ("model/name", "a" * 300, "words that can be shown"),
         ("verification/accuracy", {"clips": 1}, "accuracy.rung is missing"),
         ("verification/memory", {"sizes": []}, "memory.target is missing"),
+        ("verification/loop/choices", {"stability": {"made": -1}}, "stability.made is -1"),
+        ("verification/loop/choices", {"a\n": {}}, "words that can be shown"),
+        ("verification/agreement", {"mean_iou": "high"}, "agreement.mean_iou is 'high'"),
+        ("verification/agreement", {"clips": {}}, "agreement.clips is an object"),
+        ("verification/agreement", {"clips": [{"masks": None}]}, r"clips\[0\].masks is"),
+        ("verification/graphs/memory_select/float_layers", {"x": 1}, "float_layers.x is 1"),
         ("calibration", {"float_layers": [1]}, "calibration.float_layers is a list"),
     ],
 )

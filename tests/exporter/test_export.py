@@ -39,6 +39,7 @@ WHATEVER = {
     "onnx": {"opset", "check_for", "skip_passes"},
 }
 BY_PRECISION = {
+    ("ort", "fp16"): {"calib"},  # without it, there is nothing to draw from
     ("ort", "int8"): INT8,
     ("trt", "fp16"): FOOTAGE,
     ("trt", "int8"): INT8,

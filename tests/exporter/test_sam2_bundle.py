@@ -10,17 +10,19 @@ from torch import Tensor
 
 from sam2lite.exporter.bundle.writer import export_float, write_trial_bundle
 from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.verify.loop_parity import LEAST_FRAMES, loop_parity
 from sam2lite.exporter.verify.opening import open_here
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, ROUNDING_MARGIN, own_rounding
+from sam2lite.models.effort import Effort
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.config import PUBLISHED
-from sam2lite.models.sam2.family import HOST
+from sam2lite.models.sam2.family import HOST, Sam2Family
 from sam2lite.models.sam2.network import Sam2, build
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.targets.registry import get_target
 from tests.oracles.clip import random_clip
 from tests.oracles.comparing import check_telling, gap
-from tests.oracles.hugging_face import hugging_face_model, run_hugging_face
+from tests.oracles.hugging_face import HuggingFaceModel, hugging_face_model, run_hugging_face
 from tests.oracles.rules import run_bundle
 from tests.oracles.scenarios import SIDE, named
 from tests.oracles.telling_networks import SEED, small_network
@@ -52,20 +54,40 @@ def bundle(network: Sam2, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
+def published(network: Sam2) -> HuggingFaceModel:
+    """Hugging Face's, which encodes each frame once for all tests."""
+    return hugging_face_model(network, SIDE)
+
+
+@pytest.fixture(scope="module")
 def clip() -> list[Tensor]:
     return random_clip(SEED)
 
 
 @pytest.mark.parametrize("scenario", ["two objects", "correction"])
 def test_onnx_runtime_and_the_published_loop(
-    bundle: Bundle, network: Sam2, clip: list[Tensor], scenario: str
+    bundle: Bundle, published: HuggingFaceModel, clip: list[Tensor], scenario: str
 ) -> None:
-    model = hugging_face_model(network, SIDE)
-    expected = run_hugging_face(model, clip, named(scenario), "float32")
+    expected = run_hugging_face(published, clip, named(scenario), "float32")
     check_telling(expected)
     found = gap(run_bundle(bundle, clip, named(scenario), **HUGGING_FACE), expected)
     assert found.min_iou == 1.0
     assert found.logit <= 1e-4
+
+
+class Brief(Sam2Family):
+    """Loops are compared over few frames."""
+
+    def effort(self, size: int) -> Effort:
+        return Effort(LEAST_FRAMES)
+
+
+def test_choices_are_counted_by_what_they_are_made_by(bundle: Bundle, network: Sam2) -> None:
+    report = loop_parity(bundle, Brief().untrained(network, network.config))
+    # The box of the second object, and two clicks that correct the first, leave no doubt.
+    assert report.choices["stability"].made == 2
+    assert report.choices["predicted IoU"].made >= 2 * report.frames - 2
+    assert {found.flipped - found.tied for found in report.choices.values()} == {0}
 
 
 def test_graphs_are_as_exact_as_sharp_attention_lets_them(network: Sam2) -> None:

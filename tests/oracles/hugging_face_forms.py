@@ -30,9 +30,8 @@ def formed_model(network: Sam2, height: int, width: int) -> Iterator[HuggingFace
         width: of the input, px.
     """
     config = hugging_face_config(network.config, width)
-    config.vision_config.backbone_feature_sizes = [
-        [height // stride, width // stride] for stride in (4, 8, 16)
-    ]
+    vision: Any = config.vision_config
+    vision.backbone_feature_sizes = [[height // stride, width // stride] for stride in (4, 8, 16)]
     config.memory_attention_rope_feat_sizes = [width // 16, height // 16]
     model = HuggingFaceModel(config).eval().requires_grad_(False)
     model.load_state_dict(hugging_face_state(network.state_dict()))

@@ -20,16 +20,29 @@ from sam2lite.runtimes.segmenter import VideoSegmenter
 from tests.doubles.sam2_bundle import FunctionSession, Sam2Bundle
 from tests.oracles.scenarios import Record, Scenario
 
+# What networks made of images: tests follow one clip in many ways.
+_encoded: dict[tuple[int, bytes], tuple[Sam2, dict[str, np.ndarray]]] = {}
+
 
 class ModuleSession(FunctionSession):
-    """Runs a graph's module."""
+    """Runs a graph's module; what takes an image is not run on one again."""
 
     def __init__(self, spec: GraphSpec, network: Sam2) -> None:
         super().__init__(spec, [])
+        self._network = network
         self._module = graph_module(network, spec.name)
 
-    @torch.no_grad()
     def _run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        image = self.spec.image
+        if image is None:
+            return self._computed(inputs)
+        key = id(self._network), inputs[image].tobytes()
+        if key not in _encoded:
+            _encoded[key] = self._network, self._computed(inputs)
+        return _encoded[key][1]
+
+    @torch.no_grad()
+    def _computed(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         tensors = [torch.from_numpy(inputs[tensor.name]) for tensor in self.spec.inputs]
         outputs = zip(self.spec.outputs, self._module(*tensors), strict=True)
         return {tensor.name: output.numpy() for tensor, output in outputs}

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.reports.coreml import (
     function_table,
     holds_packages,
@@ -113,6 +114,9 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
                 f"lowest {rounded['min_iou']:.4f}",
             )
         )
+    agreement = agreement_lines(manifest.verification)
+    if agreement:
+        rows.append(("masks against FP32's", "\n".join(agreement)))
     rows.extend(_quantization(manifest))
     for name, value in rows:
         table.add_row(name, str(value))

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from sam2lite.cli.bundles import Backend
+from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.exporter.verify.check import verify as check
+from sam2lite.files.reading import printable_data
 from sam2lite.runtimes.bundle import open_bundle
 
 
@@ -49,4 +51,9 @@ def verify(
         else f"loop parity: {loop['frames']} frames, largest logit difference "
         f"{loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}"
     )
+    agreement = agreement_lines({"agreement": printable_data(results["agreement"])})
+    if agreement:
+        typer.echo(f"masks against FP32's at export: {agreement[0]}")
+    for line in agreement[1:]:
+        typer.echo(line)
     typer.echo(f"{bundle}: ok")

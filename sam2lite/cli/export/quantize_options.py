@@ -29,7 +29,8 @@ Source = Annotated[
     typer.Option(
         "--calib",
         metavar="PATH",
-        help="Video, folder of pictures, or data set to calibrate on.",
+        help="Video, folder of pictures, or data set to calibrate on; what is left of it tells how "
+        "masks agree with FP32's.",
         show_default="generated clips",
     ),
 ]

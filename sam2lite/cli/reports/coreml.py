@@ -52,6 +52,12 @@ def package_lines(manifest: Manifest) -> list[str]:
             f"{name}: {found['megabytes']:.2f} MB, {len(found['graphs'])} functions, "
             + ("equal to PyTorch" if worst is None else f"lowest SQNR in FP16 {worst:.1f} dB")
         )
+    kept = {key: graph.get("float_layers", {}) for key, graph in _reports(manifest).items()}
+    lines += [
+        f"{key}: weights of {len(layers)} layers stay in FP16"
+        for key, layers in kept.items()
+        if layers
+    ]
     loop = manifest.verification["loop"]
     lines.append(
         f"simulated over {loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
@@ -69,7 +75,7 @@ def summary_rows(manifest: Manifest) -> list[tuple[str, str]]:
         ("Core ML", f"specification {version}, {manifest.target.get('os', 'any')} or newer"),
         ("simulated", manifest.verification.get("simulation", {}).get("what", "no")),
     ]
-    if loop is not None and holds(loop, "frames", "mean_iou", "decisions_differ", "tied_choices"):
+    if loop is not None and holds(loop, "frames", "mean_iou", "decisions_differ"):
         clip = (
             f"{loop['frames']} frames: mean IoU with PyTorch {loop['mean_iou']:.4f}, "
             f"{loop['decisions_differ']} decisions differ, {choices(loop)}"
@@ -89,7 +95,9 @@ def package_table(manifest: Manifest) -> Table:
 
 def function_table(manifest: Manifest) -> Table:
     """Show every function: its weights, the memory that it takes by estimate, its operators."""
-    table = Table("Function", "Weights MB", "Live MB", "Operators", "Kept in FP32")
+    table = Table(
+        "Function", "Weights MB", "Live MB", "Operators", "Kept in FP32", "Weights kept in FP16"
+    )
     for key, report in sorted(_reports(manifest).items()):
         table.add_row(
             key,
@@ -97,6 +105,7 @@ def function_table(manifest: Manifest) -> Table:
             f"{report.get('peak_live_bytes', 0) / 1e6:.2f}",
             str(sum(report.get("operators", {}).values())),
             _in_fp32(report),
+            str(len(report.get("float_layers", {})) or ""),
         )
     return table
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.reports.shown import choices
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
@@ -56,6 +57,7 @@ def print_result(
             "megabytes": round(manifest.megabytes, 2),
             "worst_relative_error": worst,
             "loop": loop,
+            "agreement": manifest.verification.get("agreement"),
             "graphs": sorted(manifest.graphs),
             **(more or {}),
         }
@@ -101,6 +103,9 @@ def precision_lines(manifest: Manifest) -> list[str]:
             f"px: J&F {before['jf']:.2f} to {after['jf']:.2f}, first frame J "
             f"{before['first_frame_j']:.2f} to {after['first_frame_j']:.2f}"
         )
+    agreement = agreement_lines(manifest.verification)
+    if agreement:
+        lines += [f"masks against FP32's: {agreement[0]}", *agreement[1:]]
     made = manifest.calibration or {}
     if "float_layers" in made:
         kept = made["float_layers"]

@@ -18,13 +18,20 @@ def choices(loop: Mapping[str, Any]) -> str:
     """Say how often a loop chose another candidate than PyTorch, and by how much.
 
     Args:
-        loop: loop parity, as manifests have it; older ones know of ties alone.
+        loop: a comparison of loops, as manifests have it; older ones know of ties alone.
     """
-    ties = f"{loop['tied_choices']} tied candidates"
-    flips, largest = loop.get("flipped_choices"), loop.get("largest_flip")
-    if not flips or largest is None:
-        return ties
-    return f"{flips} choices differ by a predicted IoU of up to {largest:.4f}, {ties}"
+    if "choices" not in loop:
+        return f"{loop.get('tied_choices', 0)} tied candidates"
+    told = (_flips(measure, count) for measure, count in sorted(loop["choices"].items()))
+    return "; ".join(first(told)) or "no choices among masks"
+
+
+def _flips(measure: str, count: Mapping[str, Any]) -> str:
+    flipped, largest = count.get("flipped", 0), count.get("largest_flip")
+    text = f"{flipped} of {count.get('made', 0)} choices by {measure} differ"
+    if not flipped or largest is None:
+        return text
+    return f"{text}, by up to {largest:.4f}, {count.get('tied', 0)} of them within rounding"
 
 
 def first(parts: Iterable[str], most: int = MOST) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.exporter.backends import BackendExporter, ExportRequest
 from sam2lite.exporter.bundle.writer import write_bundle, write_trial_bundle
+from sam2lite.exporter.footage import compared
 from sam2lite.exporter.onnx.passes.graph_pass import without
 from sam2lite.exporter.precision.schemes import Making, Scheme
 from sam2lite.exporter.verify.opening import open_here
@@ -19,6 +20,7 @@ from sam2lite.targets.profile import TargetProfile
 if TYPE_CHECKING:
     from sam2lite.exporter.bundle.writer import Report
     from sam2lite.exporter.recipe import Recipe
+    from sam2lite.exporter.verify.agreement import ComparedFootage
 
 # Beside the graphs: the loop over a clip, and what a bound costs at least.
 LOOP_STEPS, BOUND_STEPS, REHEARSAL_STEPS = 1, 2, 1
@@ -75,7 +77,8 @@ class GraphExporter(BackendExporter):
         if making.ranges is not None:
             made_for = making.loaded
             making.ranges.check_fits(made_for.sha256, request.sizes, made_for.aspect)
-        steps = len(self.keys(request)) + LOOP_STEPS
+        footage = compared(request, scheme)
+        steps = len(self.keys(request)) + LOOP_STEPS + (len(footage.clips) if footage else 0)
         steps += BOUND_STEPS if scheme.max_drop is not None else 0
         steps += REHEARSAL_STEPS if _is_rehearsed(scheme) else 0
         recipe = request.recipe
@@ -84,9 +87,8 @@ class GraphExporter(BackendExporter):
             if scheme.max_drop is not None:
                 making, found = _bounded(request, scheme, making, report)
                 verification["accuracy"] = found
-            if _is_rehearsed(scheme):
-                verification[f"{scheme.name}_loop"] = _rehearsed(request, scheme, making)
-                report(f"loop in {scheme.name.upper()}")
+            if _is_rehearsed(scheme) or (footage and not scheme.as_written):
+                verification.update(_rehearsed(request, scheme, making, footage, report))
             return write_bundle(
                 making.loaded,
                 request.target,
@@ -94,6 +96,7 @@ class GraphExporter(BackendExporter):
                 rungs=request.sizes,
                 scheme=_Told(scheme, making),
                 verification=verification,
+                compare=footage.measured if footage and scheme.as_written else None,
                 device_app=self.device_app or recipe.device_app,
                 skip=tuple(recipe.skip_passes),
                 force=recipe.force,
@@ -139,8 +142,25 @@ def _is_rehearsed(scheme: Scheme) -> bool:
     return scheme.max_drop is None and scheme.trial is not None
 
 
-def _rehearsed(request: ExportRequest, scheme: Scheme, making: Making) -> dict[str, Any]:
-    """Follow a clip in the form that computes here what the target will, at the largest size."""
+def _rehearsed(
+    request: ExportRequest,
+    scheme: Scheme,
+    making: Making,
+    footage: ComparedFootage | None,
+    report: Report,
+) -> dict[str, Any]:
+    """Follow clips in the form that computes here what the target will, at the largest size.
+
+    Args:
+        request: the export.
+        scheme: with a trial.
+        making: what it is made from.
+        footage: real clips, if there are any.
+        report: told what was done.
+
+    Returns:
+        what the manifest's verification says.
+    """
     from sam2lite.exporter.verify.loop_parity import loop_parity
 
     assert scheme.trial is not None
@@ -148,7 +168,11 @@ def _rehearsed(request: ExportRequest, scheme: Scheme, making: Making) -> dict[s
         folder = Path(scratch) / "bundle"
         trial = scheme.trial(making)
         write_trial_bundle(making.loaded, request.target, max(request.sizes), trial, folder)
-        return loop_parity(open_here(folder), making.loaded).to_json()
+        bundle, found = open_here(folder), {}
+        if _is_rehearsed(scheme):
+            found[f"{scheme.name}_loop"] = loop_parity(bundle, making.loaded).to_json()
+            report(f"loop in {scheme.name.upper()}")
+        return {**found, **(footage.measured(bundle, report) if footage else {})}
 
 
 def with_opset(target: TargetProfile, opset: int) -> TargetProfile:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sam2lite.exporter.onnx.graph import ExportedGraph
     from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
     from sam2lite.models.loaded import LoadedModel
+    from sam2lite.runtimes.bundle import Bundle
 
 Report = Callable[[str], None]
 
@@ -126,6 +127,7 @@ def write_bundle(
     rungs: Sequence[int] | None = None,
     scheme: PrecisionScheme | None = None,
     verification: Mapping[str, Any] | None = None,
+    compare: Callable[[Bundle, Report], Mapping[str, Any]] | None = None,
     device_app: bool = False,
     skip: Collection[str] = (),
     force: bool = False,
@@ -143,6 +145,7 @@ def write_bundle(
         rungs: input sides, px; all of the network's if not given.
         scheme: of the precision of the bundle; FP32 if not given.
         verification: what is known about the bundle beside what is measured here.
+        compare: measures more on the bundle as it runs here, for its `verification`.
         device_app: add the device code, so that the bundle runs where nothing is installed.
         skip: names of graph passes that do not run.
         force: replace what is there.
@@ -165,11 +168,14 @@ def write_bundle(
             loaded, target, exporter, job, folder, report, scheme, verification or {}, skip
         )
         if get_backend(target.backend).run_by:
-            loop = loop_parity(open_here(folder), loaded)
+            bundle = open_here(folder)
+            loop = loop_parity(bundle, loaded)
             report("loop parity")
             manifest.verification["loop"] = loop.to_json()
             if manifest.precision == "fp32":
                 loop.check()
+            if compare is not None:
+                manifest.verification.update(compare(bundle, report))
         manifest = exporter.finish(folder, target, manifest)
         if device_app:
             add_device_app(folder, exporter.readme)

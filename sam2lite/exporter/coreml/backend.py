@@ -42,11 +42,14 @@ class CoremlExporter(BackendExporter):
 
         import_coremltools()
         from sam2lite.exporter.coreml.bundle import steps, write_coreml_bundle
+        from sam2lite.exporter.footage import compared
         from sam2lite.exporter.precision.observed import observed
 
         scheme = self.precisions(request.target)[request.precision]
         making = observed(request, scheme)
-        with request.progress.phase("export", steps(len(self.keys(request)))) as report:
+        footage = compared(request, scheme)
+        count = steps(len(self.keys(request))) + (len(footage.clips) if footage else 0)
+        with request.progress.phase("export", count) as report:
             return write_coreml_bundle(
                 making.loaded,
                 request.target,
@@ -55,6 +58,7 @@ class CoremlExporter(BackendExporter):
                 making.footage,
                 rungs=request.sizes,
                 calibration=scheme.calibration(making, None),
+                compare=footage.measured if footage else None,
                 force=request.recipe.force,
                 report=report,
             )

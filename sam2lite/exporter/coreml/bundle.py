@@ -14,6 +14,7 @@ from sam2lite.exporter.bundle.kind import BUNDLE
 from sam2lite.exporter.bundle.manifest import file_entries, manifest_of
 from sam2lite.exporter.coreml.compress import Compressed, compress
 from sam2lite.exporter.coreml.convert import Converted, convert
+from sam2lite.exporter.coreml.kept_float import within_bound
 from sam2lite.exporter.coreml.metadata import Provenance, describe
 from sam2lite.exporter.coreml.overflow import overflowing_in
 from sam2lite.exporter.coreml.packages import (
@@ -30,7 +31,8 @@ from sam2lite.exporter.verify.loop_parity import LoopParity, loop_parity
 from sam2lite.exporter.verify.recorded_calls import recorded_calls
 from sam2lite.files.staging import staged_folder
 from sam2lite.mil.archive import read_specification, write_specification
-from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.mil.session import open_simulated
+from sam2lite.runtimes.bundle import Bundle, open_bundle
 
 if TYPE_CHECKING:
     from sam2lite.calibration.ranges import Provenance as RecordingProvenance
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from sam2lite.exporter.verify.selection import Arrays
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import CoreMl, TargetProfile
+
+Report = Callable[[str], None]
 
 TOOLS = ("torch", "coremltools", "numpy")
 MOST_CALLS = 4  # that a graph is run on, spread over those recorded at its rung
@@ -65,8 +69,9 @@ def write_coreml_bundle(
     *,
     rungs: Sequence[int],
     calibration: Mapping[str, Any] | None = None,
+    compare: Callable[[Bundle, Report], Mapping[str, Any]] | None = None,
     force: bool = False,
-    report: Callable[[str], None] = lambda _: None,
+    report: Report = lambda _: None,
 ) -> Manifest:
     """Write a bundle of Core ML packages that were read again and found near PyTorch.
 
@@ -78,6 +83,7 @@ def write_coreml_bundle(
         recording: of the network at the rungs, and where it comes from.
         rungs: input sides, px.
         calibration: what the manifest says of it beside where the recording comes from.
+        compare: measures more on the bundle as it is simulated, for its `verification`.
         force: replace what is there.
         report: told the name of each step when it is done.
 
@@ -100,16 +106,23 @@ def write_coreml_bundle(
             calibration={**dataclasses.asdict(recording[1]), **(calibration or {})},
             verification={
                 "graphs": {
-                    key: {**found.to_json(), "pinned": maker.pinned[key]}
+                    key: {
+                        **found.to_json(),
+                        "pinned": maker.pinned[key],
+                        "float_layers": maker.float_layers[key],
+                    }
                     for key, found in reports.items()
                 },
                 "simulation": SIMULATION,
             },
         )
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
-        loop = _simulated_loop(folder, checkpoint, precision)
+        bundle = open_bundle(str(folder), simulate=open_simulated)
+        loop = _simulated_loop(bundle, checkpoint, precision)
         manifest.verification["loop"] = loop.to_json()
         report("clip")
+        if compare is not None:
+            manifest.verification.update(compare(bundle, report))
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
@@ -128,7 +141,12 @@ class _Maker:
         self._checkpoint, self._target, self._precision = checkpoint, target, precision
         self._recording, self._folder = recording, folder
         self._fused = checkpoint.fused()
+        self._bound = precision.least_sqnr_db
+        if self._bound is not None and not checkpoint.trained:
+            self._bound -= UNTRAINED_ALLOWANCE_DB
         self.pinned: dict[str, dict[str, str]] = {}
+        self.float_layers: dict[str, dict[str, str]] = {}
+        self._kept: dict[str, dict[str, str]] = {}  # by what graphs with the same weights share
 
     def make(self, job: ExportJob, report: Callable[[str], None]) -> dict[str, GraphEntry]:
         """Save the package of every graph; return the manifest's entries."""
@@ -139,7 +157,7 @@ class _Maker:
         shared = shared_packages({graph: self._fused.module(graph) for graph in graphs})
         for key, (spec, rung) in job.keys.items():
             place = place_of(spec, rung, self._target, shared[spec.name])
-            converted = self._converted(key, rung, job)
+            converted = self._converted(key, rung, job, shared[spec.name])
             self.pinned[key] = converted.pinned
             saved = self._folder / place.package
             if place.function is not None:
@@ -171,30 +189,42 @@ class _Maker:
                 self._target,
                 self._calls(*job.keys[key]),
             )
-            bound = self._precision.least_sqnr_db
-            if bound is not None:
-                allowance = 0.0 if self._checkpoint.trained else UNTRAINED_ALLOWANCE_DB
-                found.check(bound - allowance, key)
+            if self._bound is not None:
+                found.check(self._bound, key, len(self.float_layers[key]))
             reports[key] = found
             report(f"{key} evaluated")
         return reports
 
-    def _converted(self, key: str, rung: int, job: ExportJob) -> Converted:
-        """Convert one graph, again with more in FP32 if something overflows, and compress it."""
+    def _converted(self, key: str, rung: int, job: ExportJob, shared: str) -> Converted:
+        """Convert one graph, again with more in FP32 if something overflows, and compress it.
+
+        Args:
+            key: of the graph.
+            rung: input side, px.
+            job: what is exported.
+            shared: name that graphs with the same weights have in common.
+        """
         spec = job.keys[key][0]
         module, form = self._fused.module(spec.name), self._fused.core_ml_form
         converted = convert(module, spec, self._target, form=form)
+        self.float_layers[key] = {}
         if spec.ranks:
             return converted
         calls = self._calls(spec, rung)
         overflowing = overflowing_in(converted.model, calls)
         if overflowing:
             converted = convert(module, spec, self._target, overflowing, form)
-        return dataclasses.replace(
-            converted,
-            model=compress(converted, self._precision, calls, key),
-            precision=self._precision.name,
-        )
+        if self._bound is None or not self._precision.chooses:
+            model = compress(converted, self._precision, calls, key)
+        else:
+            known = self._kept.setdefault(shared, {})
+            reference = self._checkpoint.module(spec.name)
+            model, kept = within_bound(
+                converted, self._precision, self._bound, reference, spec, calls, known
+            )
+            known.update(kept)
+            self.float_layers[key] = kept
+        return dataclasses.replace(converted, model=model, precision=self._precision.name)
 
     def _calls(self, spec: GraphSpec, rung: int) -> list[Arrays]:
         """Return what a graph was fed in the float loop.
@@ -227,11 +257,8 @@ class _Maker:
         settle_identifiers(package)
 
 
-def _simulated_loop(folder: Path, checkpoint: LoadedModel, precision: Compressed) -> LoopParity:
+def _simulated_loop(bundle: Bundle, checkpoint: LoadedModel, precision: Compressed) -> LoopParity:
     """Track a clip through the packages, and check what the precision promises."""
-    from sam2lite.mil.session import open_simulated
-
-    bundle = open_bundle(str(folder), simulate=open_simulated)
     loop = loop_parity(bundle, checkpoint)
     least = precision.least_iou
     # Masks of random weights mean nothing: their logits are near 0 everywhere.

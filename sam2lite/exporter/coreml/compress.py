@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sam2lite.exporter.verify.selection import Arrays
 
 _LAYERS = {"conv": ("weight",), "linear": ("weight",)}
-# Position tables, and weights that are factors of products.
-_LAYERS_AND_TABLES = {**_LAYERS, "add": ("x", "y"), "matmul": ("x", "y")}
+# Position tables, and weights that are factors of products, too: all that may be compressed.
+COMPRESSIBLE: Mapping[str, tuple[str, ...]] = {**_LAYERS, "add": ("x", "y"), "matmul": ("x", "y")}
 # Depthwise kernels, of 4608 at most, stay: each is a one with small numbers around it, the identity
 # that was folded in. In INT8 they save half of a percent of Tiny and cost its features 8 to 14 dB.
 _LEAST_ELEMENTS = 5000
@@ -40,6 +40,7 @@ class Compressed(NamedTuple):
         least_sqnr_db: of every output on recorded calls; None where it is only reported.
         least_iou: mean over a clip, against PyTorch; None where it is only reported.
         block_size: how many input channels share a scale; None where all of them do.
+        chooses: whether layers stay in FP16 where an output misses its bound.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Compressed(NamedTuple):
     least_sqnr_db: float | None = None
     least_iou: float | None = None
     block_size: int | None = None
+    chooses: bool = False
 
 
 def _constants(converted: Converted, parameters: Mapping[str, tuple[str, ...]], how: Any) -> Any:
@@ -56,13 +58,15 @@ def _constants(converted: Converted, parameters: Mapping[str, tuple[str, ...]], 
     constant, such as a bias of zeros, with an operator of another type.
 
     Args:
-        converted: the graph. What its coordinates and choices are computed from stays as it is.
+        converted: the graph. What its coordinates and choices are computed from stays as it is, and
+            so do the layers that it keeps.
         parameters: that are compressed, by type of operator.
         how: a configuration of coremltools for one operator.
     """
     from coremltools.optimize.coreml import OptimizationConfig
 
     exact = {name for name, reason in converted.pinned.items() if not reason.startswith(OVERFLOW)}
+    exact |= converted.kept
     (function,) = converted.model.get_spec().mlProgram.functions.values()
     stored: set[str] = set()
     chosen: set[str] = set()
@@ -109,7 +113,7 @@ def _palette(bits: int) -> Compression:
     return compressed
 
 
-_INT8 = _linear(_LAYERS_AND_TABLES, dtype="int8", granularity="per_channel")
+_INT8 = _linear(COMPRESSIBLE, dtype="int8", granularity="per_channel")
 
 
 def _with_activations(converted: Converted, calls: Sequence[Arrays]) -> Any:
@@ -135,7 +139,7 @@ PRECISIONS: Mapping[str, Compressed] = {
     precision.name: precision
     for precision in (
         Compressed("fp16", _as_it_is, 55.0, 0.99),
-        Compressed("int8", _INT8, 35.0),
+        Compressed("int8", _INT8, 35.0, chooses=True),
         Compressed("w8a8", _with_activations),
         Compressed(
             "int4",

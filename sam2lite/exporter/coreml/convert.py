@@ -31,12 +31,14 @@ class Converted:
         model: `coremltools.models.MLModel`, not loaded; saved in a temporary folder of its own.
         precision: `fp16`, or `fp32` for the graph that ranks memory.
         pinned: operators that compute in FP32 in an FP16 graph, with the reason.
+        kept: operators whose weights stay as they are when others are compressed.
     """
 
     takes_image: bool
     model: Any
     precision: str
     pinned: dict[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
 
 
 def convert(

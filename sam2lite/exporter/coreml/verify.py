@@ -44,13 +44,21 @@ class GraphReport:
         """SQNR of the worst output in FP16, dB."""
         return min(error.sqnr_db for error in self.rounded.values())
 
-    def check(self, least_sqnr_db: float, where: str) -> None:
-        """Raise VerificationError if an output is below a bound, named with what it has."""
+    def check(self, least_sqnr_db: float, where: str, float_layers: int = 0) -> None:
+        """Raise VerificationError if an output is below a bound, named with what it has.
+
+        Args:
+            least_sqnr_db: the bound.
+            where: graph and rung.
+            float_layers: how many were left in FP16 to hold it.
+        """
+        tried = f", with the {float_layers} most sensitive layers in FP16" if float_layers else ""
         for name, error in self.rounded.items():
             if not error.sqnr_db >= least_sqnr_db:
                 raise VerificationError(
                     f"{where}: {name} is at {error.sqnr_db:.1f} dB of PyTorch's, by simulation in "
-                    f"FP16; {least_sqnr_db:g} dB are asked for. Export in another --precision"
+                    f"FP16{tried}; {least_sqnr_db:g} dB are asked for. Export in another "
+                    "--precision"
                 )
 
     def to_json(self) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class OnnxExporter(GraphExporter):
 
     name = "onnx"
     schemes = (
-        Scheme("fp32", lambda making: Float32()),
+        Scheme("fp32", lambda making: Float32(), exact=True),
         Scheme("fp16", lambda making: Fp16(*making.footage), CALLS),
     )
     fields = GraphExporter.fields | {"opset", "check_for"}

@@ -18,7 +18,7 @@ class OrtExporter(GraphExporter):
 
     name = "ort"
     schemes = (
-        Scheme("fp32", lambda making: Float32()),
+        Scheme("fp32", lambda making: Float32(), exact=True),
         Scheme("fp16", lambda making: Fp16Storage()),
         Scheme("int8", quantized, RANGES, trial=unmeasured, layers=INT8_LAYERS, max_drop=MAX_DROP),
     )

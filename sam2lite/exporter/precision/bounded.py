@@ -161,7 +161,7 @@ def _key(scheme: Scheme, making: Making, plan: PrecisionAssignment, bound: Bound
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _remember(memo: Path, outcome: Outcome) -> None:
+def _remember(memo: Path, outcome: Outcome[AccuracyDrop]) -> None:
     data = {
         "int8": sorted(outcome.plan.int8),
         "kept": dict(outcome.plan.kept),
@@ -171,7 +171,7 @@ def _remember(memo: Path, outcome: Outcome) -> None:
     write_atomically(str(memo), json.dumps(data).encode())
 
 
-def _remembered(memo: Path) -> Outcome | None:
+def _remembered(memo: Path) -> Outcome[AccuracyDrop] | None:
     """Return what a search found before; None where nothing can be read, and it is done again."""
     if not memo.is_file():
         return None

@@ -110,7 +110,10 @@ class Scheme:
         observes: what it must have seen: `NOTHING`, `CALLS` of every graph, or `RANGES` of every
             tensor, too.
         trial: the same in a form that a CPU computes as the target would, for measuring what it
-            costs; `make` if None. Without a bound, a clip is followed in it.
+            costs; `make` if None.
+        as_written: whether a CPU computes what `make` gives as the target would. If not, loops are
+            compared in the form of `trial`.
+        exact: whether it computes what FP32 does, so that masks need no comparing over footage.
         layers: how it chooses layers; None where it does not.
         max_drop: most points of J&F, and of the first frame's J, that a bundle may lose against
             FP32 unless the recipe says otherwise; None where that is not measured. Where it chooses
@@ -125,6 +128,8 @@ class Scheme:
     trial: Callable[[Making], Any] | None = None
     layers: LayerChoice | None = None
     max_drop: float | None = None
+    as_written: bool = True
+    exact: bool = False
     transforms: tuple[WeightTransform, ...] = ()
     block_size: int | None = None
 
@@ -132,6 +137,7 @@ class Scheme:
     def fields(self) -> frozenset[str]:
         """The recipe fields that it uses."""
         used = _OBSERVING[self.observes]
+        used |= frozenset() if self.exact else FOOTAGE_FIELDS  # masks are compared on it
         used |= LAYER_FIELDS if self.layers is not None else frozenset()
         return used | (BOUND_FIELDS if self.max_drop is not None else frozenset())
 

@@ -1,12 +1,10 @@
-"""Keep the fewest layers in float with which a bundle is as accurate as was asked for."""
+"""Keep the fewest layers in float with which a bundle, or a graph, is as accurate as asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from sam2lite.exporter.precision.accuracy import AccuracyDrop
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
@@ -15,27 +13,38 @@ if TYPE_CHECKING:
 MOST_FLOAT = 0.25
 
 
+class Cost(Protocol):
+    """What a plan costs."""
+
+    @property
+    def points(self) -> float:
+        """To be held against the bound: less is better."""
+
+
+C = TypeVar("C", bound=Cost)
+
+
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[C]):
     """What a search found.
 
     Attributes:
         plan: which layers stay in float.
         drop: what the plan costs.
-        trials: how many bundles were scored.
+        trials: how many plans were measured.
     """
 
     plan: PrecisionAssignment
-    drop: AccuracyDrop
+    drop: C
     trials: int
 
 
 def search(
     plan: PrecisionAssignment,
-    measure: Callable[[PrecisionAssignment], AccuracyDrop],
+    measure: Callable[[PrecisionAssignment], C],
     ranked: Callable[[], Sequence[str]],
     max_drop: float,
-) -> Outcome:
+) -> Outcome[C]:
     """Find the shortest head of a ranking of layers that has to stay in float.
 
     The number of layers doubles until the bound holds, then is halved down to the fewest; a plan of
@@ -43,9 +52,9 @@ def search(
 
     Args:
         plan: to start from.
-        measure: scores a plan.
+        measure: says what a plan costs.
         ranked: the layers, the most sensitive first; asked for only if `plan` misses the bound.
-        max_drop: the bound, points.
+        max_drop: the bound.
 
     Returns:
         The first plan that holds the bound, or the best that was tried if none of at most

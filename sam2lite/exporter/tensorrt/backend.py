@@ -47,13 +47,14 @@ class TensorRtExporter(GraphExporter):
 
     name = "trt"
     schemes = (
-        Scheme("fp32", lambda making: Float32()),
-        Scheme("fp16", fp16, CALLS, trial=rounded_fp16),
+        Scheme("fp32", lambda making: Float32(), exact=True),
+        Scheme("fp16", fp16, CALLS, trial=rounded_fp16, as_written=False),
         Scheme(
             "int8",
             beside_fp16,
             RANGES,
             trial=rounded_beside,
+            as_written=False,
             layers=LayerChoice(layers, ranked_layers),
             max_drop=MAX_DROP,
         ),

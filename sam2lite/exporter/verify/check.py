@@ -28,8 +28,9 @@ def verify(
 
     Returns:
         plain data: `path`, `bundle_sha256`, in words what holds of `files` and `graphs`, what fits
-        this `machine` badly, a sentence each, and `loop`: how far the loop over a clip is
-        from PyTorch's, or why that was `skipped`.
+        this `machine` badly, a sentence each, `loop`: how far the loop over a clip is
+        from PyTorch's, or why that was `skipped`; and `agreement`, which was measured at export on
+        footage that is not in the bundle, or None.
 
     Raises:
         ArgumentError: the backend does not run the bundle.
@@ -45,6 +46,7 @@ def verify(
         "graphs": f"{_run_every_graph(checked)} open and run by {_runner(checked)}",
         "machine": checked.misfits(),
         "loop": _loop(checked, None if model is None else str(model)),
+        "agreement": checked.manifest.verification.get("agreement"),
     }
 
 

@@ -8,19 +8,17 @@ accumulate in it, and one wrong rule shows at once.
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.verify.selection import TIE
+from sam2lite.exporter.verify.choices import ChoiceCount, Choices
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from sam2lite.data.clips import Clip
+    from sam2lite.models.contest import Contest
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.runtimes.bundle import Bundle
     from sam2lite.runtimes.results import ObjectResult
@@ -30,7 +28,6 @@ CORRECTED_AT = 7 / 24  # of the clip
 RUNG_SWITCHED_AT = 16 / 24
 
 LOGIT_TOLERANCE = 1e-3  # absolute; masks are the logits' signs
-NEARER = 0.9  # of the distance to the best candidate: below it, a mask is another candidate's
 NEAR_ZERO = 1e-3  # a pixel whose logit is closer to 0 may fall on either side, and is only counted
 
 
@@ -53,12 +50,8 @@ class LoopParity:
         non_empty: masks of present objects with at least one pixel.
         decisions_differ: decisions that the two loops did not agree on.
         settings: of the frame rules, that both loops ran under, beside their defaults.
-        flipped_choices: candidates that the bundle's loop chose although others that competed have
-            a higher predicted IoU in PyTorch.
-        smallest_flip: least difference of predicted IoU at such a choice; None if there is none.
-        largest_flip: greatest, likewise.
-        tied_choices: those of them where it is less than `TIE`; PyTorch's loop then went on with
-            the same candidate, else with its own.
+        choices: among candidate masks, by what they are made by. At one that rounding explains,
+            PyTorch's loop went on with the candidate that the bundle's took, else with its own.
         first_divergence: first frame that is out of bounds; None if there is none.
     """
 
@@ -76,10 +69,7 @@ class LoopParity:
     non_empty: int = 0
     decisions_differ: int = 0
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
-    flipped_choices: int = 0
-    smallest_flip: float | None = None
-    largest_flip: float | None = None
-    tied_choices: int = 0
+    choices: dict[str, Choices] = dataclasses.field(default_factory=dict)
     first_divergence: int | None = None
 
     def add(self, frame: int, actual: ObjectResult, expected: ObjectResult) -> None:
@@ -113,19 +103,6 @@ class LoopParity:
         out_of_bounds = difference > LOGIT_TOLERANCE or iou < 1.0 or differ
         if out_of_bounds and self.first_divergence is None:
             self.first_divergence = frame
-
-    def flipped(self, difference: float) -> bool:
-        """Count a choice of another candidate than PyTorch's best; return whether it is a tie.
-
-        Args:
-            difference: of the two predicted IoUs, 0 or more.
-        """
-        tied = difference <= TIE
-        self.flipped_choices += 1
-        self.tied_choices += tied
-        known = [m for m in (self.smallest_flip, self.largest_flip, difference) if m is not None]
-        self.smallest_flip, self.largest_flip = min(known), max(known)
-        return tied
 
     def check(self) -> None:
         """Raise VerificationError if a bound is missed, or if there was nothing to compare."""
@@ -189,11 +166,18 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
     }
 
     switches = len(rungs) > 1 and bundle.family.keeps_memory_across_sizes
-    report = LoopParity(frames=frames, objects=len(prompts), rungs=[rungs[-1]], settings=settings)
+    count = ChoiceCount()
+    report = LoopParity(
+        frames=frames,
+        objects=len(prompts),
+        rungs=[rungs[-1]],
+        settings=settings,
+        choices=count.by_measure,
+    )
     actual: dict[int, ObjectResult] = {}
 
-    def choose(object_id: int, iou_m: Tensor, logits_mhw: Tensor) -> int:
-        return _choice_of(actual[object_id].logits, iou_m, logits_mhw, report)
+    def choose(contest: Contest) -> int:
+        return count.taken(contest, actual[contest.object_id].logits)
 
     reference = ReferenceTracker(loaded, rungs[-1], choose, **settings)
     with VideoSegmenter(bundle, **settings) as segmenter:
@@ -218,22 +202,3 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
             for object_id in prompts:
                 report.add(index, actual[object_id], expected[object_id])
     return report
-
-
-def _choice_of(actual_hw: np.ndarray, iou_m: Tensor, logits_mhw: Tensor, report: LoopParity) -> int:
-    """Return the candidate that the bundle's loop took if it is as good as the best, else the best.
-
-    Predicted IoUs that are equal up to rounding say nothing, but memory, and all masks from there
-    on, are different ones. A choice of another than the best is counted in the report.
-
-    Which one the bundle's loop took is told from its mask. A mask that is far from every candidate,
-    as where the rules blank those of an object that is absent, tells nothing.
-    """
-    difference_m = np.abs(logits_mhw.numpy() - actual_hw).max(axis=(1, 2))
-    nearest, best = int(difference_m.argmin()), int(iou_m.argmax())
-    margin = float(iou_m[best] - iou_m[nearest])
-    if nearest == best or not math.isfinite(margin):
-        return best
-    if not difference_m[nearest] < NEARER * difference_m[best]:  # or one is no number
-        return best
-    return nearest if report.flipped(margin) else best

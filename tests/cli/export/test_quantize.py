@@ -72,6 +72,7 @@ def test_int8_export_says_what_it_cost(model: str, tmp_path: Path) -> None:
     assert " dB" in shown
 
 
+@pytest.mark.usefixtures("one_scored_clip")
 def test_given_ranges_are_not_observed_again(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +80,7 @@ def test_given_ranges_are_not_observed_again(
     runner.invoke(app, ["calibrate", *quick(model), "--rungs", "240", "-o", str(ranges)])
     monkeypatch.setattr("sam2lite.calibration.calibrate.observe", None)
     arguments = ["ort", "--int8", *quick(model), "--rungs", "240", "--ranges", str(ranges)]
-    result = runner.invoke(export_app, [*arguments, "--accept-drop", "-o", str(tmp_path / "b")])
+    result = runner.invoke(export_app, [*arguments, "--max-drop", "100", "-o", str(tmp_path / "b")])
     assert result.exit_code == 0, result.output
 
 

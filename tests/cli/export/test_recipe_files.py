@@ -44,7 +44,7 @@ def graph_hashes(bundle: Path) -> dict[str, str]:
         ("ort --ranges r.json", "--ranges is not used"),
         ("ort --accept-drop", "--accept-drop is not used"),
         ("ort --fp16 --max-drop 1", "--max-drop is not used by ort in fp16"),
-        ("ort --fp16 --calib /nowhere", "or choose --precision int8"),
+        ("ort --fp16 --calib-frames 8", "or choose --precision int8"),
         ("trt --target jetson-nano --precision fp32 --calib a.mp4", "--calib is not used by trt"),
         ("trt --target jetson-nano --precision fp32 --calib-frames 8", "--calib-frames is not"),
         ("trt --target jetson-nano --keep-float x.*", "--keep-float is not used by trt in fp16"),

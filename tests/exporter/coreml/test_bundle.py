@@ -105,6 +105,9 @@ def test_the_manifest_says_how_it_was_verified(ios_bundle: Path) -> None:
     assert found["loop"]["rungs"] == [336, 240]
     assert found["loop"]["non_empty"] > 0
     assert found["loop"]["mean_iou"] >= 0.98
+    assert all(graph["float_layers"] == {} for graph in found["graphs"].values())
+    assert (found["agreement"]["frames"], found["agreement"]["rung"]) == (3, 336)
+    assert found["agreement"]["mean_iou"] >= 0.9
 
 
 def test_verification_refuses_what_is_not_as_asked(

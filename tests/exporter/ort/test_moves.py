@@ -54,7 +54,7 @@ def simplified(module: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
         TensorSpec(name, "float32", tuple(value.shape))
         for name, value in zip("abc", module(torch.zeros(shape)), strict=True)
     )
-    spec = GraphSpec("g", (TensorSpec("x", "float32", shape),), outputs, "", {})
+    spec = GraphSpec("g", (TensorSpec("x", "float32", shape),), outputs)
     return simplify(constants(trace(module, spec, 17)))
 
 

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.numpy_helper
 import pytest
 import torch
 from torch import nn
 
 from sam2lite.calibration.recorder import Recording
+from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.data.clips import ClipConfig, generate_clip, write_video
 from sam2lite.errors import CalibrationError, RecipeError, UnknownNameError, VerificationError
 from sam2lite.exporter.export import export
 from sam2lite.exporter.precision import bounded, schemes
 from sam2lite.exporter.precision.accuracy import Accuracy
 from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.precision.scheme import Float32, Rendered
 from sam2lite.exporter.precision.schemes import CALLS, Scheme, register_scheme
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.loaded import LoadedModel
@@ -128,6 +132,37 @@ def test_a_bound_is_measured_whatever_the_scheme_is_called(
     assert not Path(recipe.output).exists()
     bundle = export(dataclasses.replace(recipe, max_drop=3.0))
     assert bundle.manifest.verification["accuracy"]["drop"] == 3.0
+
+
+def test_what_a_cpu_does_not_compute_as_written_is_compared_as_tried(
+    rounding: RoundedWeights, recipe: Recipe, tmp_path: Path
+) -> None:
+    clip = generate_clip(5, ClipConfig(height=90, width=160, frames=8))
+    write_video(clip, tmp_path / "in.mp4", 24.0)
+    coarse = Scheme(
+        "toy4",
+        lambda making: Float32(),
+        trial=lambda making: Spoiled(),
+        as_written=False,
+    )
+    register_scheme(coarse, "ort")
+    asked = dataclasses.replace(recipe, calib=tmp_path / "in.mp4", calib_frames=4)
+    found = export(asked).manifest.verification
+    assert found["loop"]["min_iou"] == 1.0
+    assert found["toy4_loop"]["min_iou"] < 1.0
+    assert found["agreement"]["source"] == "in.mp4"
+    assert found["agreement"]["mean_iou"] < 1.0
+
+
+class Spoiled(Float32):
+    """Graphs whose large weights are a little off."""
+
+    def render(self, model: onnx.ModelProto, spec: GraphSpec, size: int) -> Rendered:
+        for tensor in model.graph.initializer:
+            if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) > 100:
+                values = onnx.numpy_helper.to_array(tensor) * np.float32(1.05)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
+        return Rendered(model, "toy4")
 
 
 def test_blocks_are_no_part_of_styles_that_have_none() -> None:

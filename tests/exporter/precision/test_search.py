@@ -13,7 +13,7 @@ LAYERS = [f"graph.{index}" for index in range(40)]
 PLAN = PrecisionAssignment(frozenset(LAYERS), {})
 
 
-def found(costs: Sequence[float], max_drop: float) -> tuple[Outcome, list[int]]:
+def found(costs: Sequence[float], max_drop: float) -> tuple[Outcome[AccuracyDrop], list[int]]:
     """Search with layers that cost so many points each, the first ones if fewer are given."""
     tried: list[int] = []
 

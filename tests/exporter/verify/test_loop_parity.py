@@ -16,7 +16,6 @@ from sam2lite.exporter.verify.loop_parity import (
     LEAST_FRAMES,
     RUNG_SWITCHED_AT,
     LoopParity,
-    _choice_of,
     loop_parity,
     parity_clip,
 )
@@ -137,47 +136,6 @@ def test_a_differing_decision_is_a_failure(tmp_path: Path) -> None:
     assert report.decisions_differ == 1
     with pytest.raises(VerificationError, match="1 of 1 decisions differ"):
         report.check()
-
-
-@pytest.mark.parametrize(
-    ("iou_m", "taken", "expected", "flip"),
-    [
-        ((0.4176, 0.3985, 0.4177), 0, 0, 1e-4),
-        ((0.4176, 0.3985, 0.4177), 2, 2, None),
-        ((0.4176, 0.3985, 0.4177), 1, 2, 0.0192),  # no tie: the bundle is wrong, or less precise
-        ((0.5, 0.3, 0.5), 0, 0, None),  # the first of equals
-        ((0.5, 0.3, 0.5), 2, 2, 0.0),
-        ((0.5, float("nan"), 0.4), 2, 1, None),  # the object is lost in PyTorch
-    ],
-)
-def test_a_candidate_as_good_as_the_best_is_followed(
-    iou_m: tuple[float, ...], taken: int, expected: int, flip: float | None
-) -> None:
-    logits_mhw = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
-    actual_hw = logits_mhw[taken].numpy() + 1e-3
-    report = LoopParity(frames=1, objects=1)
-    assert _choice_of(actual_hw, torch.tensor(iou_m), logits_mhw, report) == expected
-    assert report.flipped_choices == (flip is not None)
-    assert report.tied_choices == (flip is not None and taken == expected)
-    assert report.smallest_flip == report.largest_flip == pytest.approx(flip, abs=1e-6)
-
-
-def test_the_smallest_and_the_largest_flip_are_kept() -> None:
-    report = LoopParity(frames=1, objects=1)
-    assert [report.flipped(by) for by in (0.02, 5e-4, 0.3)] == [False, True, False]
-    found = report.to_json()
-    assert (found["flipped_choices"], found["tied_choices"]) == (3, 1)
-    assert (found["smallest_flip"], found["largest_flip"]) == (5e-4, 0.3)
-
-
-def test_a_blanked_mask_says_nothing_of_the_choice() -> None:
-    logits_mhw = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
-    for blanked in (np.full((4, 4), -1024.0, np.float32), np.full((4, 4), np.nan, np.float32)):
-        report = LoopParity(frames=1, objects=1)
-        assert _choice_of(blanked, torch.tensor([0.1, 0.2, 0.3]), logits_mhw, report) == 2
-        both = torch.from_numpy(np.stack([blanked] * 3))
-        assert _choice_of(blanked, torch.tensor([0.1, 0.2, 0.3]), both, report) == 2
-        assert report.flipped_choices == 0
 
 
 class Brief(Sam2LiteFamily):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class _Moves:
         return self._tables[key]
 
 
-def _node(operator: str, inputs: list[str], output: str, **attributes: object) -> onnx.NodeProto:
+def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
     from onnx import helper
 
     return helper.make_node(operator, inputs, [output], f"{output}/{operator}", **attributes)

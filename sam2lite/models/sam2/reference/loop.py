@@ -15,10 +15,11 @@ from torch import Tensor
 
 from sam2lite.contracts.families.sam2 import FAMILY
 from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.models.contest import by_the_rules
 from sam2lite.models.networks import Choice
 from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.models.sam2.reference import state as state_dict
-from sam2lite.models.sam2.reference.choosing import SINGLE, Choosing, best, chosen
+from sam2lite.models.sam2.reference.choosing import SINGLE, Choosing, chosen
 from sam2lite.models.sam2.reference.memory import (
     Decoded,
     ObjectMemory,
@@ -87,8 +88,7 @@ class SlotBankReference:
 
         Args:
             network: fused or not; it is put into evaluation mode.
-            choose: see `Choice`; the first of those with the highest predicted IoU without it. It
-                is not asked about candidates that the rules exclude.
+            choose: see `Choice`; the winner by the rules without it.
             settings: those of `Settings`.
 
         Raises:
@@ -101,7 +101,7 @@ class SlotBankReference:
         self.settings = Settings(**settings).checked()
         self._calls = NetworkCalls(network)
         self._stride = network.config.stride
-        self._choose = choose or best
+        self._choose = choose or by_the_rules
         self.reset()
 
     @property
@@ -257,7 +257,7 @@ class SlotBankReference:
         if self.settings.reference == META:
             high_b1hw = enlarged(low_hw)
         else:
-            pointer_bc = chosen(candidates, 0, object_id, best).pointer_bc
+            pointer_bc = chosen(candidates, 0, object_id, by_the_rules).pointer_bc
         there = torch.full((1, 1), MASK_SCALE + MASK_OFFSET)
         return Choosing(low_hw, torch.tensor(_CERTAIN_IOU), pointer_bc), there, high_b1hw
 

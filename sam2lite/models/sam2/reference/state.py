@@ -62,13 +62,16 @@ def read(
         for object_id in ids
     }
     motions = {
-        object_id: Motion(
-            BoxTrack(*state[f"{object_id}/box"].numpy(), int(state[f"{object_id}/steady"]))
-        )
+        object_id: Motion(_box(state, f"{object_id}/box", int(state[f"{object_id}/steady"])))
         for object_id in ids
         if f"{object_id}/box" in state
     }
     return int(state[_NOW]), memories, motions
+
+
+def _box(state: Mapping[str, Tensor], name: str, steady: int) -> BoxTrack:
+    place, speed, place_variance, covariance, speed_variance = state[name].numpy()
+    return BoxTrack(place, speed, place_variance, covariance, speed_variance, steady)
 
 
 def _frames(state: Mapping[str, Tensor], prefix: str) -> dict[int, StoredFrame]:

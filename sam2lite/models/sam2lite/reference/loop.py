@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from sam2lite.contracts.families.sam2lite import MASK_DECODER, PRUNING_POLICY
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS, WINDOW_MAX
 from sam2lite.errors import ArgumentError, PromptError, UnknownNameError
+from sam2lite.models.contest import by_iou, by_the_rules
+from sam2lite.models.networks import Choice
 from sam2lite.models.sam2lite.network import Sam2Lite
 from sam2lite.models.sam2lite.reference.bank import Bank
 from sam2lite.models.sam2lite.reference.pruning import Pruning
@@ -25,9 +27,6 @@ from sam2lite.models.sam2lite.reference.pruning import Pruning
 Array = Tensor | np.ndarray
 Features = tuple[Tensor, Tensor, Tensor]
 Motion = Callable[[int, Tensor], float]
-# From an object's id, the predicted IoU of its candidates [M] and their logits [M, H4, H4], to the
-# candidate that becomes its mask.
-Choice = Callable[[int, Tensor, Tensor], int]
 
 _SLOTS = ("prompt_xy_norm_bpc", "prompt_label_bp", "prompt_bias_b11p")
 
@@ -97,7 +96,7 @@ class ReferenceLoop:
             budget: tokens of an object's bank, at most the network's; all if not given.
             differentiable: record gradients; banks then hold on to the graphs of all their frames
                 until the caller detaches them.
-            choose: see `Choice`; the first of those with the highest predicted IoU without it.
+            choose: see `Choice`; the winner by the rules without it.
 
         Raises:
             UnknownNameError: there is no such policy.
@@ -109,7 +108,7 @@ class ReferenceLoop:
         self.objects: dict[int, TrackedObject] = {}
         self._motion: Motion = motion or (lambda object_id, logits_hw: 0.0)
         self._differentiable = differentiable
-        self._choose: Choice = choose or _best
+        self._choose: Choice = choose or by_the_rules
         self._device = next(model.parameters()).device
         self._frame: tuple[Features, int] | None = None  # features and rung
 
@@ -245,7 +244,7 @@ class ReferenceLoop:
                 (no_hint_hw if hint_hw is None else hint_hw)[None, None],
                 self._zeros(1, 1, 1, 1) + float(hint_hw is not None),
             )
-            chosen = self._choose(object_id, iou_bm[0], logits_bmhw[0])
+            chosen = self._choose(by_iou(object_id, iou_bm[0], logits_bmhw[0]))
             logits_hw = logits_bmhw[0, chosen] if mask_hw is None else mask_hw
             pointer_bc = pointer_bmc[:, chosen]
             present = prompted or bool(score_b1 > 0)
@@ -302,10 +301,6 @@ class ReferenceLoop:
 
     def _zeros(self, *shape: int) -> Tensor:
         return torch.zeros(shape, device=self._device)
-
-
-def _best(object_id: int, iou_m: Tensor, logits_mhw: Tensor) -> int:
-    return int(iou_m.argmax())  # the first of equals
 
 
 def _finite(*tensors: Tensor) -> bool:

@@ -37,7 +37,7 @@ class TokenBankReference:
 
         Args:
             network: fused or not; it is put into evaluation mode.
-            choose: see `Choice`; the first of those with the highest predicted IoU without it.
+            choose: see `Choice`; the winner by the rules without it.
             policy: which tokens leave a full bank.
             tokens: of an object's bank, at most the network's; all if not given.
             window: stored frames that are kept beside the prompted ones; None for no limit.

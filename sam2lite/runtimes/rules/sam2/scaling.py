@@ -1,6 +1,5 @@
 """Masks from one grid to another, as the published loops bring them there, and their precision."""
 
-
 import cv2
 import numpy as np
 

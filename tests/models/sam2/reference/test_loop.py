@@ -13,6 +13,7 @@ from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.network import Sam2
 from sam2lite.models.sam2.reference.loop import SlotBankReference
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.rules import box_motion
 from tests.oracles.comparing import gap
 from tests.oracles.ours import run_ours
 from tests.oracles.scenarios import (
@@ -132,9 +133,13 @@ def test_tracking_a_frame_again_changes_nothing(
 
 @pytest.mark.parametrize("saved_after", ["track", "prompt"])
 def test_a_state_goes_on_as_the_loop_does(
-    saved_after: str, oracle_network: Sam2, oracle_clip: list[Tensor]
+    saved_after: str,
+    oracle_network: Sam2,
+    oracle_clip: list[Tensor],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loop = started(oracle_network, oracle_clip[0])
+    monkeypatch.setattr(box_motion, "STEADY_FRAMES", 2)  # so that the box has a say
+    loop = started(oracle_network, oracle_clip[0], motion_aware=True)
     loop.prompt(1, Prompt(**BOX), SIDE, SIDE)
     loop.prompt(2, Prompt(**CLICKS), SIDE, SIDE)
     for frame in oracle_clip[1:4]:
@@ -143,7 +148,7 @@ def test_a_state_goes_on_as_the_loop_does(
             loop.track(object_id)
     if saved_after == "prompt":
         loop.prompt(1, Prompt(**CLICK), SIDE, SIDE)
-    other = SlotBankReference(oracle_network)
+    other = SlotBankReference(oracle_network, motion_aware=True)
     other.restore({name: tensor.clone() for name, tensor in loop.state().items()})
     for frame in oracle_clip[4:6]:
         for each in (loop, other):

@@ -30,6 +30,7 @@ from tests.oracles.scenarios import (
 from tests.oracles.telling_networks import small_network
 
 QUICK = (("further click after tracking", 0), ("mask", 2))
+QUICK_FRAMES = 18  # more than pointers are looked back at
 SETTINGS: list[dict[str, Any]] = [
     {"reference": "meta", "corrections": "conditioning"},
     {"reference": "meta", "corrections": "in-place"},
@@ -86,6 +87,8 @@ def test_the_reference_loop(
     scenario: Scenario, settings: dict[str, Any], network: Sam2, clip: list[Tensor]
 ) -> None:
     settings = dict(settings, memory_dtype="float32")
+    steps = tuple(step for step in scenario.steps if step.frame < QUICK_FRAMES)
+    scenario = scenario._replace(name=f"{scenario.name}, shorter", steps=steps)
     same(
         run_rules(network, clip, scenario, **settings),
         run_ours(network, clip, scenario, **settings),
