@@ -34,10 +34,7 @@ class VideoSegmenter:
                 masks = segmenter.track(frame).masks
 
     Without `frame_index`, a frame that looks like the current one is taken for it. Videos repeat
-    frames: who prompts in the middle of one says which frame it is.
-
-        segmenter.prompt(frame, points=[(40, 90)], frame_index=5)
-        masks = segmenter.track(frame, frame_index=5).masks
+    frames: who prompts in the middle of one gives both calls the number of the frame.
     """
 
     def __init__(
@@ -124,10 +121,9 @@ class VideoSegmenter:
 
     @one_at_a_time
     def prepare(self) -> None:
-        """Open the graphs that wait for the first frame that needs them.
+        """Open the graphs that wait for the first frame that needs them; that takes a frame's time.
 
-        Opening one takes as long as a frame or more. A stream in real time calls this once, before
-        its first frame; a segmenter with a frame budget has done so.
+        For streams in real time, before the first frame; with a frame budget it has been done.
 
         Raises:
             SessionError: the backend cannot load a graph.
