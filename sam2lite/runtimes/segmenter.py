@@ -25,19 +25,16 @@ from sam2lite.runtimes.rung_choice import RungChoice
 class VideoSegmenter:
     """Follows objects through a video, one frame at a time, in constant memory.
 
-    Frames are uint8 [height, width, 3] in BGR, as OpenCV reads them. Each is encoded once, however
-    many objects there are. Threads may share a segmenter: one call runs at a time, the others wait.
+    Frames are uint8 [height, width, 3] in BGR, as OpenCV reads them. Each is encoded once for all
+    objects. Threads may share a segmenter: one call runs at a time.
 
         with VideoSegmenter("bundle", budget_ms=33) as segmenter:
             segmenter.prompt(first_frame, points=[(300, 200)])
             for frame in frames:
                 masks = segmenter.track(frame).masks
 
-    Without `frame_index`, a frame that looks like the current one is taken for it. Videos repeat
-    frames: who prompts in the middle of one says which frame it is.
-
-        segmenter.prompt(frame, points=[(40, 90)], frame_index=5)
-        masks = segmenter.track(frame, frame_index=5).masks
+    Without `frame_index`, a frame that looks like the current one is taken for it: where a video
+    repeats frames, both calls are given the number.
     """
 
     def __init__(
@@ -61,8 +58,7 @@ class VideoSegmenter:
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
             resize: of frames, see `network_input`: `halving`, `bicubic` or `antialias`.
-            settings: of what is remembered; which there are depends on the network's family: see
-                `TokenBankRules` for SAM2-Lite, `SlotBankRules` for SAM 2.
+            settings: the family's own: of `TokenBankRules` for SAM2-Lite, `SlotBankRules` for SAM 2.
 
         Raises:
             BundleError: the bundle is damaged or missing.
@@ -124,10 +120,9 @@ class VideoSegmenter:
 
     @one_at_a_time
     def prepare(self) -> None:
-        """Open the graphs that wait for the first frame that needs them.
+        """Open the graphs that wait for the first frame that needs them; that takes a frame's time.
 
-        Opening one takes as long as a frame or more. A stream in real time calls this once, before
-        its first frame; a segmenter with a frame budget has done so.
+        For streams in real time, before the first frame; with a frame budget it has been done.
 
         Raises:
             SessionError: the backend cannot load a graph.
