@@ -58,7 +58,7 @@ class VideoSegmenter:
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
             resize: of frames, see `network_input`: `halving`, `bicubic` or `antialias`.
-            settings: the family's own: of `TokenBankRules` for SAM2-Lite, `SlotBankRules` for SAM 2.
+            settings: the family's own: see `TokenBankRules` and `SlotBankRules`.
 
         Raises:
             BundleError: the bundle is damaged or missing.
