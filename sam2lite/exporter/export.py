@@ -112,7 +112,7 @@ def _requested(recipe: Recipe, progress: Progress) -> tuple[BackendExporter, Exp
         raise RecipeError("`output` is not given; name the folder to write", "output")
     from sam2lite.models.registry import load_model
 
-    loaded = load_model(recipe.model)
+    loaded = load_model(recipe.model, variant=recipe.variant)
     for size in recipe.sizes or ():
         loaded.check_size(size)
     if not loaded.trained:
