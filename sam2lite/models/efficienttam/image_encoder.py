@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from sam2lite.contracts.families.efficienttam import EMBED_CHANNELS
+from sam2lite.contracts.families.sam2 import EMBED_CHANNELS
 from sam2lite.models.efficienttam.config import VitConfig
 from sam2lite.models.efficienttam.vit import Vit
 from sam2lite.models.sam2.blocks import LayerNorm2d
