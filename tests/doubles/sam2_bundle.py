@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2 import FAMILY, graph_dims
+from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT
 from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postprocess
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.runtimes.bundle import Bundle
@@ -44,7 +44,7 @@ class Sam2Bundle(Bundle):
     """
 
     def __init__(self, sizes: Tuple[int, ...] = SIZES) -> None:
-        dims = {size: graph_dims(size) for size in sizes}
+        dims = {size: LAYOUT.dims(size) for size in sizes}
         manifest = Manifest(
             sam2lite_version="0",
             model=ModelInfo(FAMILY.name, "functions", "0" * 64, "none", True, 0, {}),

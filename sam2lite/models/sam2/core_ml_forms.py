@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from sam2lite.models.sam2.fused import FoldedAttention
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
-from sam2lite.models.sam2.memory_attention import Rotation
+from sam2lite.models.sam2.memory_attention import Rotations
+from sam2lite.models.sam2.positions import Rotation
 
 # Scores of queries and keys that are held at a time, 34 MB in FP16. At 512 px that is all of them;
 # at 1024, 7 frames of memory would be 236 MB, twice or three times over.
@@ -41,9 +42,9 @@ class PlacedTrunk(Hiera):
 
 
 class GridAttention(nn.Module):
-    """`FoldedAttention` that broadcasts one grid's rotation over all grids in the keys.
+    """`FoldedAttention` that broadcasts one frame's rotation over all frames in the keys.
 
-    Repeated for each of them, rotations of ten grids of 512 px are half as large as all weights.
+    Repeated for each of them, rotations of ten frames of 512 px are half as large as all weights.
     """
 
     def __init__(self, attention: FoldedAttention) -> None:
@@ -55,17 +56,17 @@ class GridAttention(nn.Module):
         query_bnc: Tensor,
         key_bkc: Tensor,
         value_bkc: Tensor,
-        rotation: Rotation,
-        grids: int = 1,
+        rotation: Rotations,
+        frames: int = 1,
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
         folded = self.attention
-        query_bnc = _turned(folded.q_proj(query_bnc), rotation)
+        query_bnc = _turned(folded.q_proj(query_bnc), rotation.query)
         key_bkc = folded.k_proj(key_bkc)
-        placed, channels = grids * int(rotation[0].shape[0]), int(key_bkc.shape[2])
-        grids_gnc = key_bkc[:, :placed].reshape(grids, -1, channels)
-        turned_bkc = _turned(grids_gnc, rotation).reshape(1, placed, channels)
+        placed, channels = frames * int(rotation.key[0].shape[0]), int(key_bkc.shape[2])
+        frames_fnc = key_bkc[:, :placed].reshape(frames, -1, channels)
+        turned_bkc = _turned(frames_fnc, rotation.key).reshape(1, placed, channels)
         if placed < int(key_bkc.shape[1]):
             turned_bkc = torch.cat([turned_bkc, key_bkc[:, placed:]], dim=1)
         queries, keys = int(query_bnc.shape[1]), int(turned_bkc.shape[1])
@@ -124,8 +125,8 @@ def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | 
     return torch.softmax(score_bnk, dim=-1) @ value_bkc
 
 
-def _turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate pairs that are half the channels apart, of one grid or several."""
+def _turned(x_fnc: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate pairs that are half the channels apart, of one frame or several."""
     cosine, sine = rotation
-    first, second = torch.split(x_gnc, x_gnc.shape[2] // 2, dim=2)
+    first, second = torch.split(x_fnc, x_fnc.shape[2] // 2, dim=2)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=2)

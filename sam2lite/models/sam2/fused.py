@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.models.sam2.hiera import Attention
-from sam2lite.models.sam2.image_encoder import Lateral
-from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotation
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.image_encoder import Lateral, Neck
+from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotations
+from sam2lite.models.sam2.network import SlotBankNetwork
+from sam2lite.models.sam2.positions import Rotation
 
 # Scores of this many queries and keys are held at a time: what a processor's caches take, and far
 # less than the 470 MB that 4096 queries and 7 frames of memory would.
 _MOST_SCORES = 1 << 22
 
 
-def fused(network: Sam2) -> Sam2:
+N = TypeVar("N", bound=SlotBankNetwork)
+
+
+def fused(network: N) -> N:
     """Return a copy of a network for inference.
 
     Convolutions that follow one another without anything between are one, scales are in weights,
@@ -36,13 +41,20 @@ def fused(network: Sam2) -> Sam2:
             attention = getattr(layer, name)
             assert isinstance(attention, RotaryAttention)
             setattr(layer, name, FoldedAttention(attention))
-    # The neck's convolutions are there from the coarsest map to the finest.
-    decoder, laterals = made.sam_mask_decoder, made.image_encoder.neck.convs
-    for lateral, last in ((laterals[-2], "conv_s1"), (laterals[-1], "conv_s0")):
+    if made.config.layout.high_res:
+        _merge_laterals(made)
+    return made
+
+
+def _merge_laterals(network: SlotBankNetwork) -> None:
+    """Let the neck give the fine maps as the decoder takes them."""
+    decoder, neck = network.sam_mask_decoder, network.image_encoder.neck
+    assert isinstance(neck, Neck)
+    # Its convolutions are there from the coarsest map to the finest.
+    for lateral, last in ((neck.convs[-2], "conv_s1"), (neck.convs[-1], "conv_s0")):
         assert isinstance(lateral, Lateral)
         lateral.conv = _one_convolution(lateral.conv, getattr(decoder, last))
         setattr(decoder, last, nn.Identity())
-    return made
 
 
 class FoldedAttention(nn.Module):
@@ -65,12 +77,12 @@ class FoldedAttention(nn.Module):
         query_bnc: Tensor,
         key_bkc: Tensor,
         value_bkc: Tensor,
-        rotation: Rotation,
-        grids: int = 1,
+        rotation: Rotations,
+        frames: int = 1,
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_nc, key_kc = self.rotated(query_bnc, key_bkc, rotation, grids)
+        query_nc, key_kc = self.rotated(query_bnc, key_bkc, rotation, frames)
         bias_k = None if bias_b1k is None else bias_b1k[0, 0]
         queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
         step = max(1, min(queries, _MOST_SCORES // keys))
@@ -82,20 +94,20 @@ class FoldedAttention(nn.Module):
         return result
 
     def rotated(
-        self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotation, grids: int
+        self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotations, frames: int
     ) -> tuple[Tensor, Tensor]:
         """Return queries `[N, 256]` and keys `[K, 256]`, projected and rotated."""
         return (
-            _turned(self.q_proj(query_bnc)[0], rotation),
-            _turned(self.k_proj(key_bkc)[0], rotation, grids),
+            _turned(self.q_proj(query_bnc)[0], rotation.query),
+            _turned(self.k_proj(key_bkc)[0], rotation.key, frames),
         )
 
 
-def _turned(x_nc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
+def _turned(x_nc: Tensor, rotation: Rotation, frames: int = 1) -> Tensor:
     """Rotate pairs that are half the channels apart; see `memory_attention.rotated`."""
     cosine, sine = rotation
-    placed, count = grids * int(cosine.shape[0]), int(x_nc.shape[0])
-    cosine, sine = torch.cat([cosine] * grids), torch.cat([sine] * grids)
+    placed, count = frames * int(cosine.shape[0]), int(x_nc.shape[0])
+    cosine, sine = torch.cat([cosine] * frames), torch.cat([sine] * frames)
     first, second = torch.split(x_nc[:placed], x_nc.shape[1] // 2, dim=1)
     turned = torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=1)
     return turned if placed == count else torch.cat([turned, x_nc[placed:]])

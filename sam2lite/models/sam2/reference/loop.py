@@ -16,8 +16,7 @@ from torch import Tensor
 from sam2lite.contracts.families.sam2 import FAMILY
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.models.networks import Choice
-from sam2lite.models.sam2.config import STRIDE
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.models.sam2.reference import state as state_dict
 from sam2lite.models.sam2.reference.choosing import SINGLE, Choosing, best, chosen
 from sam2lite.models.sam2.reference.memory import (
@@ -77,7 +76,9 @@ class SlotBankReference:
         settings: how objects are remembered.
     """
 
-    def __init__(self, network: Sam2, choose: Choice | None = None, **settings: Any) -> None:
+    def __init__(
+        self, network: SlotBankNetwork, choose: Choice | None = None, **settings: Any
+    ) -> None:
         """Start without objects.
 
         Args:
@@ -95,6 +96,7 @@ class SlotBankReference:
                 raise UnknownNameError(f"{FAMILY.title} setting", name, Settings._fields)
         self.settings = Settings(**settings).checked()
         self._calls = NetworkCalls(network)
+        self._stride = network.config.stride
         self._choose = choose or best
         self.reset()
 
@@ -126,11 +128,11 @@ class SlotBankReference:
         if (
             image_bchw.dtype != torch.uint8
             or image_bchw.shape != (1, 3, side, side)
-            or side % STRIDE
+            or side % self._stride
         ):
             raise ArgumentError(
                 f"the image is {image_bchw.dtype} {list(image_bchw.shape)}; give torch.uint8 "
-                f"[1, 3, R, R], R a multiple of {STRIDE}"
+                f"[1, 3, R, R], R a multiple of {self._stride}"
             )
         self._settle()
         self._features = self._calls.encode(image_bchw)
@@ -275,4 +277,4 @@ class SlotBankReference:
 
     def _side(self) -> int:
         """Return the side of the network's input, px."""
-        return int(self._frame().high_res_feats_0.shape[-1]) * FAMILY.mask_stride
+        return self._frame().mask_sides[1] * FAMILY.mask_stride

@@ -80,19 +80,20 @@ def input_mask(mask_hw: np.ndarray, size: int) -> np.ndarray:
     return (covered >= least).astype(np.float32)
 
 
-def resampled_memory(memory_nc: np.ndarray, side: int) -> np.ndarray:
+def resampled_memory(memory_nc: np.ndarray, tokens: int) -> np.ndarray:
     """Bring a frame's memory to another grid, bilinearly by the centres of its cells.
 
     Args:
-        memory_nc: float32 [cells, channels] of a square grid, row after row.
-        side: of the grid wanted, cells.
+        memory_nc: float32 [cells, channels] of a square grid, row after row; of any tokens where
+            there are as many as are wanted.
+        tokens: that are wanted: cells of a square grid, too.
 
     Returns:
-        float32 [side * side, channels].
+        float32 [tokens, channels].
     """
-    from_side = round(len(memory_nc) ** 0.5)
-    if from_side == side:
+    if len(memory_nc) == tokens:
         return memory_nc
+    from_side, side = (round(count**0.5) for count in (len(memory_nc), tokens))
     channels = memory_nc.shape[1]
     # Shrinking is smoothed: each new cell stands for all the old ones under it.
     grid = memory_nc.reshape(from_side, -1)

@@ -1,6 +1,6 @@
 """Records of frames as plain arrays of a state file, and back."""
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -14,16 +14,16 @@ from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
 _FLAGS = ("conditioning", "initial", "settled", "good")
 
 
-def columns(most: int, memory_sides: Sequence[int], mask_sides: Sequence[int]) -> Dict[str, Column]:
+def columns(most: int, tokens: Iterable[int], mask_sides: Iterable[int]) -> Dict[str, Column]:
     """Return what the arrays must be; see `FrameRules.memory_columns`.
 
     Args:
         most: records of an object.
-        memory_sides: of the grids of memory, cells, of all input sizes.
+        tokens: of a frame's memory, of all input sizes.
         mask_sides: of masks, cells.
     """
     count = tuple(range(most + 1))
-    cells = tuple(side * side for side in memory_sides)
+    counts = tuple(sorted(set(tokens)))
     sides = tuple(mask_sides)
     found = {name: Column("bool", (count,)) for name in _FLAGS}
     found["frame"] = Column("int64", (count,), -MAX_FRAMES, MAX_FRAMES)
@@ -32,7 +32,7 @@ def columns(most: int, memory_sides: Sequence[int], mask_sides: Sequence[int]) -
     found["pointer"] = Column("float32", (count, EMBED_CHANNELS), -LARGEST, LARGEST)
     for record in range(most):
         found[_memory(record)] = Column(
-            "float32", (cells, MEMORY_CHANNELS), -LARGEST, LARGEST, needed=False
+            "float32", (counts, MEMORY_CHANNELS), -LARGEST, LARGEST, needed=False
         )
         found[_mask(record)] = Column("float32", (sides, sides), -LARGEST, LARGEST, needed=False)
     found.update(box_motion.state_columns())
