@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from sam2lite.models.sam2.fused import FoldedAttention
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
-from sam2lite.models.sam2.memory_attention import Rotations
+from sam2lite.models.sam2.memory_attention import Keys, Rotations
 from sam2lite.models.sam2.positions import Rotation
 
 # Scores of queries and keys that are held at a time, 34 MB in FP16. At 512 px that is all of them;
@@ -69,6 +69,9 @@ class GridAttention(nn.Module):
         turned_bkc = _turned(frames_fnc, rotation.key).reshape(1, placed, channels)
         if placed < int(key_bkc.shape[1]):
             turned_bkc = torch.cat([turned_bkc, key_bkc[:, placed:]], dim=1)
+        if folded.pooling is not None and bias_b1k is not None:
+            given = Keys(turned_bkc, value_bkc, bias_b1k)
+            turned_bkc, value_bkc, bias_b1k = folded.pooling(given, rotation.grid, frames)
         queries, keys = int(query_bnc.shape[1]), int(turned_bkc.shape[1])
         parts = -(-queries * keys // _MOST_SCORES)
         if parts == 1:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sam2lite.models.sam2.hiera import Attention
 from sam2lite.models.sam2.image_encoder import Lateral, Neck
-from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotations
+from sam2lite.models.sam2.memory_attention import Keys, RotaryAttention, Rotations
 from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.models.sam2.positions import Rotation
 
@@ -66,6 +66,7 @@ class FoldedAttention(nn.Module):
 
     def __init__(self, attention: RotaryAttention) -> None:
         super().__init__()
+        self.pooling = attention.pooling
         width = attention.q_proj.out_features
         order = torch.cat([torch.arange(0, width, 2), torch.arange(1, width, 2)])
         self.q_proj = _reordered(attention.q_proj, order, float(width**-0.5))
@@ -83,6 +84,11 @@ class FoldedAttention(nn.Module):
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
         query_nc, key_kc = self.rotated(query_bnc, key_bkc, rotation, frames)
+        if self.pooling is not None and bias_b1k is not None:
+            # Values are projected after they are averaged, which is the same.
+            keys = Keys(key_kc[None], value_bkc, bias_b1k)
+            (key_bkc, value_bkc, bias_b1k) = self.pooling(keys, rotation.grid, frames)
+            key_kc = key_bkc[0]
         bias_k = None if bias_b1k is None else bias_b1k[0, 0]
         queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
         step = max(1, min(queries, _MOST_SCORES // keys))
