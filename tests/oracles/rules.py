@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.models.sam2.graphs import graph_module
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
@@ -23,7 +23,7 @@ from tests.oracles.scenarios import Record, Scenario
 class ModuleSession(FunctionSession):
     """Runs a graph's module."""
 
-    def __init__(self, spec: GraphSpec, network: Sam2) -> None:
+    def __init__(self, spec: GraphSpec, network: SlotBankNetwork) -> None:
         super().__init__(spec, [])
         self._module = graph_module(network, spec.name)
 
@@ -37,7 +37,7 @@ class ModuleSession(FunctionSession):
 class ModuleBundle(Sam2Bundle):
     """Opens the modules of a network as graphs."""
 
-    def __init__(self, network: Sam2, size: int) -> None:
+    def __init__(self, network: SlotBankNetwork, size: int) -> None:
         super().__init__((size,))
         self._network = network
 
@@ -48,7 +48,7 @@ class ModuleBundle(Sam2Bundle):
 
 
 def run_rules(
-    network: Sam2, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
+    network: SlotBankNetwork, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
 ) -> list[Record]:
     """Return what is decided at every step with a network's modules for graphs."""
     return run_bundle(ModuleBundle(network, int(frames[0].shape[-1])), frames, scenario, **settings)
