@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor, nn
+
 from sam2lite.contracts.families.efficienttam import FAMILY
 from sam2lite.models.efficienttam.config import PUBLISHED
+from sam2lite.models.efficienttam.core_ml_forms import core_ml_form
 from sam2lite.models.efficienttam.network import EfficientTam, build
 from sam2lite.models.efficienttam.reading.checkpoint import read_checkpoint
 from sam2lite.models.efficienttam.reading.recognition import is_efficienttam
@@ -40,6 +43,10 @@ class EfficientTamFamily(SlotBankHost):
         """See `HostFamily`."""
         config = PUBLISHED[name]
         return self.untrained(build(config, seed), config)
+
+    def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+        """See `Networks`."""
+        return core_ml_form(module, inputs)
 
 
 HOST = EfficientTamFamily()

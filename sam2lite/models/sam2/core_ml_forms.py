@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,16 +85,23 @@ class GridAttention(nn.Module):
         return result
 
 
-def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+# Of a trunk, and the position table that it is to have at one size.
+Placing = Callable[[Any, Tensor], nn.Module]
+
+
+def core_ml_form(
+    module: nn.Module, inputs: Sequence[Tensor], placed: Placing = PlacedTrunk
+) -> nn.Module:
     """Return what of a graph's module Core ML takes, computing the same at one size.
 
     Args:
         module: of a fused network; changed.
         inputs: of the size.
+        placed: makes the trunk of the size, which has patches and a position table.
     """
     with torch.no_grad():
         if isinstance(module, ImageEncoderGraph):
-            _centre_pixels(module, inputs[0])
+            _centre_pixels(module, inputs[0], placed)
     if isinstance(module, MemoryAttentionGraph):
         for layer in module.memory_attention.layers:
             for name in ("self_attn", "cross_attn_image"):
@@ -103,7 +111,7 @@ def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
     return module
 
 
-def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
+def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor, placed: Placing) -> None:
     """Have whole numbers taken from pixels, which is exact in FP16, and nothing else done to them.
 
     Their scale goes into the weights of patches. What the centre is away from the mean goes into
@@ -118,7 +126,7 @@ def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
     table = table + trunk.positions(*(int(side) for side in table.shape[2:]))
     patches.weight /= graph.pixel_std
     graph.pixel_mean, graph.pixel_std = centre, torch.ones_like(centre)
-    graph.image_encoder.trunk = PlacedTrunk(trunk, table)
+    graph.image_encoder.trunk = placed(trunk, table)
 
 
 def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | None) -> Tensor:
