@@ -62,7 +62,7 @@ def encoded(state: State, image_bchw: Tensor) -> Tensor:
         return linear(seen.transpose(1, 2).reshape(x_bhwc.shape), f"{name}.proj")
 
     def windowed(x_bhwc: Tensor, name: str) -> Tensor:
-        _, height, width, channels = x_bhwc.shape
+        height, width = x_bhwc.shape[1:3]
         below, right = -height % _WINDOW, -width % _WINDOW
         padded = F.pad(x_bhwc, (0, 0, 0, right, 0, below))
         out = torch.empty_like(padded)
@@ -181,5 +181,3 @@ def efficienttam_model(state: State, rule: int, size: int) -> EfficientTamModel:
     assert all(name.startswith(idle) for name in found.missing_keys)
     model.weights = state
     return model
-
-

@@ -1,4 +1,4 @@
-"""An EfficientTAM network: modules and parameters have the names that published checkpoints have."""
+"""An EfficientTAM network: modules and parameters have the names that checkpoints have."""
 
 from __future__ import annotations
 

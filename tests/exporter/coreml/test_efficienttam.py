@@ -23,10 +23,9 @@ SIZE = 160  # px, of which windows reach beyond the grid
     [
         (LOGIT_POOLED, "image_encoder", set()),
         (LOGIT_POOLED, "memory_attention_2", set()),
-        (KEY_POOLED, "memory_attention_2", set()),
-        (KEY_POOLED, "mask_decoder", {"coordinates"}),
+        pytest.param(KEY_POOLED, "memory_attention_2", set(), marks=pytest.mark.slow),
+        pytest.param(KEY_POOLED, "mask_decoder", {"coordinates"}, marks=pytest.mark.slow),
     ],
-    ids=["encoder", "pooled-1", "pooled-2", "decoder"],
 )
 def test_a_graph_in_fp16_is_near_the_network(
     variant: EfficientTamConfig, graph: str, pinned: set[str]
