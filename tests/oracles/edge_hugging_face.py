@@ -5,21 +5,14 @@ Either may be installed without what it depends on: `pip install --no-deps timm 
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, TimmWrapperConfig
+from transformers.models.edgetam.configuration_edgetam import EdgeTamVisionConfig
+from transformers.models.edgetam_video import modeling_edgetam_video
 
-# Operators on boxes and images that a torchvision for another torch has no kernels of are declared
-# there; nothing here uses them.
-sys.modules.setdefault("torchvision._meta_registrations", ModuleType("unused"))
-
-from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, TimmWrapperConfig  # noqa: E402
-from transformers.models.edgetam.configuration_edgetam import EdgeTamVisionConfig  # noqa: E402
-from transformers.models.edgetam_video import modeling_edgetam_video  # noqa: E402
-
-from sam2lite.models.edgetam.config import EdgeTamConfig  # noqa: E402
-from sam2lite.models.edgetam.network import EdgeTam  # noqa: E402
-from tests.oracles.edge_networks import edge_hugging_face_state  # noqa: E402
-from tests.oracles.hugging_face import KeepsPromptedFrames, MetaLike, Watched  # noqa: E402
+from sam2lite.models.edgetam.config import EdgeTamConfig
+from sam2lite.models.edgetam.network import EdgeTam
+from tests.oracles.edge_networks import edge_hugging_face_state
+from tests.oracles.hugging_face import KeepsPromptedFrames, MetaLike, Watched
 
 Session = modeling_edgetam_video.EdgeTamVideoInferenceSession
 

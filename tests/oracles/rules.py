@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sam2lite.contracts.family import get_family
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.models.sam2.graphs import graph_module
 from sam2lite.models.sam2.network import SlotBankNetwork
@@ -38,7 +39,9 @@ class ModuleBundle(Sam2Bundle):
     """Opens the modules of a network as graphs."""
 
     def __init__(self, network: SlotBankNetwork, size: int) -> None:
-        super().__init__((size,))
+        config = network.config
+        family = get_family(config.to_json()["model_type"])
+        super().__init__((size,), family, config.layout)
         self._network = network
 
     def open_session(

@@ -45,21 +45,20 @@ def with_meta_names(stored: Mapping[str, Tensor], path: object) -> dict[str, Ten
     Raises:
         ModelError: two tensors are one at Meta, and differ or do not fit together.
     """
-    left, named = dict(stored), {}
-    for key in stored:
-        found = _KEYS.match(key)
-        other = key.replace(".k_proj.", ".v_proj.")
-        if found and other in stored:
-            keys, values = left.pop(key), left.pop(other)
+    named: dict[str, Tensor] = {}
+    for key, tensor in stored.items():
+        name = key
+        for pattern, replacement in _PATTERNS:
+            name = pattern.sub(replacement, name)
+        named[name] = tensor
+    for key in list(named):
+        found, other = _KEYS.match(key), key.replace(".k_proj.", ".v_proj.")
+        if found and other in named:
+            keys, values = named.pop(key), named.pop(other)
             if keys.dim() != 2 or keys.shape != values.shape:
                 raise ModelError(
                     f"{printable(path)}: {printable(key)} is {list(keys.shape)} and "
                     f"{printable(other)} {list(values.shape)}; they must be alike; {COPY_AGAIN}"
                 )
             named[f"{found[1]}.to_kv.weight"] = torch.cat([keys, values])
-    for key, tensor in left.items():
-        name = key
-        for pattern, replacement in _PATTERNS:
-            name = pattern.sub(replacement, name)
-        named[name] = tensor
     return sam2_keys.with_meta_names(named, path)
