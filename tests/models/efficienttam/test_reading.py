@@ -81,7 +81,7 @@ def test_what_it_cannot_be(variant: str, words: str, checkpoint: Path) -> None:
 
 
 def test_networks_without_variants_refuse_one(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="SAM2-Lite has no variants: .*leave it out"):
+    with pytest.raises(ArgumentError, match=r"SAM2-Lite has no variants: .*leave it out"):
         load_model("tiny", variant="efficienttam_ti")
 
 
