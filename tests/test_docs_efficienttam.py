@@ -14,7 +14,7 @@ def test_the_table_of_variants_is_true() -> None:
     told = {}
     for *names, size, step in rows:
         told.update({name.strip("`"): (int(size), int(step)) for name in names})
-    assert told == {name: (each.sizes[-1], each.stride) for name, each in PUBLISHED.items()}
+    assert told == {name: (each.sizes[-1], each.size_step) for name, each in PUBLISHED.items()}
 
 
 def test_the_slots_are_true() -> None:

@@ -64,10 +64,11 @@ class EfficientTamConfig(SlotBankConfig):
     attention: str = PLAIN
     sizes: tuple[int, ...] = (TRAINED_SIZE,)
     layout: ClassVar[SlotBankLayout] = LAYOUT
+    stride: ClassVar[int] = PATCH
 
     @property
-    def stride(self) -> int:
-        """Of input sides, px: whole patches, and where memory is pooled, two of them."""
+    def size_step(self) -> int:
+        """See `SlotBankConfig`: where memory is pooled, two patches."""
         return PATCH if self.attention == PLAIN else POOLED_CELLS * PATCH
 
     def to_json(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class SlotBankReference:
                 raise UnknownNameError(f"{FAMILY.title} setting", name, Settings._fields)
         self.settings = Settings(**settings).checked()
         self._calls = NetworkCalls(network)
-        self._stride = network.config.stride
+        self._step = network.config.size_step
         self._choose = choose or best
         self.reset()
 
@@ -128,11 +128,11 @@ class SlotBankReference:
         if (
             image_bchw.dtype != torch.uint8
             or image_bchw.shape != (1, 3, side, side)
-            or side % self._stride
+            or side % self._step
         ):
             raise ArgumentError(
                 f"the image is {image_bchw.dtype} {list(image_bchw.shape)}; give torch.uint8 "
-                f"[1, 3, R, R], R a multiple of {self._stride}"
+                f"[1, 3, R, R], R a multiple of {self._step}"
             )
         self._settle()
         self._features = self._calls.encode(image_bchw)
