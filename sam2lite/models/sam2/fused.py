@@ -86,8 +86,8 @@ class FoldedAttention(nn.Module):
         query_nc, key_kc = self.rotated(query_bnc, key_bkc, rotation, frames)
         if self.pooling is not None and bias_b1k is not None:
             # Values are projected after they are averaged, which is the same.
-            keys = Keys(key_kc[None], value_bkc, bias_b1k)
-            (key_bkc, value_bkc, bias_b1k) = self.pooling(keys, rotation.grid, frames)
+            given = Keys(key_kc[None], value_bkc, bias_b1k)
+            key_bkc, value_bkc, bias_b1k = self.pooling(given, rotation.grid, frames)
             key_kc = key_bkc[0]
         bias_k = None if bias_b1k is None else bias_b1k[0, 0]
         queries, keys = int(query_nc.shape[0]), int(key_kc.shape[0])
