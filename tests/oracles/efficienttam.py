@@ -96,7 +96,7 @@ class PooledAttention(Sam2VideoRoPEAttention):
 
     rule = 0  # 1: the weight is added to scores, 2: to every channel of a key
 
-    def forward(
+    def forward(  # type: ignore[override]  # it returns a pair, whatever it says
         self,
         query: Tensor,
         key: Tensor,

@@ -23,6 +23,7 @@ _MEMORY_SHARE = 0.5
 def telling_efficienttam(config: EfficientTamConfig) -> EfficientTam:
     """Return a network of a variant with weights that all variants have."""
     network = made_telling(build(config, _SEED), _SCORE_BIAS)
-    for layer in network.memory_attention.layers:
-        layer.cross_attn_image.out_proj.weight.mul_(_MEMORY_SHARE)
+    for name, parameter in network.named_parameters():
+        if name.endswith("cross_attn_image.out_proj.weight"):
+            parameter.mul_(_MEMORY_SHARE)
     return network

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from sam2lite.models.efficienttam.vit import Vit
 from sam2lite.models.sam2 import core_ml_forms
+from sam2lite.models.sam2.graphs import ImageEncoderGraph
 
 
 class PlacedVit(Vit):
@@ -33,4 +35,7 @@ class PlacedVit(Vit):
 
 def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
     """Return what of a graph's module Core ML takes; see `models.sam2.core_ml_forms`."""
-    return core_ml_forms.core_ml_form(module, inputs, PlacedVit)
+    if isinstance(module, ImageEncoderGraph):
+        with torch.no_grad():
+            core_ml_forms.centre_pixels(module, module.image_encoder, inputs[0], PlacedVit)
+    return core_ml_forms.core_ml_form(module, inputs)

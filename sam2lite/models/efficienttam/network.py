@@ -7,6 +7,7 @@ import torch
 from sam2lite.models.efficienttam.config import PLAIN, EfficientTamConfig
 from sam2lite.models.efficienttam.image_encoder import ImageEncoder
 from sam2lite.models.efficienttam.pooling import Pooling
+from sam2lite.models.sam2.memory_attention import RotaryAttention
 from sam2lite.models.sam2.network import SlotBankNetwork, randomise
 
 
@@ -19,7 +20,9 @@ class EfficientTam(SlotBankNetwork):
         super().__init__(config, ImageEncoder(config.trunk))
         if config.attention != PLAIN:
             for layer in self.memory_attention.layers:
-                layer.cross_attn_image.pooling = Pooling(config.attention)
+                attention = layer.get_submodule("cross_attn_image")
+                assert isinstance(attention, RotaryAttention)
+                attention.pooling = Pooling(config.attention)
 
 
 def build(config: EfficientTamConfig, seed: int = 0) -> EfficientTam:

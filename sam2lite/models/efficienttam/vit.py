@@ -43,7 +43,8 @@ class Vit(nn.Module):
         x_bnc, grid = x_bchw.flatten(2).transpose(1, 2), (height, width)
         for block in self.blocks:
             x_bnc, grid = block(x_bnc, grid)
-        return x_bnc.transpose(1, 2).reshape(1, -1, height, width)
+        result: Tensor = x_bnc.transpose(1, 2).reshape(1, -1, height, width)
+        return result
 
     def positions(self, height: int, width: int) -> Tensor:
         """Return the position table of a grid, `[1, C, height, width]`: the one there is, resized.

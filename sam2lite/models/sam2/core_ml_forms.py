@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from sam2lite.models.sam2.fused import FoldedAttention
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
+from sam2lite.models.sam2.image_encoder import ImageEncoder
 from sam2lite.models.sam2.memory_attention import Keys, Rotations
 from sam2lite.models.sam2.positions import Rotation
 
@@ -89,19 +90,16 @@ class GridAttention(nn.Module):
 Placing = Callable[[Any, Tensor], nn.Module]
 
 
-def core_ml_form(
-    module: nn.Module, inputs: Sequence[Tensor], placed: Placing = PlacedTrunk
-) -> nn.Module:
+def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
     """Return what of a graph's module Core ML takes, computing the same at one size.
 
     Args:
         module: of a fused network; changed.
         inputs: of the size.
-        placed: makes the trunk of the size, which has patches and a position table.
     """
     with torch.no_grad():
-        if isinstance(module, ImageEncoderGraph):
-            _centre_pixels(module, inputs[0], placed)
+        if isinstance(module, ImageEncoderGraph) and isinstance(module.image_encoder, ImageEncoder):
+            centre_pixels(module, module.image_encoder, inputs[0], PlacedTrunk)
     if isinstance(module, MemoryAttentionGraph):
         for layer in module.memory_attention.layers:
             for name in ("self_attn", "cross_attn_image"):
@@ -111,13 +109,21 @@ def core_ml_form(
     return module
 
 
-def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor, placed: Placing) -> None:
+def centre_pixels(
+    graph: ImageEncoderGraph, encoder: Any, image_bchw: Tensor, placed: Placing
+) -> None:
     """Have whole numbers taken from pixels, which is exact in FP16, and nothing else done to them.
 
     Their scale goes into the weights of patches. What the centre is away from the mean goes into
     the position table, through those weights, because the border of the image is filled with means.
+
+    Args:
+        graph: changed.
+        encoder: of the graph; its trunk has patches and a position table.
+        image_bchw: of the size.
+        placed: makes the trunk of the size.
     """
-    trunk = graph.image_encoder.trunk
+    trunk = encoder.trunk
     patches = trunk.patch_embed["proj"]
     assert isinstance(patches, nn.Conv2d)
     centre = torch.round(graph.pixel_mean)
@@ -126,7 +132,7 @@ def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor, placed: Placing
     table = table + trunk.positions(*(int(side) for side in table.shape[2:]))
     patches.weight /= graph.pixel_std
     graph.pixel_mean, graph.pixel_std = centre, torch.ones_like(centre)
-    graph.image_encoder.trunk = placed(trunk, table)
+    encoder.trunk = placed(trunk, table)
 
 
 def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | None) -> Tensor:
