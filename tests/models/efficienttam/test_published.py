@@ -27,6 +27,8 @@ LOGITS = 1e-4  # absolute, with memory in float32
 OTHERS = 5e-5  # of scores, predicted IoUs and pointers
 SETTINGS = {"reference": "meta", "corrections": "conditioning", "memory_dtype": "float32"}
 VARIANTS = (PLAIN, LOGIT_POOLED, KEY_POOLED)
+# Here objects come and go with every variant; in some of the others they stay.
+TELLING = {"click", "box", "clicks", "two objects", "two conditioning frames", "correction"}
 # One of each variant, which have clicks, a box, and several prompts; the others are slow.
 QUICK = {
     (PLAIN.name, "box"),
@@ -50,8 +52,9 @@ def oracle_of(variant: EfficientTamConfig) -> EfficientTamModel:
     return efficienttam_model(dict(network_of(variant).state_dict()), RULES[variant.name], SIDE)
 
 
-def check_exact(actual: list[Record], expected: list[Record]) -> None:
-    check_telling(expected)
+def check_exact(scenario: Scenario, actual: list[Record], expected: list[Record]) -> None:
+    if scenario.name in TELLING:
+        check_telling(expected)
     found = gap(actual, expected)
     assert found.min_iou == 1.0
     assert found.logit <= LOGITS
@@ -74,7 +77,8 @@ def check_exact(actual: list[Record], expected: list[Record]) -> None:
 )
 def test_rules_patched_into_hugging_face(variant: EfficientTamConfig, scenario: Scenario) -> None:
     expected = run_hugging_face(oracle_of(variant), clip(), scenario, "float32")
-    check_exact(run_ours(network_of(variant), clip(), scenario, **SETTINGS), expected)
+    ours = run_ours(network_of(variant), clip(), scenario, **SETTINGS)
+    check_exact(scenario, ours, expected)
 
 
 @pytest.mark.parametrize("size", [160, 224, 256])
@@ -117,4 +121,5 @@ def test_the_published_predictor(
     offline = scenario._replace(streaming=False)
     expected = run_meta(predictor, clip(), offline, "float32")
     settings = {**SETTINGS, "corrections": corrections}
-    check_exact(run_ours(network_of(variant), clip(), offline, **settings), expected)
+    ours = run_ours(network_of(variant), clip(), offline, **settings)
+    check_exact(scenario, ours, expected)
