@@ -28,6 +28,7 @@ class TrackerRecipe:
         settings: of the family's frame rules; its own where one is not given.
         backend: that runs the bundle; that it was made for if None.
         simulate: opens the graphs of a bundle for Core ML; see `open_bundle`.
+        variant: of a model whose weights do not show it.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class TrackerRecipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     backend: str | None = None
     simulate: Opener | None = None
+    variant: str | None = None
 
     def make(self, rung: int, threads: int | None = None) -> Tracker:
         """Return a new tracker.
@@ -52,7 +54,8 @@ class TrackerRecipe:
 
         if threads is not None:
             torch.set_num_threads(threads)
-        return ClipTracker(ReferenceTracker(load_model(self.source).fused(), rung, **self.settings))
+        loaded = load_model(self.source, variant=self.variant).fused()
+        return ClipTracker(ReferenceTracker(loaded, rung, **self.settings))
 
 
 @dataclass(frozen=True)

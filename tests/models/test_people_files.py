@@ -31,12 +31,6 @@ NAMES = {
         "spatial_perceiver.latents_1d",
         "memory_attention.layers.0.layer_norm1.weight",
     ],
-    "EfficientTAM": [
-        "image_encoder.trunk.pos_embed",
-        "image_encoder.trunk.blocks.0.attn.qkv.weight",
-        "image_encoder.neck.convs.0.conv_3x3.weight",
-        "memory_attention.layers.0.norm1.weight",
-    ],
     "SAM 2 for single images, in the layout of Hugging Face": [
         "vision_encoder.backbone.blocks.0.attn.qkv.weight",
         "mask_decoder.iou_token.weight",

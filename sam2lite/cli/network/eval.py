@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sam2lite.cli.bundles import Backend
+from sam2lite.cli.export import options
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
@@ -36,6 +37,7 @@ def eval(  # noqa: A001 - commands are named like their functions
         str | None,
         typer.Option(metavar="NAME|PATH", help="A size or a checkpoint, run by PyTorch."),
     ] = None,
+    variant: options.Variant = None,
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A bundle, run as users run it.")
     ] = None,
@@ -122,7 +124,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     if output is not None:
         require_matplotlib("--output, which draws a chart,")
     memory = _memory(policy, tokens, window)
-    recipe, known_rungs, check_size, trained = _tracker(model, bundle, backend, memory)
+    recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis, stills, split)
     if not trained:
@@ -170,7 +172,11 @@ def _memory(policy: str | None, tokens: int | None, window: int | None) -> dict[
 
 
 def _tracker(
-    model: str | None, bundle: Path | None, backend: str | None, memory: dict[str, Any]
+    model: str | None,
+    variant: str | None,
+    bundle: Path | None,
+    backend: str | None,
+    memory: dict[str, Any],
 ) -> tuple["TrackerRecipe", Sequence[int], Callable[[int], None], bool]:
     """Return what to evaluate, its rungs ascending, what refuses others, and if it was trained.
 
@@ -189,6 +195,8 @@ def _tracker(
             "--model tiny for PyTorch, or --bundle DIR for what users run"
         )
     if bundle is not None:
+        if variant is not None:
+            raise ArgumentError(f"--variant {variant} is of a checkpoint; a bundle says what it is")
         opened = simulated_elsewhere(open_bundle(str(bundle), backend))
         manifest = opened.manifest
         rules_for(opened.family, manifest, memory)  # refuses what does not fit
@@ -196,9 +204,9 @@ def _tracker(
         return recipe, manifest.rungs, opened.check_rung, manifest.model.trained
     from sam2lite.models.registry import load_model
 
-    loaded = load_model(str(model))
+    loaded = load_model(str(model), variant=variant)
     loaded.reference(**memory)  # refuses what does not fit
-    recipe = TrackerRecipe("model", str(model), memory)
+    recipe = TrackerRecipe("model", str(model), memory, variant=variant)
     return recipe, loaded.sizes, loaded.check_size, loaded.trained
 
 

@@ -111,7 +111,9 @@ class MemoryAttentionGraph(GraphModule):
             ],
             dim=1,
         )
-        rotations = Rotations(rotary_table(height, width, EMBED_CHANNELS), key_rotation)
+        rotations = Rotations(
+            rotary_table(height, width, EMBED_CHANNELS), key_rotation, (height, width)
+        )
         found_bnc = self.memory_attention(
             x_bnc, memory_bkc, position_bkc, memory_bias_b11k[0], rotations, slots
         )
