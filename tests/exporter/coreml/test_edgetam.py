@@ -23,9 +23,8 @@ from tests.oracles.edge_networks import CONFIG
 
 SIZE = 256
 LEAST_DB = 50.0  # of every output, each FP16 tensor rounded
-# Of the published trunk: each of its some 120 operators rounds once more, and random weights
-# double what is wrong before them.
-LEAST_DB_OF_M1 = 35.0
+# Of the published trunk, whose 120 operators round one after the other: 50.8 were measured.
+LEAST_DB_OF_M1 = 48.0
 # What the Neural Engine has not, and what works on whole numbers.
 FOREIGN = {"gather", "gather_along_axis", "scatter", "select", "topk", "pad", "upsample_bilinear"}
 
