@@ -6,15 +6,13 @@ from pathlib import Path
 
 from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.contracts.family import Family, family_names, get_family
-from tests.source_tree import PACKAGE, SOURCES, identifiers, imported, place, strings
+from tests.source_tree import BUILT_ON, PACKAGE, SOURCES, identifiers, imported, place, strings
 
 # Families may be named in their registries, and where manifests of schema 1 are read, all of which
 # are of the one family of their time. The trainer and the study of its memory are its own.
 FAMILY_REGISTRIES = {"contracts/family.py", "contracts/schema_1.py", "models/registry.py"}
 FAMILY_REGISTRIES |= {"models/known_networks.py"}  # of other people
 FAMILY_ROOMS = ("contracts/families/{}.py", "runtimes/rules/{}/", "models/{}/")
-# A family may be built on another's rooms, and then imports from them.
-BUILT_ON = {"edgetam": "sam2", "efficienttam": "sam2"}
 OWN_STUDIES = {"sam2lite": ("training/", "cli/network/budget.py")}
 
 # Backends may be named in the registry, by targets, and in their rooms.
@@ -82,6 +80,18 @@ def test_no_family_is_named_outside_its_rooms() -> None:
             if names_family(tree, get_family(name)) - allowed:
                 offenders.add(place(path))
     assert not offenders
+
+
+def test_a_family_that_is_built_on_another_is_mentioned_nowhere_else() -> None:
+    """Not in a comment either: it costs its rooms and a line in each registry."""
+    for name in BUILT_ON.keys() & set(family_names()):
+        mentioned = {
+            place(path)
+            for path in SOURCES
+            if outside(path, rooms_of(name))
+            and name in re.sub(r"[\W_]", "", path.read_text()).lower()
+        }
+        assert mentioned <= FAMILY_REGISTRIES, name
 
 
 def test_no_backend_is_named_outside_its_rooms() -> None:

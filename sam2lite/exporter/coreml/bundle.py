@@ -174,6 +174,7 @@ class _Maker:
             bound = self._precision.least_sqnr_db
             if bound is not None:
                 allowance = 0.0 if self._checkpoint.trained else UNTRAINED_ALLOWANCE_DB
+                bound = min(bound, self._checkpoint.host.half_precision_db)
                 found.check(bound - allowance, key)
             reports[key] = found
             report(f"{key} evaluated")

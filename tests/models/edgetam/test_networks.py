@@ -26,9 +26,11 @@ def test_the_published_network_has_the_published_parameters() -> None:
     with torch.device("meta"):
         network = EdgeTam(EdgeTamConfig())
     parts = HOST.parameters(network)
-    trunk = sum(each.numel() for each in network.image_encoder.trunk.parameters())
-    assert trunk == 4_713_712
-    assert parts["image_encoder"] == 4_713_712 + 185_344
+    assert HOST.parameters(network.image_encoder) == {
+        "trunk": 4_713_712,
+        "neck": 185_344,
+        "total": 4_899_056,
+    }
     assert parts["memory_attention"] == 2_961_408
     assert parts["spatial_perceiver"] == 230_784
     assert sum(each.numel() for each in network.parameters()) == 13_895_794
