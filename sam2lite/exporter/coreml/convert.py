@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import ExportError
 from sam2lite.exporter.coreml.decompositions import DECOMPOSITIONS
-from sam2lite.exporter.coreml.forms import ByName, Form, in_core_ml_forms, takes_any
+from sam2lite.exporter.coreml.forms import Form, in_core_ml_forms
 from sam2lite.exporter.coreml.pins import pinned_operators
 from sam2lite.exporter.coreml.quiet import quiet
 from sam2lite.exporter.onnx.trace import example_inputs
@@ -86,12 +86,7 @@ def convert(
     where = f"{spec.name} for {target.deployment_target}"
     try:
         with quiet():
-            changed = in_core_ml_forms(module, inputs, form).eval()
-            if takes_any(changed):
-                named = dict(zip(spec.input_names, inputs, strict=True))
-                program = torch.export.export(ByName(changed, spec.input_names), (), named)
-            else:
-                program = torch.export.export(changed, inputs)
+            program = torch.export.export(in_core_ml_forms(module, inputs, form).eval(), inputs)
             program = program.run_decompositions(DECOMPOSITIONS)
     except Exception as error:  # torch's own errors share no base class
         raise ExportError(f"torch cannot export {where}: {_first_line(error)}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Sequence
 
 import torch
@@ -34,25 +33,6 @@ def rows_of(table: Tensor, index: Tensor) -> Tensor:
     rows_n = torch.arange(table.shape[0], dtype=table.dtype)
     chosen = torch.relu(1.0 - (index[..., None].to(table.dtype) - rows_n).abs())
     return chosen @ table
-
-
-class ByName(nn.Module):
-    """A module that takes any inputs in order, and here those of a graph by their names."""
-
-    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
-        super().__init__()
-        self.module, self.names = module, tuple(names)
-
-    def forward(self, **named: Tensor) -> tuple[Tensor, ...]:
-        """Return what the module gives."""
-        given: tuple[Tensor, ...] = self.module(*(named[name] for name in self.names))
-        return given
-
-
-def takes_any(module: nn.Module) -> bool:
-    """Return whether a module has no names for its inputs: programs are named by them."""
-    kinds = {each.kind for each in inspect.signature(module.forward).parameters.values()}
-    return inspect.Parameter.VAR_POSITIONAL in kinds
 
 
 def in_core_ml_forms(
