@@ -9,6 +9,7 @@ from sam2lite.data.datasets.masks import segmentation_mask
 from sam2lite.data.datasets.polygons import polygon_mask
 from sam2lite.runtimes import rle
 
+STAR = [17.95, 30.64, -1.8, 2.03, 42.82, 21.81, 6.34, 20.34, 12.45, 36.34]  # half of it
 # What it is, height, width, polygons, and the counts that COCO's code gives.
 RECORDED: list[tuple[str, int, int, list[list[float]], str]] = [
     (
@@ -48,10 +49,7 @@ RECORDED: list[tuple[str, int, int, list[list[float]], str]] = [
         "a star",
         40,
         50,
-        [
-            [17.95, 30.64, -1.8, 2.03, 42.82, 21.81, 6.34, 20.34, 12.45, 36.34]
-            + [45.54, 13.9, 25.53, 24.32, 43.75, 0.61, 32.54, 15.06]
-        ],
+        [[*STAR, 45.54, 13.9, 25.53, 24.32, 43.75, 0.61, 32.54, 15.06]],
         "32V1101N101N101TOIc08\\OJb08\\OKb05^OM?5_OM`0`0MCC1<NF0:0GN;1GL:4GK95IH97GH:8EI<6CJ>6AJa0"
         "5^OLb04]OLe03ZOMg03WONj04VOJk02UOL02l01WONk00RO001n0NRO20Oo052O1LnNOm00WO1T1OM1N20MmN1R1"
         "OoN1U1O^O0G0H0^:",

@@ -1,11 +1,11 @@
-"""COCO's objects one by one, as its own evaluation sees them: overlaps stay, crowds are left out."""
+"""COCO's objects one by one, for their evaluation: overlaps stay, crowds are left out."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,15 @@ class InstanceSet:
     crowds: int
     categories: Mapping[int, str]
 
+    def only(self, category_id: int) -> Self:
+        """Return the set with the objects of one category, and the images that have one."""
+        kept = []
+        for image in self.images:
+            found = [each for each in image.instances if each.category_id == category_id]
+            if found:
+                kept.append(replace(image, instances=found))
+        return replace(self, images=kept)
+
 
 def read_instances(path: Path) -> InstanceSet:
     """Read all annotations of a data set, and see that its pictures are there.
@@ -117,9 +126,9 @@ def read_instances(path: Path) -> InstanceSet:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise entry_error(file, _reason(error)) from error
     _check_known(file, "image", objects_of, listed)
-    kinds = {each.category_id for objects in objects_of.values() for each in objects}
     if "categories" in record:
-        _check_known(file, "category", kinds, categories)
+        used = {each.category_id for objects in objects_of.values() for each in objects}
+        _check_known(file, "category", used, categories)
     if not objects_of:
         raise VideoError(f"'{file}' has no object besides {crowds} crowds; take another file")
     try:

@@ -1,7 +1,7 @@
 """Polygons as pixels, the same ones that COCO's own code finds.
 
-Corners are rounded to fifths of a pixel, and edges run from one fine column to the next in whole fine
-rows. What an edge crosses is looked up where the middle of a pixel's column is.
+Corners are rounded to fifths of a pixel, and edges run on that fine grid. Which row an edge crosses
+is looked up where the middle of a pixel's column is.
 """
 
 from typing import Any
