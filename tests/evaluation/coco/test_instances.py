@@ -118,17 +118,17 @@ def test_all_pictures_are_missing(written: Write) -> None:
     root = written()
     for picture in (root / "val2017").iterdir():
         picture.unlink()
-    with pytest.raises(VideoError, match="its image '000000000003.png' is not in"):
+    with pytest.raises(VideoError, match=r"its image '000000000003\.png' is not in"):
         read_instances(root)
 
 
 def test_a_picture_of_another_size(written: Write) -> None:
     found = read_instances(written(lambda record: record["images"][0].update(height=95)))
-    with pytest.raises(VideoError, match="is 128x96 px, but .* says 128x95 px"):
+    with pytest.raises(VideoError, match=r"is 128x96 px, but .* says 128x95 px"):
         found.images[0].read()
 
 
 def test_a_segmentation_of_another_size(written: Write) -> None:
     found = read_instances(written(of_first("segmentation", {"size": [5, 5], "counts": [0, 25]})))
-    with pytest.raises(VideoError, match="a mask in .* is 5x5 px"):
+    with pytest.raises(VideoError, match=r"a mask in .* is 5x5 px"):
         found.images[0].mask(found.images[0].instances[0])

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from sam2lite.data.clips import deepest_point
-from sam2lite.data.datasets.coco_instances import Instance, InstanceSet, read_instances
+from sam2lite.data.datasets.coco_instances import (
+    Instance,
+    InstanceImage,
+    InstanceSet,
+    read_instances,
+)
 from sam2lite.errors import VideoError
 from sam2lite.evaluation.coco import (
     ImageScores,
@@ -23,7 +28,7 @@ from sam2lite.evaluation.coco import (
 from sam2lite.evaluation.coco.scoring import object_box
 from sam2lite.evaluation.metrics import region_j
 from sam2lite.evaluation.workers import TrackerRecipe
-from sam2lite.runtimes.segmenter import VideoSegmenter
+from sam2lite.runtimes.prompts import Prompt
 from tests.evaluation.coco.conftest import Write
 
 RUNG = 240
@@ -35,8 +40,8 @@ def instances(written: Write) -> InstanceSet:
 
 
 @pytest.fixture(scope="module")
-def recipe(tiny_bundle: Path) -> TrackerRecipe:
-    return TrackerRecipe("bundle", str(tiny_bundle))
+def recipe(mini_folder: str) -> TrackerRecipe:
+    return TrackerRecipe("model", mini_folder)
 
 
 @pytest.fixture(scope="module")
@@ -45,32 +50,53 @@ def by_box(instances: InstanceSet, recipe: TrackerRecipe) -> list[ImageScores]:
     return list(score_images(instances.images, task))
 
 
+def found_alone(recipe: TrackerRecipe, image: InstanceImage, prompt: Prompt) -> np.ndarray:
+    """Return the mask that a new segmenter finds on the picture."""
+    segmenter = recipe.segmenter(RUNG)
+    picture_bgr = np.ascontiguousarray(image.read()[..., ::-1])
+    mask_hw: np.ndarray = segmenter.give(picture_bgr, 5, prompt).mask
+    segmenter.close()
+    return mask_hw
+
+
+def box_of(instance: Instance) -> tuple[float, ...]:
+    left, top, width, height = instance.box_xywh or (0.0, 0.0, 0.0, 0.0)
+    return left, top, left + width, top + height
+
+
+def check_as_if_alone(
+    recipe: TrackerRecipe, image: InstanceImage, scores: list[InstanceScore]
+) -> None:
+    visible = [each for each in image.instances if image.mask(each).any()]
+    assert [score.id for score in scores] == [each.id for each in visible]
+    for instance, score in zip(visible, scores, strict=True):
+        mask_hw = found_alone(recipe, image, Prompt(box=box_of(instance)))
+        assert (score.box_xyxy, score.image_id) == (box_of(instance), image.id)
+        assert score.iou == region_j(mask_hw, image.mask(instance))
+
+
 def test_every_object_is_found_as_if_it_were_the_only_one(
-    instances: InstanceSet, recipe: TrackerRecipe, by_box: list[ImageScores], tiny_bundle: Path
+    instances: InstanceSet, recipe: TrackerRecipe, by_box: list[ImageScores]
 ) -> None:
     for image, found in zip(instances.images, by_box, strict=True):
-        picture_bgr = np.ascontiguousarray(image.read()[..., ::-1])
-        visible = [each for each in image.instances if image.mask(each).any()]
-        assert [score.id for score in found.by_rung[RUNG]] == [each.id for each in visible]
-        for instance, score in zip(visible, found.by_rung[RUNG], strict=True):
-            left, top, width, height = instance.box_xywh or (0, 0, 0, 0)
-            box = (left, top, left + width, top + height)
-            with VideoSegmenter(str(tiny_bundle), rung=RUNG) as segmenter:
-                mask_hw = segmenter.prompt(picture_bgr, box=box).mask
-            assert (score.box_xyxy, score.image_id) == (box, image.id)
-            assert score.iou == region_j(mask_hw, image.mask(instance))
+        check_as_if_alone(recipe, image, found.by_rung[RUNG])
     assert [result.empty for result in by_box] == [1, 0]
+    assert len({score.iou for result in by_box for score in result.by_rung[RUNG]}) > 2
 
 
-def test_a_click_is_the_deepest_point(
-    instances: InstanceSet, recipe: TrackerRecipe, tiny_bundle: Path
+def test_a_bundle_finds_every_object_as_if_it_were_the_only_one(
+    instances: InstanceSet, tiny_bundle: Path
 ) -> None:
+    recipe = TrackerRecipe("bundle", str(tiny_bundle))
+    (found,) = score_images(instances.images[:1], InstanceTask(recipe, [RUNG], "box"))
+    check_as_if_alone(recipe, instances.images[0], found.by_rung[RUNG])
+
+
+def test_a_click_is_the_deepest_point(instances: InstanceSet, recipe: TrackerRecipe) -> None:
     image = instances.images[1]
     (found,) = score_images([image], InstanceTask(recipe, [RUNG], "click"))
     truth_hw = image.mask(image.instances[0])
-    with VideoSegmenter(str(tiny_bundle), rung=RUNG) as segmenter:
-        picture_bgr = np.ascontiguousarray(image.read()[..., ::-1])
-        mask_hw = segmenter.prompt(picture_bgr, points=[deepest_point(truth_hw)]).mask
+    mask_hw = found_alone(recipe, image, Prompt(points=[deepest_point(truth_hw)]))
     assert found.by_rung[RUNG][0].iou == region_j(mask_hw, truth_hw)
     assert found.by_baseline == {}
 
@@ -87,10 +113,11 @@ def test_the_filled_box_and_sizes_are_side_by_side(by_box: list[ImageScores]) ->
         assert score.iou == pytest.approx(score.area / ((x2 - x1) * (y2 - y1)))
 
 
-def test_a_model_and_two_processes(instances: InstanceSet, mini_folder: str) -> None:
-    task = InstanceTask(TrackerRecipe("model", mini_folder), [RUNG], "box")
-    one = list(score_images(instances.images, task))
-    assert list(score_images(instances.images, task, workers=2)) == one
+def test_processes_find_what_one_finds(
+    instances: InstanceSet, recipe: TrackerRecipe, by_box: list[ImageScores]
+) -> None:
+    task = InstanceTask(recipe, [RUNG, 336], "box", baselines=True)
+    assert list(score_images(instances.images, task, workers=2)) == by_box
 
 
 def test_no_object_has_a_pixel() -> None:
