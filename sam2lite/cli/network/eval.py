@@ -36,8 +36,8 @@ SCORES = FolderKind(
 # Options that are not for pictures, and not for scores that are there already.
 _OF_CLIPS = ("set_name", "clips", "seed", "davis", "stills", "split", "skip_last")
 _OF_CLIPS += ("policy", "tokens", "window")
-_OF_NETWORKS = ("model", "variant", "bundle", "backend", "prompt", "rung", "rungs", "coco", "workers")
-_OF_NETWORKS += ("no_baselines", "output", "force")
+_OF_NETWORKS = ("model", "variant", "bundle", "backend", "prompt", "rung", "rungs", "coco")
+_OF_NETWORKS += ("workers", "no_baselines", "output", "force")
 
 
 def eval(  # noqa: A001 - commands are named like their functions
