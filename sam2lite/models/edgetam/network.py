@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.models.edgetam.config import EdgeTamConfig
 from sam2lite.models.edgetam.perceiver import SpatialPerceiver, token_places
-from sam2lite.models.edgetam.repvit import ChannelMixer, RepVit, SqueezeExcite, TokenMixer
+from sam2lite.models.edgetam.repvit import RepVit
 from sam2lite.models.sam2.image_encoder import Neck
 from sam2lite.models.sam2.network import SlotBankNetwork, randomise
 
+# The last norms of what blocks add.
+_ADDING = re.compile(r"(token_mixer\.conv1?|channel_mixer\.conv2|ffn\.conv2)\.bn\.weight$")
 _ADDED = 0.3  # by blocks of random networks, of what they add it to
 _KEPT = 1.0  # logit of the share of channels that random networks let through
 _COARSE, _FINE = 8, 128  # px, sides of the pictures that random networks have their means of
@@ -63,14 +67,11 @@ def build(config: EdgeTamConfig, seed: int = 0) -> EdgeTam:
         torch.manual_seed(seed)
         network = EdgeTam(config)
         randomise(network)
-        for module in network.image_encoder.modules():
-            if isinstance(module, TokenMixer):
-                module.conv.bn.weight *= _ADDED
-                module.conv1.bn.weight *= _ADDED
-            elif isinstance(module, ChannelMixer):
-                module.conv2.bn.weight *= _ADDED
-            elif isinstance(module, SqueezeExcite):
-                module.fc2.bias += _KEPT
+        for name, parameter in network.image_encoder.named_parameters():
+            if _ADDING.search(name):
+                parameter.mul_(_ADDED)
+            elif name.endswith(".se.fc2.bias"):
+                parameter.add_(_KEPT)
         network.image_encoder.train()(_pictures())
     return network.eval()
 
