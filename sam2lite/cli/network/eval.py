@@ -34,10 +34,10 @@ SCORES = FolderKind(
 
 
 # Options that are not for pictures, and not for scores that are there already.
-_OF_CLIPS = ("set_name", "clips", "seed", "davis", "stills", "split", "skip_last")
+_OF_CLIPS: tuple[str, ...] = ("set_name", "clips", "seed", "davis", "stills", "split", "skip_last")
 _OF_CLIPS += ("policy", "tokens", "window")
-_OF_NETWORKS = ("model", "variant", "bundle", "backend", "prompt", "rung", "rungs", "coco")
-_OF_NETWORKS += ("workers", "no_baselines", "output", "force")
+_OF_NETWORKS: tuple[str, ...] = ("model", "variant", "bundle", "backend", "prompt", "rung", "rungs")
+_OF_NETWORKS += ("coco", "workers", "no_baselines", "output", "force")
 
 
 def eval(  # noqa: A001 - commands are named like their functions
@@ -146,7 +146,7 @@ def eval(  # noqa: A001 - commands are named like their functions
         return
     if coco is not None:
         _refuse_beside(context, "--coco", _OF_CLIPS)
-        recipe, known_rungs, check_size, trained = _tracker(model, bundle, backend, {})
+        recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, {})
         chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
         processes = workers or allowed_cpus()
         run = CocoRun(

@@ -144,7 +144,8 @@ def read_instances(path: Path) -> InstanceSet:
             f"'{folder}': {first_few(missing)}; copy them, or take them out of the file"
         )
     images = [
-        InstanceImage(key, folder / names[key], *sizes[key], objects_of[key], file) for key in names
+        InstanceImage(key, folder / names[key], height, width, objects_of[key], file)
+        for key, (height, width) in sizes.items()
     ]
     return InstanceSet(images, crowds, categories)
 
