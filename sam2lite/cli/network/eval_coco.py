@@ -124,7 +124,11 @@ def show_coco_results(files: Sequence[Path], category: str | None, as_json: bool
         report = {"schema_version": SCHEMA_VERSION, "category": category, "files": means}
         typer.echo(json.dumps(report, indent=1))
         return
-    print_coco_table("mean IoU", columns)
+    # A table has no room for folders, unless they alone tell files apart.
+    short = {name: Path(name).name for name in columns}
+    told_apart = len(set(short.values())) == len(short)
+    titled = {short[name] if told_apart else name: columns[name] for name in columns}
+    print_coco_table("mean IoU", titled)
 
 
 def _category_id(category: str, found: "InstanceSet") -> int:
