@@ -41,7 +41,7 @@ def test_a_configuration_alone_is_enough_to_say_what_is_missing() -> None:
     ("kind", "title"),
     [
         ("Sam2Model", "a checkpoint of SAM 2 for single images, in the layout of Hugging Face"),
-        ("EdgeTamVideoModel", "a checkpoint of EdgeTAM in the layout of Hugging Face"),
+        ("EdgeTamVideoModel", "a network with EdgeTAM's memory behind another trunk"),
         ("Sam3TrackerVideoModel", "a checkpoint of SAM 3 in the layout of Hugging Face"),
         ("Sam3TrackerModel", "a checkpoint of SAM 3 in the layout of Hugging Face"),
         ("SamModel", "a checkpoint of SAM (the first one) in the layout of Hugging Face"),
