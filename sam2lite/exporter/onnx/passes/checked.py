@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, ErrorStatistics, compare, run_onnx
+from sam2lite.exporter.verify.parity import (
+    GRAPH_TOLERANCE,
+    ROUNDING_MARGIN,
+    ErrorStatistics,
+    compare,
+    run_onnx,
+)
 from sam2lite.exporter.verify.selection import Arrays
 
 if TYPE_CHECKING:
     import onnx
 
 LAST_BIT = 2.0**-23  # of a number of FP32, relative
-ROUNDINGS = 4.0
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,13 @@ def check_pass(
     Raises:
         ExportError: onnxruntime cannot run the graph.
         VerificationError: an output differs by more than `tolerance`, and by more than
-            `ROUNDINGS` times what the graph itself makes of a last bit of its inputs.
+            `ROUNDING_MARGIN` times what the graph itself makes of a last bit of its inputs.
     """
     actual = run_onnx(model, feeds, optimise=False)
     errors = {output: _compare(actual[output], expected[output]) for output in expected}
     worst = max(errors, key=lambda output: errors[output].relative)
     if not errors[worst].relative <= tolerance:
-        tolerance = max(tolerance, ROUNDINGS * _unsteadiness(model, feeds, actual)[worst])
+        tolerance = max(tolerance, ROUNDING_MARGIN * _unsteadiness(model, feeds, actual)[worst])
     if not errors[worst].relative <= tolerance:
         raise VerificationError(
             f"the pass '{name}' changed {worst} of {model.graph.name} by "
