@@ -7,26 +7,19 @@ from pathlib import Path
 import pytest
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
-from sam2lite.contracts.families.edgetam import FAMILY
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
 from sam2lite.exporter.coreml.compress import PRECISIONS
-from sam2lite.exporter.coreml.convert import convert
-from sam2lite.exporter.verify.parity import module_parity
-from sam2lite.mil.inventory import read_inventory
-from sam2lite.mil.package import load_package
 from sam2lite.models.edgetam.config import EdgeTamConfig
 from sam2lite.models.edgetam.family import HOST
 from sam2lite.models.edgetam.network import build
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.targets.registry import get_target
+from tests.exporter.coreml.half_precision import LEAST_DB, check_in_half_precision
 from tests.oracles.edge_networks import CONFIG
 
 SIZE = 256
-LEAST_DB = 50.0  # of every output, each FP16 tensor rounded
 # Of the published trunk, whose 120 operators round one after the other: 50.8 were measured.
 LEAST_DB_OF_M1 = 48.0
-# What the Neural Engine has not, and what works on whole numbers.
-FOREIGN = {"gather", "gather_along_axis", "scatter", "select", "topk", "pad", "upsample_bilinear"}
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +40,7 @@ def loaded() -> LoadedModel:
 def test_a_graph_in_fp16_is_near_the_network(
     loaded: LoadedModel, graph: str, pinned: set[str]
 ) -> None:
-    target = get_target("ios17").coreml
-    assert target is not None
-    spec = FAMILY.graph(graph).bind(loaded.dims(SIZE))
-    fused = loaded.fused()
-    converted = convert(fused.module(graph), spec, target, form=fused.core_ml_form)
-    assert set(converted.pinned.values()) == pinned
-    package = Path(converted.model.package_path)
-    assert not FOREIGN & set(read_inventory(package)["main"].ops)
-    run = load_package(package).function().run
-    parity = module_parity(loaded.module(graph), lambda feeds: run(feeds), spec)
-    assert min(error.sqnr_db for error in parity.values()) >= LEAST_DB
+    check_in_half_precision(loaded, graph, SIZE, pinned)
 
 
 @pytest.mark.slow
