@@ -10,6 +10,7 @@ import numpy as np
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.verify.parity import (
     GRAPH_TOLERANCE,
+    LAST_BIT,
     ROUNDING_MARGIN,
     ErrorStatistics,
     compare,
@@ -19,8 +20,6 @@ from sam2lite.exporter.verify.selection import Arrays
 
 if TYPE_CHECKING:
     import onnx
-
-LAST_BIT = 2.0**-23  # of a number of FP32, relative
 
 
 @dataclass(frozen=True)
