@@ -177,7 +177,8 @@ class _Finder:
         maker = self._facts.makers.get(name)
         if maker is None or maker.op_type != "Transpose":
             return None
-        return maker.input[0] if attribute_of(maker, "perm", None) == perm else None
+        turned_round = list(reversed(range(len(perm))))
+        return maker.input[0] if attribute_of(maker, "perm", turned_round) == perm else None
 
     def _only_reader(self, name: str) -> onnx.NodeProto | None:
         readers = self._readers.get(name, [])
