@@ -169,13 +169,14 @@ def _size_mb(folder: Path) -> float:
 def markdown(result: dict[str, Any]) -> str:
     """Return a table of frames, one of stages, and what was measured on."""
     text = f"""Medians of {result["frames"]} frames with a full memory; a process for every
-        contender and thread count, in turn. Peak memory is that of the first thread count. IoU is
-        that of a mask with {BASE}'s. `{result["command"]}`"""
+        contender and thread count, in turn. Peak memory is that of
+        {_threads(result["threads"][0])}. IoU is that of a mask with {BASE}'s.
+        `{result["command"]}`"""
     return "\n\n".join(
         [
             conditions(result["machine"], result["packages"], text),
             _frames_table(result),
-            "Where the time goes, wall milliseconds on one thread:",
+            f"Where the time goes, wall milliseconds on {_threads(result['threads'][0])}:",
             _stages_table(result),
         ]
     )
@@ -221,7 +222,8 @@ def _stages_table(result: dict[str, Any]) -> str:
         for contender, found in _by_contender(subject["rows"], result["threads"][0]).items()
         if found["stages_ms"]
     ]
-    stages = list(dict.fromkeys(stage for *_, found in rows for stage in found))
+    ran = (stage for *_, found in rows for stage, ms in found.items() if ms > 0)
+    stages = list(dict.fromkeys(ran))  # not memory attention with fewer slots
     header = ["network", "contender", *(stage.replace("_", " ") for stage in stages)]
     lines = [
         [network, contender, *(f"{found[stage]:.1f}" if stage in found else "" for stage in stages)]
