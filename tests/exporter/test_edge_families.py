@@ -1,5 +1,6 @@
 """EdgeTAM and EfficientTAM for TensorRT and with weights in FP16, by graph, on small networks."""
 
+from collections.abc import Callable
 from functools import cache
 
 import pytest
@@ -13,6 +14,7 @@ from sam2lite.exporter.tensorrt.preflight import preflight
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE
 from sam2lite.models.edgetam.family import HOST as EDGETAM
 from sam2lite.models.edgetam.network import build as build_edgetam
+from sam2lite.models.efficienttam.config import EfficientTamConfig
 from sam2lite.models.efficienttam.family import HOST as EFFICIENTTAM
 from sam2lite.models.efficienttam.network import build as build_efficienttam
 from sam2lite.models.loaded import LoadedModel
@@ -22,11 +24,21 @@ from tests.oracles.edge_networks import EDGE_SIDE
 from tests.oracles.efficienttam_networks import KEY_POOLED, LOGIT_POOLED, PLAIN
 
 VIT_SIDE = 160  # px, of which windows reach beyond the grid
-NETWORKS = {
-    "edgetam": (EDGETAM, build_edgetam, EDGE_CONFIG, EDGE_SIDE),
-    "plain": (EFFICIENTTAM, build_efficienttam, PLAIN, VIT_SIDE),
-    "pooled-1": (EFFICIENTTAM, build_efficienttam, LOGIT_POOLED, VIT_SIDE),
-    "pooled-2": (EFFICIENTTAM, build_efficienttam, KEY_POOLED, VIT_SIDE),
+
+
+def efficienttam(variant: EfficientTamConfig) -> LoadedModel:
+    return EFFICIENTTAM.untrained(build_efficienttam(variant, seed=3), variant)
+
+
+# What makes each, and the side of its input, px.
+NETWORKS: dict[str, tuple[Callable[[], LoadedModel], int]] = {
+    "edgetam": (
+        lambda: EDGETAM.untrained(build_edgetam(EDGE_CONFIG, seed=3), EDGE_CONFIG),
+        EDGE_SIDE,
+    ),
+    "plain": (lambda: efficienttam(PLAIN), VIT_SIDE),
+    "pooled-1": (lambda: efficienttam(LOGIT_POOLED), VIT_SIDE),
+    "pooled-2": (lambda: efficienttam(KEY_POOLED), VIT_SIDE),
 }
 # What a family has of its own; memory attention with one slot and with several has two rules where
 # memory is pooled. EdgeTAM's heads are SAM 2's.
@@ -46,8 +58,7 @@ TARGETS = ("jetson-nano", "jetson-orin-nano", "x86-64")
 
 @cache
 def loaded(network: str) -> LoadedModel:
-    host, build, config, _ = NETWORKS[network]
-    return host.untrained(build(config, seed=3), config)
+    return NETWORKS[network][0]()
 
 
 @cache
