@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from edge_families_worker import CONTENDERS, NETWORK_FILE
 from figures import ROOT, fill, table
-from frame_study import agreement, conditions, write_footage
+from frame_study import agreement, conditions, take_any_torchvision, write_footage
 from in_turn import Worker, frame_row, run_in_turn, version, with_packages
 from torch import nn
 
@@ -83,6 +83,7 @@ def _sam2_published(network: Any, size: int) -> Any:
 
 
 def _edgetam_published(network: Any, size: int) -> Any:
+    take_any_torchvision()
     from tests.oracles.edge_hugging_face import edge_model
 
     return edge_model(network, size)

@@ -11,11 +11,10 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from frame_study import read_footage
+from frame_study import read_footage, take_any_torchvision
 from in_turn import answer, timed
 from sam2_cpu_loop import OneObject
 
@@ -65,8 +64,7 @@ def in_pytorch(folder: Path, frame: np.ndarray, threads: int) -> OneObject:
 
 def published(folder: Path, frame: np.ndarray, threads: int) -> OneObject:
     """Return Hugging Face's loop."""
-    # Of torchvision transformers wants the name alone; it may be for another torch than there is.
-    sys.modules.setdefault("torchvision._meta_registrations", ModuleType("unused"))
+    take_any_torchvision()
     import torch
     from sam2_cpu_published import HuggingFace
 

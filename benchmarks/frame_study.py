@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,14 @@ from figures import paragraph
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 
 FOOTAGE = "footage.npz"
+
+
+def take_any_torchvision() -> None:
+    """Let torchvision be imported though it is for another torch than there is.
+
+    Hugging Face's EdgeTAM wants its name alone, and none of the operators that it declares.
+    """
+    sys.modules.setdefault("torchvision._meta_registrations", ModuleType("unused"))
 
 
 def write_footage(folder: Path) -> None:
