@@ -18,6 +18,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -114,12 +115,16 @@ def prepare(name: str, contenders: list[str], folder: Path) -> list[str]:
             continue
         print(f"preparing {name}: {source}", file=sys.stderr)
         loaded = load_model(model, variant=network.variant)
+        unfinished = folder / f".{source}"
+        shutil.rmtree(unfinished, ignore_errors=True)
         if source == "huggingface":
-            _write_published(name, loaded, folder / source)
+            _write_published(name, loaded, unfinished)
         elif source == "fp32":
-            write_trial_bundle(loaded, host_target(), network.size, Float32(), folder / source)
+            write_trial_bundle(loaded, host_target(), network.size, Float32(), unfinished)
         else:
-            _write_int8(loaded, network.size, folder / source)
+            _write_int8(loaded, network.size, unfinished)
+        if unfinished.exists():
+            unfinished.rename(folder / source)
     return [each for each in contenders if (folder / CONTENDERS[each][0]).exists()]
 
 
