@@ -1,8 +1,8 @@
 """One network through every CPU engine: milliseconds of a frame, whole and by graph.
 
-Every engine and thread count is a process of its own; the parent lets them run frames in turn, so
-that what else the machine does hits all alike. Inputs are recorded from the frame loop with a full
-memory. Engines that are not installed are left out, and said so: pip install openvino nncf.
+Every engine and thread count is a process of its own, and they run in turn (`in_turn.py`). Inputs
+are recorded from the frame loop with a full memory. Engines that are not installed are left out,
+and said so: pip install openvino nncf.
 
     .venv/bin/python benchmarks/cpu_int8.py [--quick] [--model NAME|PATH]
 
@@ -16,10 +16,8 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import numpy as np
 import onnx
 from cpu_int8_worker import ENGINES
 from figures import RESULTS, table
+from in_turn import Worker, run_in_turn
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
@@ -42,7 +41,6 @@ from sam2lite.exporter.onnx.trace import feeds_of, trace
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
-from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("cpu_int8_worker.py")
@@ -50,42 +48,6 @@ THREADS = (1, 2)
 NEEDS = {"OpenVINO FP32": "openvino", "OpenVINO BF16": "openvino"}
 NEEDS |= {name: "nncf" for name in ENGINES if "NNCF" in name}
 BASE, FLOAT = "PyTorch eager", "ORT FP32, ours"
-
-
-class Worker:
-    """A process that runs frames when asked to."""
-
-    def __init__(self, engine: str, folder: Path, threads: int) -> None:
-        self.engine, self.threads = engine, threads
-        command = [*running_file(str(WORKER)), engine, str(folder), str(threads)]
-        self._process = subprocess.Popen(
-            command,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.frames_ms: dict[str, list[float]] = {}
-
-    def wait(self) -> bool:
-        """Return whether the engine has loaded."""
-        assert self._process.stdout
-        return bool(self._process.stdout.readline())
-
-    def run(self, frames: int) -> None:
-        """Run frames and keep their times."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"frames": frames}) + "\n")
-        self._process.stdin.flush()
-        for graph, times in json.loads(self._process.stdout.readline()).items():
-            self.frames_ms.setdefault(graph, []).extend(times)
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
 
 
 def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> dict[int, Path]:
@@ -137,35 +99,24 @@ def quantize_with_nncf(folder: Path, recording: Recording, rung: int) -> None:
 
 def measure(folder: Path, engines: list[str], rounds: int, frames: int) -> list[dict[str, Any]]:
     """Run all engines at all thread counts in turn; return a row for each."""
-    rows = []
-    for threads in THREADS:
-        with ExitStack() as stack:
-            workers = []
-            for engine in engines:
-                worker = Worker(engine, folder, threads)
-                stack.callback(worker.close)
-                if worker.wait():
-                    workers.append(worker)
-                else:
-                    print(f"{engine} does not load", file=sys.stderr)
-            for _ in range(rounds):
-                for worker in workers:
-                    worker.run(frames)
-            rows += [row(worker) for worker in workers]
-    return rows
+    return [
+        row(worker)
+        for threads in THREADS
+        for worker in run_in_turn(WORKER, engines, folder, threads, rounds, frames=frames)
+    ]
 
 
 def row(worker: Worker) -> dict[str, Any]:
     """Return medians and quartiles of one worker."""
-    totals = [sum(frame) for frame in zip(*worker.frames_ms.values(), strict=True)]
+    totals = [sum(frame) for frame in zip(*worker.times.values(), strict=True)]
     low, median, high = statistics.quantiles(totals, n=4)
     return {
-        "engine": worker.engine,
+        "engine": worker.contender,
         "threads": worker.threads,
         "frame_ms": round(median, 2),
         "quartiles_ms": [round(low, 2), round(high, 2)],
         "graph_ms": {
-            graph: round(statistics.median(times), 3) for graph, times in worker.frames_ms.items()
+            graph: round(statistics.median(times), 3) for graph, times in worker.times.items()
         },
     }
 

@@ -1,13 +1,10 @@
 """One engine in a process of its own, for cpu_int8.py: loads, then runs frames when told to.
 
-Reads one line of JSON from standard input for each request and answers with one line:
-{"frames": 20} gives {"graph": [ms, ...], ...}. Thread pools belong to a process, so every engine
-and thread count has its own.
+{"frames": 20} is answered by {"graph": [ms, ...], ...}; see `in_turn.py`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -16,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from in_turn import answer
 
 from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb
 
 Arrays = dict[str, np.ndarray]
 Runner = Callable[[], Any]
@@ -126,15 +125,17 @@ def main() -> None:
     for run in runners.values():
         for _ in range(3):
             run()
-    print(json.dumps({"ready": list(runners)}), flush=True)
-    for line in sys.stdin:
+
+    def measured(request: dict[str, int]) -> dict[str, list[float]]:
         times: dict[str, list[float]] = {name: [] for name in runners}
-        for _ in range(json.loads(line)["frames"]):
+        for _ in range(request["frames"]):
             for name, run in runners.items():
                 started_s = time.perf_counter()
                 run()
                 times[name].append(1e3 * (time.perf_counter() - started_s))
-        print(json.dumps(times), flush=True)
+        return times
+
+    answer(measured, peak_rss_mb())
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """SAM 2 on a CPU: seconds of a frame, whole and by graph, in Hugging Face's code and in ours.
 
-Every contender and thread count is a process of its own; the parent lets them run frames in turn,
-so that what else the machine does hits all alike. Memory is full: 7 frames and 16 pointers, all
-made from one tracked frame, since time does not depend on what is in it. CPU seconds are those of
-all threads of a process. A frame is 1280x720 in, mask of that size out. Published names have random
-weights: that a mask is Hugging Face's says that the same was computed, and of INT8 it says little.
-Hugging Face's mask decoder enlarges its masks, which our loop does beside the graph.
+Every contender and thread count is a process of its own, and they run in turn (`in_turn.py`).
+Memory is full: 7 frames and 16 pointers, all made from one tracked frame, since time does not
+depend on what is in it. CPU seconds are those of all threads of a process. A frame is 1280x720 in,
+mask of that size out. Published names have random weights: that a mask is Hugging Face's says that
+the same was computed, and of INT8 it says little. Hugging Face's mask decoder enlarges its masks,
+which our loop does beside the graph.
 
 Contenders that are not installed are left out, and said so: pip install transformers openvino.
 
@@ -18,22 +18,19 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from figures import ROOT, fill, paragraph, table
+from figures import ROOT, fill, table
+from frame_study import agreement, conditions, write_footage
+from in_turn import Worker, frame_row, run_in_turn, version, with_packages
 from sam2_cpu_worker import CONTENDERS, SLOTS
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.cli.progress import ShownProgress
-from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.exporter.backends import exporter_of
 from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.export import export
@@ -42,7 +39,6 @@ from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.network import build
-from sam2lite.runtimes.commands.children import environment, running_file
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("sam2_cpu_worker.py")
@@ -64,45 +60,6 @@ PARTS = (
 )
 
 
-class Worker:
-    """A process that runs frames and graphs when asked to."""
-
-    def __init__(self, contender: str, folder: Path, threads: int) -> None:
-        self.contender = contender
-        command = [*running_file(str(WORKER)), contender, str(folder), str(threads)]
-        self._process = subprocess.Popen(
-            command,
-            env=environment(OMP_NUM_THREADS=str(threads)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.times: dict[str, list[list[float]]] = {}
-        self.peak_mb = 0.0
-
-    def wait(self) -> bool:
-        """Return whether the contender has loaded."""
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if line:
-            self.peak_mb = json.loads(line)["peak_mb"]
-        return bool(line)
-
-    def run(self, frames: int, calls: int) -> None:
-        """Run frames, then every graph, and keep their times."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"frames": frames, "calls": calls}) + "\n")
-        self._process.stdin.flush()
-        for name, times in json.loads(self._process.stdout.readline())["times"].items():
-            self.times.setdefault(name, []).extend(times)
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-
-
 def checkpoint_of(model: str, folder: Path) -> str:
     """Return the path of a checkpoint: of a published size, one with random weights is written."""
     if model not in PUBLISHED:
@@ -116,12 +73,7 @@ def checkpoint_of(model: str, folder: Path) -> str:
 
 def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
     """Write what contenders load, unless it is there from an earlier run."""
-    if not (folder.parent / "footage.npz").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        clip = generate_clip(5, ClipConfig(height=720, width=1280, frames=3))
-        frames = np.ascontiguousarray(clip.frames_rgb_thwc[..., ::-1])
-        click = first_click(clip, clip.object_ids[0])
-        np.savez(folder.parent / "footage.npz", frames=frames, click=click)
+    write_footage(folder.parent)
     wanted = {CONTENDERS[name][0] for name in contenders}
     for source in sorted(source for source in wanted if not (folder / source).exists()):
         print(f"preparing {Path(model).name} at {size} px: {source}", file=sys.stderr)
@@ -145,46 +97,14 @@ def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
             export(recipe, ShownProgress())
 
 
-def measure(
-    folder: Path, contenders: list[str], threads: int, rounds: int, frames: int
-) -> list[dict[str, Any]]:
-    """Run all contenders in turn; return a row for each."""
-    with ExitStack() as stack:
-        workers = []
-        for contender in contenders:
-            worker = Worker(contender, folder, threads)
-            stack.callback(worker.close)
-            if worker.wait():
-                workers.append(worker)
-            else:
-                print(f"{contender} does not load", file=sys.stderr)
-        for _ in range(rounds):
-            for worker in workers:
-                worker.run(frames, frames)
-        return [row(worker, folder, threads) for worker in workers]
-
-
-def row(worker: Worker, folder: Path, threads: int) -> dict[str, Any]:
+def row(worker: Worker, folder: Path) -> dict[str, Any]:
     """Return medians and quartiles of one worker, seconds."""
-    wall, cpu = (list(column) for column in zip(*worker.times["frame"], strict=True))
     return {
-        "contender": worker.contender,
-        "threads": threads,
-        "frame_cpu_s": round(statistics.median(cpu), 4),
-        "quartiles_cpu_s": quartiles(cpu),
-        "frame_wall_s": round(statistics.median(wall), 4),
-        "quartiles_wall_s": quartiles(wall),
+        **frame_row(worker),
         "part_cpu_s": medians(worker, 1),
         "part_wall_s": medians(worker, 0),
-        "peak_mb": worker.peak_mb,
-        "iou": agreement(folder, worker.contender),
+        "iou": agreement(folder, worker.contender, BASE),
     }
-
-
-def quartiles(values: list[float]) -> list[float]:
-    """Return the lower and the upper one."""
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return [round(low, 4), round(high, 4)]
 
 
 def medians(worker: Worker, column: int) -> dict[str, float]:
@@ -195,29 +115,12 @@ def medians(worker: Worker, column: int) -> dict[str, float]:
     }
 
 
-def agreement(folder: Path, contender: str) -> float | None:
-    """Return the IoU of the first mask with Hugging Face's; None if there is none of either."""
-    if not (folder / f"{BASE}.npy").exists():
-        return None
-    mask, other = (np.load(folder / f"{name}.npy") for name in (contender, BASE))
-    union = int((mask | other).sum())
-    return round(int((mask & other).sum()) / union, 4) if union else None
-
-
 def markdown(result: dict[str, Any]) -> str:
     """Return a table for each model and size, and what was measured on."""
-    machine = result["machine"]
-    before, after = machine["load_average"]
-    versions = {"onnxruntime": machine["versions"]["onnxruntime"], **result["packages"]}
-    used = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
-    parts = [
-        paragraph(
-            f"""{machine["model"]}, {machine["cores"]} cores, load average {before} before and
-            {after} after; {used}. Medians of {result["frames"]} frames with a full
-            memory; a process for every contender and thread count, in turn. Graphs are in CPU
-            seconds; IoU is that of a mask with Hugging Face's. `{result["command"]}`"""
-        )
-    ]
+    text = f"""Medians of {result["frames"]} frames with a full memory; a process for every
+        contender and thread count, in turn. Graphs are in CPU seconds; IoU is that of a mask
+        with Hugging Face's. `{result["command"]}`"""
+    parts = [conditions(result["machine"], result["packages"], text)]
     header = ["contender", "threads", "frame, CPU s", "quartiles", f"of {BASE}", "wall s"]
     header += [name.replace("_", " ") for name in PARTS] + ["peak MB", "IoU"]
     for subject in result["subjects"]:
@@ -244,15 +147,6 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def chosen(quick: bool, only: list[str] | None) -> list[str]:
-    """Return the contenders that run, and say which are left out for want of a package."""
-    wanted = only or [name for name in CONTENDERS if not quick or name in QUICK]
-    missing = sorted({NEEDS[n] for n in wanted if n in NEEDS and not find_spec(NEEDS[n])})
-    if missing:
-        print(f"left out, for want of a package: {', '.join(missing)}", file=sys.stderr)
-    return [name for name in wanted if NEEDS.get(name) not in missing]
-
-
 def main() -> None:
     """Prepare, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -270,7 +164,8 @@ def main() -> None:
     sizes = args.sizes or (SIZES[:1] if args.quick else SIZES)
     threads = args.threads or (THREADS[:1] if args.quick else THREADS)
     rounds, frames = args.rounds or (3 if args.quick else 6), 1 if args.quick else 2
-    contenders = chosen(args.quick, args.contenders)
+    wanted = args.contenders or [name for name in CONTENDERS if not args.quick or name in QUICK]
+    contenders = with_packages(wanted, NEEDS)
     os.environ.update(HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1")  # here and in workers
     before = load_average()
     subjects = []
@@ -281,9 +176,11 @@ def main() -> None:
                 folder = cache / f"{Path(model).name}@{size}"
                 prepare(checkpoint_of(model, cache), size, contenders, folder)
                 rows = [
-                    each
+                    row(each, folder)
                     for count in threads
-                    for each in measure(folder, contenders, count, rounds, frames)
+                    for each in run_in_turn(
+                        WORKER, contenders, folder, count, rounds, frames=frames, calls=frames
+                    )
                 ]
                 random = model in PUBLISHED
                 title = f"{Path(model).name}{' with random weights' * random}"
@@ -309,16 +206,6 @@ def options(args: argparse.Namespace) -> list[str]:
         values = [Path(str(value)).name for value in getattr(args, name) or ()]
         given += [f"--{name}", *values] if values else []
     return given + (["--rounds", str(args.rounds)] if args.rounds else [])
-
-
-def version(package: str) -> str | None:
-    """Return the version of an installed package."""
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

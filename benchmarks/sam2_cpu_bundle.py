@@ -94,34 +94,31 @@ class OpenVinoSession(Session):
         self._request = None
 
 
+def opened(bundle: KeptSessions, threads: int) -> VideoSegmenter:
+    """Return a segmenter whose graphs run in so many threads, which they share where they can."""
+    if not isinstance(bundle, InOpenVino):
+        bundle.share_threads(threads)
+    return VideoSegmenter(bundle, threads=threads)
+
+
 class OurLoop(FullLoop):
     """A segmenter and one object in it."""
 
     def __init__(
         self,
         folder: Path,
-        frames_bgr: list[np.ndarray],
-        click: tuple[int, int],
-        slots: tuple[int, ...],
         threads: int,
         kind: type[KeptSessions],
     ) -> None:
-        """Open, point at an object, fill its memory.
+        """Open; no object is followed yet.
 
         Args:
             folder: of the bundle.
-            frames_bgr: uint8 [height, width, 3], two at least.
-            click: x and y on the object in the first frame, px.
-            slots: frames of memory that memory attention is measured with.
             threads: of the pool.
             kind: what opens the graphs.
         """
-        bundle = kind(open_bundle(str(folder)))
-        if kind is KeptSessions:
-            bundle.share_threads(threads)
-        self._segmenter = VideoSegmenter(bundle, threads=threads)
-        self._bundle = bundle
-        self.fill(frames_bgr, click, slots)
+        self._bundle = kind(open_bundle(str(folder)))
+        self._segmenter = opened(self._bundle, threads)
 
     def _point(self, frame_bgr: np.ndarray, click: tuple[int, int]) -> None:
         self._segmenter.prompt(frame_bgr, points=[click], frame_index=0)
@@ -143,7 +140,8 @@ class OurLoop(FullLoop):
         seen = copy.seen(following, RECENT_FRAMES, POINTER_FRAMES)
         return len(seen.frames), len(seen.pointers)
 
-    def _parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+    def parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+        """See `FullLoop`."""
         from sam2lite.runtimes.geometry import network_input
 
         bundle, rng = self._bundle, np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""What sam2_cpu.py times, whoever's it is: one object whose memory is full, and its parts."""
+"""What studies of whole frames time, whoever's it is: one object whose memory is full."""
 
 from __future__ import annotations
 
@@ -11,37 +11,21 @@ import numpy as np
 from sam2lite.contracts.families.sam2 import POINTER_FRAMES, RECENT_FRAMES
 
 
-class FullLoop(ABC):
-    """A frame loop that sees as much as it ever will.
+class OneObject(ABC):
+    """A frame loop and the object that it follows."""
 
-    Attributes:
-        parts: by the names of our graphs, what runs one of them.
-    """
-
-    parts: dict[str, Callable[[], Any]]
-
-    def fill(
-        self, frames_bgr: list[np.ndarray], click: tuple[int, int], slots: tuple[int, ...]
-    ) -> None:
-        """Point at an object, and fill its memory.
+    def follow(self, frames_bgr: list[np.ndarray], click: tuple[int, int], count: int) -> None:
+        """Point at the object, and follow it.
 
         Args:
-            frames_bgr: uint8 [height, width, 3], two at least.
+            frames_bgr: uint8 [height, width, 3], which are shown in turn.
             click: x and y on the object in the first frame, px.
-            slots: frames of memory that memory attention is measured with.
-
-        Raises:
-            RuntimeError: the memory is not full then.
+            count: of frames that are shown.
         """
         self._next = 0
         self._point(frames_bgr[0], click)
-        for frame in frames_bgr[:2]:
-            self.frame(frame)
-        self._next = POINTER_FRAMES + 1
-        frames, pointers = self._filled(self._next)
-        if (frames, pointers) != (RECENT_FRAMES + 1, POINTER_FRAMES):
-            raise RuntimeError(f"{frames} memories and {pointers} pointers are not all")
-        self.parts = self._parts(frames_bgr[1], slots)
+        for index in range(count):
+            self.frame(frames_bgr[index % len(frames_bgr)])
 
     def frame(self, frame_bgr: np.ndarray) -> np.ndarray:
         """Return the mask of the next frame, bool [height, width]."""
@@ -57,6 +41,26 @@ class FullLoop(ABC):
     def _tracked(self, frame_bgr: np.ndarray, index: int) -> np.ndarray:
         """Return the mask of a frame, bool [height, width]."""
 
+
+class FullLoop(OneObject):
+    """A loop with a bank of frames, which can be filled with copies."""
+
+    def fill(self, frames_bgr: list[np.ndarray], click: tuple[int, int]) -> None:
+        """Point at the object, and fill its memory: it sees as much as it ever will.
+
+        Args:
+            frames_bgr: uint8 [height, width, 3], two at least.
+            click: x and y on the object in the first frame, px.
+
+        Raises:
+            RuntimeError: the memory is not full then.
+        """
+        self.follow(frames_bgr[:2], click, 2)
+        self._next = POINTER_FRAMES + 1
+        frames, pointers = self._filled(self._next)
+        if (frames, pointers) != (RECENT_FRAMES + 1, POINTER_FRAMES):
+            raise RuntimeError(f"{frames} memories and {pointers} pointers are not all")
+
     @abstractmethod
     def _filled(self, following: int) -> tuple[int, int]:
         """Remember frame 1 as every frame from 2 to the one before the following.
@@ -66,5 +70,10 @@ class FullLoop(ABC):
         """
 
     @abstractmethod
-    def _parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
-        """Return `parts`, on features of a frame and otherwise random inputs."""
+    def parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+        """Return what runs each part, by the names of our graphs.
+
+        Args:
+            frame_bgr: whose features they are given, and otherwise random inputs.
+            slots: frames of memory that memory attention is measured with.
+        """

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from sam2_cpu_loop import FullLoop
-from transformers import Sam2VideoModel
-from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+from transformers import AutoConfig
 
 from sam2lite.contracts.families.sam2 import (
     EMBED_CHANNELS,
@@ -24,6 +24,7 @@ from sam2lite.contracts.families.sam2 import (
 )
 from sam2lite.runtimes.geometry import network_input, source_mask
 
+FAMILIES = {"sam2": "Sam2", "edgetam": "EdgeTam"}  # in the names of classes, by type of model
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 POINTER_KEYS = POINTER_FRAMES * POINTER_TOKENS
 
@@ -34,31 +35,29 @@ class HuggingFace(FullLoop):
     def __init__(
         self,
         folder: Path,
-        frames_bgr: list[np.ndarray],
-        click: tuple[int, int],
-        slots: tuple[int, ...],
+        frame_bgr: np.ndarray,
         attention: str,
         compiled: bool,
     ) -> None:
-        """Load, point at an object, fill its memory.
+        """Load; no object is followed yet.
 
         Args:
             folder: of the model.
-            frames_bgr: uint8 [height, width, 3], two at least.
-            click: x and y on the object in the first frame, px.
-            slots: frames of memory that memory attention is measured with.
+            frame_bgr: any of the video, uint8 [height, width, 3].
             attention: implementation of it, `sdpa` or `eager`.
             compiled: whether image encoder and memory attention go through torch.compile.
         """
-        model: Any = Sam2VideoModel.from_pretrained(folder, attn_implementation=attention)
+        family = AutoConfig.from_pretrained(folder).model_type.removesuffix("_video")
+        kinds = (f"{FAMILIES[family]}Video{kind}" for kind in ("Model", "InferenceSession"))
+        model_class, session_class = (getattr(transformers, kind) for kind in kinds)
+        model: Any = model_class.from_pretrained(folder, attn_implementation=attention)
         self._model = model.eval().requires_grad_(False)
         if compiled:
             self._model.vision_encoder.compile(dynamic=False)
             self._model.memory_attention.compile(dynamic=False)
         self._size = int(self._model.config.image_size)
-        height, width = frames_bgr[0].shape[:2]
-        self._session = Sam2VideoInferenceSession(None, height, width, dtype=torch.float32)
-        self.fill(frames_bgr, click, slots)
+        height, width = frame_bgr.shape[:2]
+        self._session = session_class(None, height, width, dtype=torch.float32)
 
     @torch.inference_mode()
     def _tracked(self, frame_bgr: np.ndarray, index: int) -> np.ndarray:
@@ -95,7 +94,8 @@ class HuggingFace(FullLoop):
         )
         return len(seen), len(pointers)
 
-    def _parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+    def parts(self, frame_bgr: np.ndarray, slots: tuple[int, ...]) -> dict[str, Callable[[], Any]]:
+        """See `FullLoop`."""
         model, size = self._model, self._size
         pixels = self._pixels(frame_bgr)
         with torch.inference_mode():
