@@ -32,6 +32,7 @@ from figures import RESULTS, table
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.calibration.recorder import Recording
+from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.evaluation.bars import Bar, plot_bars
@@ -247,4 +248,4 @@ def save(result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -32,6 +32,7 @@ from figures import ROOT, fill, paragraph, table
 from sam2_cpu_worker import CONTENDERS, SLOTS
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.exporter.bundle.writer import write_trial_bundle
@@ -316,4 +317,4 @@ def version(package: str) -> str | None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)
