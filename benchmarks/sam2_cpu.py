@@ -35,6 +35,7 @@ from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
+from sam2lite.exporter.backends import exporter_of
 from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.export import export
 from sam2lite.exporter.precision.scheme import Float32
@@ -53,6 +54,9 @@ QUICK = ("Hugging Face", "ours, FP32", "OpenVINO, our FP32 graphs")
 BASE = "Hugging Face"
 NEEDS = {name: "openvino" for name in CONTENDERS if "OpenVINO" in name}
 NEEDS |= {name: "transformers" for name in CONTENDERS if "Hugging Face" in name}
+# Bundles in FP32, and the passes that they are made without: by standard operators alone others can
+# run them too.
+FP32 = {"fp32": (), "standard": tuple(step.name for step in exporter_of("ort").closing_passes())}
 PARTS = (
     "image_encoder",
     *(f"memory_attention_{count}" for count in SLOTS),
@@ -126,9 +130,11 @@ def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
             from tests.oracles.hugging_face import hugging_face_model
 
             hugging_face_model(load_model(model).model, size).save_pretrained(folder / source)
-        elif source == "fp32":
-            scheme = Float32()
-            write_trial_bundle(load_model(model), host_target(), size, scheme, folder / source)
+        elif source in FP32:
+            skip = FP32[source]
+            write_trial_bundle(
+                load_model(model), host_target(), size, Float32(), folder / source, skip
+            )
         else:
             recipe = Recipe(
                 model=model,

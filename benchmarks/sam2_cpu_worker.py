@@ -36,7 +36,7 @@ CONTENDERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "ours, FP32": ("fp32", "ort", {}),
     "ours, INT8": ("int8", "ort", {}),
-    "OpenVINO, our FP32 graphs": ("fp32", "openvino", {}),
+    "OpenVINO, our FP32 graphs": ("standard", "openvino", {}),
 }
 
 

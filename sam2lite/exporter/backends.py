@@ -151,6 +151,13 @@ class BackendExporter:
         """
         return ()
 
+    def closing_passes(self) -> tuple[GraphPass, ...]:
+        """Return what is done to graphs last, in their precision, for the runtime alone.
+
+        Operators that only the runtime has are brought in here; see `exporter.onnx.passes.closing`.
+        """
+        return ()
+
     def refused(
         self, folder: Path, manifest: Manifest, target: TargetProfile
     ) -> Mapping[str, Sequence[Any]]:

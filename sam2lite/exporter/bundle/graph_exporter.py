@@ -53,7 +53,8 @@ class GraphExporter(BackendExporter):
         """
         from sam2lite.exporter.onnx.passes.pipeline import steps_with
 
-        without(steps_with(self.passes_for(request.target)), request.recipe.skip_passes)
+        steps = (*steps_with(self.passes_for(request.target)), *self.closing_passes())
+        without(steps, request.recipe.skip_passes)
 
     def write(self, request: ExportRequest) -> Manifest:
         """See `BackendExporter`."""

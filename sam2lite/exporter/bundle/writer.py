@@ -18,6 +18,7 @@ from sam2lite.exporter.bundle.device_app import add_device_app
 from sam2lite.exporter.bundle.job import ExportJob
 from sam2lite.exporter.bundle.kind import BUNDLE
 from sam2lite.exporter.bundle.manifest import file_entries, manifest_of
+from sam2lite.exporter.onnx.passes.graph_pass import without
 from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
 from sam2lite.exporter.verify.opening import open_here
 from sam2lite.files.staging import staged_folder
@@ -25,6 +26,7 @@ from sam2lite.targets.profile import TargetProfile
 
 if TYPE_CHECKING:
     from sam2lite.exporter.onnx.graph import ExportedGraph
+    from sam2lite.exporter.onnx.passes.checked import PassReport
     from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.runtimes.bundle import Bundle
@@ -35,11 +37,11 @@ Report = Callable[[str], None]
 def export_graphs(
     loaded: LoadedModel,
     job: ExportJob,
-    opset: int,
     folder: Path,
     report: Report,
     scheme: PrecisionScheme,
-    target_passes: Sequence[GraphPass] = (),
+    exporter: BackendExporter,
+    target: TargetProfile,
     skip: Collection[str] = (),
 ) -> tuple[dict[str, GraphEntry], dict[str, Any]]:
     """Export and verify every graph of a job into a folder, weights shared in one file.
@@ -47,11 +49,11 @@ def export_graphs(
     Args:
         loaded: the network and where it comes from.
         job: the graphs.
-        opset: of ONNX.
         folder: an existing one; files go to `graphs/` below it.
         report: told the key of each graph when it is done.
         scheme: of the precision of the bundle.
-        target_passes: that the target needs beside the ordinary ones.
+        exporter: knows the passes beside the ordinary ones.
+        target: that they are for.
         skip: names of passes that do not run.
 
     Returns:
@@ -63,21 +65,27 @@ def export_graphs(
     """
     import onnx
 
+    from sam2lite.exporter.onnx.passes.closing import close
     from sam2lite.exporter.onnx.weights import WeightStore
 
     (folder / GRAPHS_FOLDER).mkdir()
     fused = loaded.fused()
+    passes = exporter.passes_for(target)
+    last = {step.name: step for step in exporter.closing_passes()}
+    closing = without(last.values(), last.keys() & set(skip))
+    skip = set(skip) - last.keys()
     entries: dict[str, GraphEntry] = {}
     verification: dict[str, Any] = {}
     with WeightStore(folder / GRAPHS_FOLDER) as store:
         for key, (spec, rung) in job.keys.items():
-            exported = export_float(loaded, fused, spec, rung, opset, target_passes, skip)
+            exported = export_float(loaded, fused, spec, rung, target.opset, passes, skip)
             rendered = scheme.render(exported.model, exported.spec, rung)
-            store.externalise(rendered.model)
+            model, closed = close(rendered.model, exported.spec, closing)
+            store.externalise(model)
             file = f"{GRAPHS_FOLDER}/{key}.onnx"
-            onnx.save(rendered.model, folder / file)
+            onnx.save(model, folder / file)
             entries[key] = GraphEntry(file, rendered.precision, exported.spec, aliases=spec.aliases)
-            verification[key] = {**_graph_report(exported), **rendered.report}
+            verification[key] = {**_graph_report(exported, closed), **rendered.report}
             report(key)
     return entries, verification
 
@@ -169,10 +177,11 @@ def write_bundle(
         )
         if get_backend(target.backend).run_by:
             bundle = open_here(folder)
-            loop = loop_parity(bundle, loaded)
+            exact = manifest.precision == "fp32"
+            loop = loop_parity(bundle, loaded, exact=exact)
             report("loop parity")
             manifest.verification["loop"] = loop.to_json()
-            if manifest.precision == "fp32":
+            if exact:
                 loop.check()
             if compare is not None:
                 manifest.verification.update(compare(bundle, report))
@@ -185,13 +194,18 @@ def write_bundle(
 
 
 def write_trial_bundle(
-    loaded: LoadedModel, target: TargetProfile, rung: int, scheme: PrecisionScheme, folder: Path
+    loaded: LoadedModel,
+    target: TargetProfile,
+    rung: int,
+    scheme: PrecisionScheme,
+    folder: Path,
+    skip: Collection[str] = (),
 ) -> None:
     """Write a bundle of one rung into a new folder, without comparing its loop with PyTorch's."""
     folder.mkdir(parents=True)
     exporter = exporter_of(target.backend)
     job = ExportJob.of(loaded, [rung], target.backend)
-    _write_graphs(loaded, target, exporter, job, folder, lambda _: None, scheme, {}, ())
+    _write_graphs(loaded, target, exporter, job, folder, lambda _: None, scheme, {}, skip)
 
 
 def _write_graphs(
@@ -205,8 +219,7 @@ def _write_graphs(
     verification: Mapping[str, Any],
     skip: Collection[str],
 ) -> Manifest:
-    passes = exporter.passes_for(target)
-    entries, graphs = export_graphs(loaded, job, target.opset, folder, report, scheme, passes, skip)
+    entries, graphs = export_graphs(loaded, job, folder, report, scheme, exporter, target, skip)
     manifest = manifest_of(loaded, target, job.rungs, entries)._replace(
         files=file_entries(folder),
         calibration=scheme.calibration,
@@ -216,9 +229,9 @@ def _write_graphs(
     return manifest
 
 
-def _graph_report(exported: ExportedGraph) -> dict[str, Any]:
+def _graph_report(exported: ExportedGraph, closed: Sequence[PassReport]) -> dict[str, Any]:
     return {
         "nodes": exported.nodes,
         "parity": {name: error.to_json() for name, error in exported.parity.items()},
-        "passes": [asdict(entry) for entry in exported.passes],
+        "passes": [asdict(entry) for entry in (*exported.passes, *closed)],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
+from sam2lite.exporter.ort.passes.attention import attention
 from sam2lite.exporter.ort.passes.moves import moves
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage
 from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
@@ -33,6 +34,10 @@ Track an object:  python3 device.pyz track --video FILE --point X,Y -o DIR
     def passes_for(self, target: TargetProfile) -> tuple[GraphPass, ...]:
         """See `BackendExporter`: what a CPU runs faster."""
         return (GraphPass(moves.__name__, moves),)
+
+    def closing_passes(self) -> tuple[GraphPass, ...]:
+        """See `BackendExporter`: attention as its own operator."""
+        return (GraphPass(attention.__name__, attention),)
 
 
 EXPORTER = OrtExporter()

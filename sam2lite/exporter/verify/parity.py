@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Largest relative error of an FP32 graph; rounding alone makes some 1e-6 of it.
 GRAPH_TOLERANCE = 1e-5
 ROUNDING_MARGIN = 4.0  # times what rounding alone does to an output
+LAST_BIT = 2.0**-23  # of a number of FP32, relative
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ import torch
 from sam2lite.data.clips import first_click
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.bundle.writer import write_bundle
+from sam2lite.exporter.verify import loop_parity as parity_module
 from sam2lite.exporter.verify.loop_parity import (
-    CORRECTED_AT,
     LEAST_FRAMES,
-    RUNG_SWITCHED_AT,
+    LOGIT_TOLERANCE,
+    MOST_TOLERANCE,
     LoopParity,
     loop_parity,
     parity_clip,
 )
+from sam2lite.exporter.verify.loop_script import CORRECTED_AT, RUNG_SWITCHED_AT
+from sam2lite.exporter.verify.parity import ROUNDING_MARGIN
 from sam2lite.models.effort import Effort
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite.family import Sam2LiteFamily
@@ -99,10 +102,27 @@ def test_another_network_is_found_out(decisive_bundle: Bundle, decisive_model: L
     other = copy.deepcopy(decisive_model)
     with torch.no_grad():
         other.model.memory_encoder.value.weight *= 1.05
-    report = loop_parity(decisive_bundle, other)
+    report = loop_parity(decisive_bundle, other, exact=True)
     assert report.first_divergence is not None
+    assert report.own_rounding is not None
+    assert report.max_logit_difference > report.tolerance
     with pytest.raises(VerificationError, match="leaves PyTorch's at frame"):
         report.check()
+
+
+def test_rounding_of_pytorch_itself_is_allowed(
+    decisive_bundle: Bundle, decisive_model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity_module, "LOGIT_TOLERANCE", 1e-7)
+    refused = loop_parity(decisive_bundle, decisive_model)
+    assert refused.own_rounding is None
+    with pytest.raises(VerificationError, match="leaves PyTorch's at frame"):
+        refused.check()
+    report = loop_parity(decisive_bundle, decisive_model, exact=True)
+    assert report.own_rounding is not None
+    assert 1e-7 < report.own_rounding < LOGIT_TOLERANCE
+    assert report.tolerance == ROUNDING_MARGIN * report.own_rounding < MOST_TOLERANCE
+    report.check()
 
 
 def result(logits: np.ndarray, visible: bool = True) -> ObjectResult:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
+from sam2lite.exporter.onnx.walk import leading_to
 from sam2lite.exporter.ort.passes.origins import Origin, Origins
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class _Moves:
         nodes: list[onnx.NodeProto] = []
         for node in self._graph.node:
             nodes += self._gathered(node.output[0]) or [node]
-        kept = _needed(nodes, self._results)
+        kept = leading_to(self._results, nodes)
         used = {name for node in kept for name in node.input} | self._results
         initializers = [tensor for tensor in self._graph.initializer if tensor.name in used]
         del self._graph.node[:]
@@ -117,13 +118,3 @@ def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> o
     from onnx import helper
 
     return helper.make_node(operator, inputs, [output], f"{output}/{operator}", **attributes)
-
-
-def _needed(nodes: list[onnx.NodeProto], results: set[str]) -> list[onnx.NodeProto]:
-    """Return the nodes that lead to the results, in order."""
-    wanted, kept = set(results), []
-    for node in reversed(nodes):
-        if any(name in wanted for name in node.output):
-            kept.append(node)
-            wanted.update(node.input)
-    return kept[::-1]
