@@ -150,12 +150,12 @@ class ObjectMemory(NamedTuple):
             trusted = sorted((t for t, f in past.items() if f.good and t < now - 1), reverse=True)
             sought = [now - 1, *trusted][:memories]
         rows += [(row, past[t]) for row, t in reversed([*enumerate(sought)]) if t in past]
-        memories = [(row, kept.features_bnc) for row, kept in rows if kept.features_bnc is not None]
+        whole = [(row, kept.features_bnc) for row, kept in rows if kept.features_bnc is not None]
         pointers = [(now - t, self.conditioning[t].pointer_bc) for t in selected if t <= now]
         pointers += [
             (ago, past[now - ago].pointer_bc) for ago in range(1, look_back) if now - ago in past
         ]
-        return Seen(memories, pointers)
+        return Seen(whole, pointers)
 
     def _selected(self, now: int) -> list[int]:
         """Return the conditioning frames that are seen: the nearest on either side, then others."""
