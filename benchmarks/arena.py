@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
@@ -81,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 
+from sam2lite.cli.app import run_app
 from sam2lite.data.clips import ClipConfig, generate_clip, training_config
 
 CLIPS = 40
@@ -60,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

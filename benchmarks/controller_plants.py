@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
+from sam2lite.cli.app import run_app
 from sam2lite.runtimes.controller import FrameController
 from sam2lite.runtimes.controller.presets import PRESETS
 
@@ -240,4 +241,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

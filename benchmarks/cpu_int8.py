@@ -31,6 +31,7 @@ from in_turn import Worker, run_in_turn
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.calibration.recorder import Recording
+from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.evaluation.bars import Bar, plot_bars
@@ -198,4 +199,4 @@ def save(result: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig, size_config
 from sam2lite.runtimes.commands.children import environment, running_file
@@ -262,4 +263,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from sam2lite.cli.app import run_app
 from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.runtimes.video.opencv_files import write_picture
 from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
@@ -257,4 +258,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -23,6 +23,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2lite import FAMILY, MEMORY_SELECT, RUNGS
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.errors import VerificationError
@@ -139,4 +140,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_app(main)

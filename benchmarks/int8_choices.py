@@ -41,6 +41,7 @@ from sam2lite.calibration.observers import OBSERVERS, Range
 from sam2lite.calibration.qdq import layers_of, render
 from sam2lite.calibration.ranges import ActivationRanges
 from sam2lite.calibration.recorder import Recording
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.evaluation import BundleTracker, evaluate
@@ -457,4 +458,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

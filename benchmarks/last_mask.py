@@ -14,6 +14,7 @@ import json
 
 import torch
 
+from sam2lite.cli.app import run_app
 from sam2lite.models.registry import load_model
 from sam2lite.training.validation import SHAPE, UNAIDED, validate, validation_batches
 
@@ -37,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -21,6 +21,7 @@ import numpy as np
 from figures import RESULTS, table
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.cli.app import run_app
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.children import environment, running_file
@@ -105,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sam2lite import Recipe, VideoSegmenter, export
+from sam2lite.cli.app import run_app
 from sam2lite.data.clips import Clip, first_click, generate_clip
 from sam2lite.data.eval_sets import EVAL_SETS
 from sam2lite.runtimes.prompts import Prompt
@@ -82,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from sam2lite.cli.app import run_app
 from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.runtimes.geometry import stretched
 from sam2lite.runtimes.video.source import open_source
@@ -89,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

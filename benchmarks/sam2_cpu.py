@@ -30,6 +30,7 @@ from in_turn import Worker, frame_row, run_in_turn, version, with_packages
 from sam2_cpu_worker import CONTENDERS, SLOTS
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.exporter.backends import exporter_of
 from sam2lite.exporter.bundle.writer import write_trial_bundle
@@ -209,4 +210,4 @@ def options(args: argparse.Namespace) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

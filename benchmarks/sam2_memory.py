@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.bench.machine_facts import describe_machine
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2 import FAMILY, RECENT_FRAMES, attention_name
 from sam2lite.data.clips import first_click
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
@@ -241,4 +242,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

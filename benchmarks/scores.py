@@ -16,6 +16,7 @@ from typing import Any
 from figures import RESULTS, ROOT, capture, fill, load, paragraph, table
 
 from sam2lite.bench.ablations.table import markdown
+from sam2lite.cli.app import run_app
 
 PROMPTS = ("click", "box", "mask")
 SMOKE_TEST_JF = 57.0  # with a click; weights below it are good for smoke tests, and called so
@@ -140,4 +141,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

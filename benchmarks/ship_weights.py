@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sam2lite.cli.app import run_app
 from sam2lite.models.sam2lite.checkpoint import RANGES_FILE, save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
 
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from sam2lite.bench.machine_facts import describe_machine
+from sam2lite.cli.app import run_app
 from sam2lite.runtimes.commands.children import environment, running_code
 
 HERE = Path(__file__).resolve().parent.parent
@@ -65,4 +66,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

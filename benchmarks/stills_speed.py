@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 
+from sam2lite.cli.app import run_app
 from sam2lite.data.clips import training_config
 from sam2lite.data.stills import PictureBank, open_stills, split_stills, still_clip
 from sam2lite.models.registry import load_model
@@ -82,4 +83,4 @@ def _ms(make: Callable[[np.random.Generator], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -18,6 +18,7 @@ from graph_parity import network
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2lite import FAMILY, MEMORY_SELECT, RUNGS
 from sam2lite.errors import VerificationError
 from sam2lite.exporter.onnx.graph import export_graph
@@ -113,4 +114,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_app(main)

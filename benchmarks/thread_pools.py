@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from sam2lite.bench.load import CpuLoad
+from sam2lite.cli.app import run_app
 from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.children import environment, running_file
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

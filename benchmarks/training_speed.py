@@ -21,6 +21,7 @@ from pathlib import Path
 from figures import RESULTS, ROOT, fill, load, paragraph, table
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.cli.app import run_app
 from sam2lite.training.run.folder import open_run
 from sam2lite.training.run.launch import launch
 from sam2lite.training.run.state import read_progress
@@ -113,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

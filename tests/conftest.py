@@ -1,7 +1,9 @@
-"""Networks and bundles that many tests need; bundles are exported once per session."""
+"""Networks and bundles that many tests need; bundles are exported once for all workers."""
 
+import fcntl
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +12,8 @@ import torch
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
 from sam2lite.calibration.footage import calibration_clips
+from sam2lite.calibration.ranges import Provenance
+from sam2lite.calibration.recorder import Recording
 from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.bundle.writer import write_bundle
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
@@ -63,6 +67,34 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
 
 
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Return a folder by its name, written by the first worker that asks; tests only read it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, write: Callable[[Path], object]) -> Path:
+        path = folder / "made-once" / name
+        path.parent.mkdir(exist_ok=True)
+        with path.with_suffix(".lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)  # others wait here, until it is there as a whole
+            if not path.exists():
+                write(path)
+        return path
+
+    return made
+
+
+def _recorded(model: LoadedModel, rungs: Sequence[int], path: Path) -> tuple[Recording, Provenance]:
+    """Return calibration footage for a bundle that will be at a path; it is kept beside it."""
+    recordings = path.with_name(f"{path.name}-recordings")
+    recordings.mkdir(exist_ok=True)
+    return recorded(model, rungs, CalibrationSettings(frames=8), recordings)
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> LoadedModel:
     """Tiny with random weights; its object score is near 1, so every object is present."""
@@ -70,19 +102,21 @@ def tiny_model() -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
-def shipped_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shipped_bundle(made_once: MadeOnce) -> Path:
     """A verified FP32 bundle of the weights that come with the package, at 240 px alone."""
-    path = tmp_path_factory.mktemp("bundles") / "shipped"
-    write_bundle(load_model("tiny"), host_target(), path, rungs=RUNGS[:1])
-    return path
+    return made_once(
+        "shipped",
+        lambda path: write_bundle(load_model("tiny"), host_target(), path, rungs=RUNGS[:1]),
+    )
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tiny_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_bundle(tiny_model: LoadedModel, made_once: MadeOnce) -> Path:
     """A verified FP32 bundle of `tiny_model` for this machine."""
-    path = tmp_path_factory.mktemp("bundles") / "tiny"
-    write_bundle(tiny_model, host_target(), path, rungs=RUNGS)
-    return path
+    return made_once(
+        "tiny",
+        lambda path: write_bundle(tiny_model, host_target(), path, rungs=RUNGS),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -93,45 +127,47 @@ def mini_model() -> LoadedModel:
 
 
 @pytest.fixture(scope="session")
-def mini_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mini_bundle(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
     """A verified FP32 bundle of `mini_model` for this machine, at 240 px alone."""
-    path = tmp_path_factory.mktemp("bundles") / "mini"
-    write_bundle(mini_model, host_target(), path, rungs=RUNGS[:1])
-    return path
+    return made_once(
+        "mini",
+        lambda path: write_bundle(mini_model, host_target(), path, rungs=RUNGS[:1]),
+    )
 
 
 @pytest.fixture(scope="session")
-def nano_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def nano_bundle(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
     """A bundle of `mini_model` in FP16 for a Jetson Nano, its engines not built."""
-    path = tmp_path_factory.mktemp("bundles") / "nano"
-    footage = recorded(
-        mini_model, RUNGS[:1], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
-    )
     target = get_target("jetson-nano")
-    request = ExportRequest(mini_model, target, "fp16", RUNGS[:1], path, Recipe(), SILENT)
-    EXPORTER.make(request, Making(mini_model, target, *footage))
-    return path
+
+    def write(path: Path) -> None:
+        footage = _recorded(mini_model, RUNGS[:1], path)
+        request = ExportRequest(mini_model, target, "fp16", RUNGS[:1], path, Recipe(), SILENT)
+        EXPORTER.make(request, Making(mini_model, target, *footage))
+
+    return made_once("nano", write)
 
 
 @pytest.fixture(scope="session")
-def ios_bundle(mini_model: LoadedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ios_bundle(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
     """A bundle of `mini_model` for iOS 18, its weights in INT8: packages of two functions."""
-    path = tmp_path_factory.mktemp("bundles") / "ios"
-    footage = recorded(
-        mini_model, RUNGS[:2], CalibrationSettings(frames=8), tmp_path_factory.mktemp("recordings")
-    )
-    target = get_target("ios18")
-    compared = ComparedFootage(calibration_clips(None, 3, seed=1), mini_model, {"source": "clips"})
-    write_coreml_bundle(
-        mini_model,
-        target,
-        path,
-        PRECISIONS["int8"],
-        footage,
-        rungs=RUNGS[:2],
-        compare=compared.measured,
-    )
-    return path
+
+    def write(path: Path) -> None:
+        footage = _recorded(mini_model, RUNGS[:2], path)
+        compared = ComparedFootage(
+            calibration_clips(None, 3, seed=1), mini_model, {"source": "clips"}
+        )
+        write_coreml_bundle(
+            mini_model,
+            get_target("ios18"),
+            path,
+            PRECISIONS["int8"],
+            footage,
+            rungs=RUNGS[:2],
+            compare=compared.measured,
+        )
+
+    return made_once("ios", write)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 PROGRAMS = sorted(path for name in ("benchmarks", "checks") for path in (ROOT / name).glob("*.py"))
 
@@ -16,7 +18,7 @@ IMPORT_ALL = """
 import contextlib, io, json, runpy, sys, traceback
 failed = {}
 for path in sys.argv[1:]:
-    takes_options = any(word in open(path).read() for word in ("ArgumentParser(", "run_app("))
+    takes_options = any(word in open(path).read() for word in ("ArgumentParser(", "typer.Typer("))
     sys.argv = [path, "--help"]
     sys.path.insert(0, path.rpartition("/")[0])  # as when it is started by its path
     with contextlib.redirect_stdout(io.StringIO()) as shown:
@@ -43,3 +45,40 @@ def test_every_study_and_check_imports_and_shows_its_help(tmp_path: Path) -> Non
     )
     failed = json.loads(done.stdout)
     assert failed == {}, "\n".join(failed.values())
+
+
+def test_every_study_answers_for_users_mistakes() -> None:
+    studies = [path for path in PROGRAMS if path.parent.name == "benchmarks"]
+    started = [path for path in studies if '__name__ == "__main__"' in path.read_text()]
+    assert len(started) > 20
+    for path in started:
+        if not path.name.endswith("_worker.py"):  # their parents'
+            assert "    run_app(" in path.read_text(), path.name
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("raise UnknownNameError('size', 'huge', ['tiny'])", 2, "error: unknown size 'huge'"),
+        ("open('missing.json')", 1, "error: No such file or directory: missing.json"),
+        ("return 3", 3, ""),
+        ("return None", 0, ""),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, body: str, code: int, said: str) -> None:
+    program = tmp_path / "study.py"
+    program.write_text(
+        "from sam2lite.cli.app import run_app\nfrom sam2lite.errors import UnknownNameError\n"
+        f"def main():\n    {body}\nrun_app(main)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, program],
+        env={"PATH": "", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == bool(said)

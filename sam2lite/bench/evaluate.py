@@ -65,10 +65,11 @@ def evaluate(
         ArgumentError: it does not take an input size, or there is no such prompt or set.
         VideoError: there are no clips, or no object in any of them.
     """
+    from sam2lite.data.process_pool import each_in_processes
     from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
     from sam2lite.evaluation.report import SCHEMA_VERSION, gather
-    from sam2lite.evaluation.workers import Task, score_clips
+    from sam2lite.evaluation.workers import Task
 
     check_prompt_kind(prompt)
     recipe, known, check_size = _tracker(bundle, model, variant, backend)
@@ -81,7 +82,7 @@ def evaluate(
     with (progress or SILENT).phase("clips", len(references)) as report:
         results = []
         for reference, result in zip(
-            references, score_clips(references, task, workers), strict=True
+            references, each_in_processes(task.worker, references, workers), strict=True
         ):
             results.append(result)
             report(reference.name)

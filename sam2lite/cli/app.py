@@ -68,8 +68,10 @@ def _global_options(debug: Debug = False, version: Version = False) -> None:
     """Nothing to do: the options' callbacks have acted."""
 
 
-def run_app(app: typer.Typer) -> None:
+def run_app(app: Callable[[], Any]) -> None:
     """Run an application and leave the process with the exit code of what happened.
+
+    A program without Typer gives its main function, whose result is the exit code if it has one.
 
     A user's mistake is one sentence on standard error; a traceback only with --debug. Typer itself
     answers for wrong options (2). A signal that ends it gives 128 and its number.
@@ -93,10 +95,10 @@ def run_app(app: typer.Typer) -> None:
     sys.exit(code)
 
 
-def _run(app: typer.Typer) -> Any:
+def _run(app: Callable[[], Any]) -> Any:
     """Run an application; return the exit code."""
     try:
-        app()
+        return app() or 0
     except Sam2LiteError as error:
         if interrupted() is None:
             _tell(str(error))
@@ -107,7 +109,6 @@ def _run(app: typer.Typer) -> Any:
         if interrupted() is None:
             _tell(f"{error.strerror or error}: {error.filename or 'no file named'}")
         return 1
-    return 0
 
 
 def share_threads(bundle: Bundle, threads: int | None) -> None:

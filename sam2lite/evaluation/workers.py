@@ -1,10 +1,9 @@
 """What is done with every clip, in one process or in several."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sam2lite.data.process_pool import each_in_processes
 from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines, score_tracker
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
@@ -98,19 +97,3 @@ class Worker:
             },
             score_baselines(clip, self._settings) if self._settings.baselines else {},
         )
-
-
-def score_clips(
-    references: Sequence[ClipReference], task: Task, workers: int = 1
-) -> Iterator[ClipResult]:
-    """Yield the scores of every clip, in order.
-
-    Args:
-        references: of the clips.
-        task: what to do with each.
-        workers: processes; 1 is this one, with all its threads.
-
-    Raises:
-        Sam2LiteError: a process was killed, or a clip cannot be evaluated.
-    """
-    return each_in_processes(task.worker, references, workers)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
+from sam2lite.data.process_pool import each_in_processes
 from sam2lite.errors import ArgumentError, UnknownNameError, VideoError
 from sam2lite.evaluation.clip import EvaluationClip
 from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.plot import mean_j_by_frame, plot_j
 from sam2lite.evaluation.report import RunScores, gather, objects_to_json, worst_first
 from sam2lite.evaluation.sources import GeneratedClip, folder_clips, fresh_clips, set_clips
-from sam2lite.evaluation.workers import Task, TrackerRecipe, score_clips
+from sam2lite.evaluation.workers import Task, TrackerRecipe
 from sam2lite.evaluation.worst_cases import worst_case_sheet
 
 CONFIG = ClipConfig(height=96, width=128, frames=4, objects=(2, 2), object_size=(0.3, 0.5))
@@ -28,11 +29,11 @@ def task(tiny_bundle: Path) -> Task:
 
 @pytest.fixture(scope="module")
 def scores(task: Task) -> RunScores:
-    return gather(list(score_clips(CLIPS, task)))
+    return gather(list(each_in_processes(task.worker, CLIPS)))
 
 
 def test_processes_find_what_one_finds(task: Task, scores: RunScores) -> None:
-    parallel = gather(list(score_clips(CLIPS, task, workers=2)))
+    parallel = gather(list(each_in_processes(task.worker, CLIPS, workers=2)))
     assert parallel.to_json() == scores.to_json()
 
 

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.bench.json_file import reserved_json
+from sam2lite.data.process_pool import each_in_processes
 from sam2lite.errors import OutputError, TrainingError, UnknownNameError
 from sam2lite.evaluation.evaluate import EvaluationSettings
 from sam2lite.evaluation.report import gather
 from sam2lite.evaluation.sources import fresh_clips
-from sam2lite.evaluation.workers import Task, TrackerRecipe, score_clips
+from sam2lite.evaluation.workers import Task, TrackerRecipe
 from sam2lite.files.json_reading import read_json
 from sam2lite.files.reading import printable
 
@@ -237,7 +238,7 @@ def _score(run: Path, variant: Variant, clips: int, workers: int) -> Results:
             source = rebudgeted(source, variant.budget, Path(scratch) / "checkpoint")
         recipe = TrackerRecipe("model", str(source), {"policy": variant.policy, "window": None})
         task = Task(recipe, (RUNG,), EvaluationSettings(PROMPT))
-        scored = list(score_clips(fresh_clips(clips, CLIP_SEED), task, workers))
+        scored = list(each_in_processes(task.worker, fresh_clips(clips, CLIP_SEED), workers))
     scores = gather(scored).main.to_json()
     return {name: scores[name] for name in SCORES}
 

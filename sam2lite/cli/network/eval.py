@@ -156,11 +156,12 @@ def eval(  # noqa: A001 - commands are named like their functions
         return
     if category is not None:
         raise ArgumentError(f"--category {category} is of objects of COCO; give --coco as well")
+    from sam2lite.data.process_pool import each_in_processes
     from sam2lite.evaluation.charts import require_matplotlib
     from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
     from sam2lite.evaluation.report import SCHEMA_VERSION, gather, scores_by_source
-    from sam2lite.evaluation.workers import Task, score_clips
+    from sam2lite.evaluation.workers import Task
 
     check_prompt_kind(prompt)
     if output is not None:
@@ -174,7 +175,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     task = Task(recipe, chosen_rungs, EvaluationSettings(prompt, skip_last, not no_baselines))
     with nullcontext() if output is None else staged_folder(output, force, SCORES) as folder:
         with progress_bar() as bar:
-            scored = score_clips(references, task, workers or allowed_cpus())
+            scored = each_in_processes(task.worker, references, workers or allowed_cpus())
             scores = gather(list(bar.track(scored, len(references), description="clips")))
         report = {
             "schema_version": SCHEMA_VERSION,

@@ -63,7 +63,8 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: bool) ->
         OutputError: the folder exists.
     """
     from sam2lite.data.datasets.coco_instances import read_instances
-    from sam2lite.evaluation.coco import PROMPTS, InstanceTask, gather, score_images
+    from sam2lite.data.process_pool import each_in_processes
+    from sam2lite.evaluation.coco import PROMPTS, InstanceTask, gather
 
     if run.prompt not in PROMPTS:
         raise UnknownNameError("prompt", run.prompt, PROMPTS)
@@ -75,7 +76,7 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: bool) ->
     task = InstanceTask(run.recipe, run.rungs, run.prompt, run.baselines)
     with nullcontext() if output is None else staged_folder(output, force, SCORES) as folder:
         with progress_bar() as bar:
-            scored = score_images(found.images, task, run.workers)
+            scored = each_in_processes(task.worker, found.images, run.workers)
             results = gather(list(bar.track(scored, len(found.images), description="images")))
         report = {
             "schema_version": SCHEMA_VERSION,

@@ -29,6 +29,7 @@ CONDITIONING_FRAMES = 4  # that it sees at most; the published loops have no lim
 TIME_ROWS = 7  # of the temporal table: rows 0..5 for 1..6 frames ago, the last for conditioning
 POINTER_FRAMES = 16  # how far back pointers are looked at, the frame itself counted
 POINTER_SLOTS = 20  # CONDITIONING_FRAMES and 15 others fit
+REWIND_FRAMES = 10  # that one may go back and find all that the published loops would
 
 MOST_FRAMES = CONDITIONING_FRAMES + RECENT_FRAMES  # that are seen at once
 

@@ -6,7 +6,6 @@ from sam2lite.evaluation.coco.scoring import (
     ImageScores,
     InstanceScore,
     InstanceTask,
-    score_images,
 )
 from sam2lite.evaluation.coco.summary import (
     InstanceRun,
@@ -26,6 +25,5 @@ __all__ = [
     "gather",
     "mean_ious",
     "read_results",
-    "score_images",
     "to_records",
 ]

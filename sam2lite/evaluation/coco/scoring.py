@@ -1,6 +1,6 @@
 """Objects of images, each prompted by itself and compared with its mask."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from sam2lite.data.clips import deepest_point
 from sam2lite.data.datasets.coco_instances import Instance, InstanceImage
-from sam2lite.data.process_pool import each_in_processes
 from sam2lite.evaluation.first_prompts import exact_box
 from sam2lite.evaluation.metrics import Mask, region_j
 from sam2lite.evaluation.trackers import Frame, Segmenter
@@ -73,23 +72,6 @@ class InstanceTask:
     def worker(self, threads: int | None) -> Callable[[InstanceImage], ImageScores]:
         """Return what scores one image after the other; see `each_in_processes`."""
         return _Worker(self, threads).score
-
-
-def score_images(
-    images: Sequence[InstanceImage], task: InstanceTask, workers: int = 1
-) -> Iterator[ImageScores]:
-    """Yield the scores of every image, in order.
-
-    Args:
-        images: one or more.
-        task: what to do with each.
-        workers: processes; 1 is this one, with all its threads.
-
-    Raises:
-        Sam2LiteError: a process was killed.
-        VideoError: a picture or a mask cannot be read.
-    """
-    return each_in_processes(task.worker, images, workers)
 
 
 class _Worker:

@@ -12,25 +12,8 @@ from sam2lite.models.sam2 import core_ml_forms
 from sam2lite.models.sam2.graphs import ImageEncoderGraph
 
 
-class PlacedVit(Vit):
-    """A trunk with the position table of one size: MIL has no bicubic resize."""
-
-    table_1chw: Tensor
-
-    def __init__(self, trunk: Vit, table_1chw: Tensor) -> None:
-        """Build it.
-
-        Args:
-            trunk: whose parts it takes over.
-            table_1chw: added to patches of one size of image.
-        """
-        super(Vit, self).__init__()
-        self.patch_embed, self.blocks = trunk.patch_embed, trunk.blocks
-        self.register_buffer("table_1chw", table_1chw)
-
-    def positions(self, height: int, width: int) -> Tensor:
-        """Return the table; see `Vit.positions`."""
-        return self.table_1chw
+class PlacedVit(core_ml_forms.Placed, Vit):
+    """See `Placed`."""
 
 
 def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:

@@ -20,26 +20,35 @@ from sam2lite.models.sam2.memory_attention import Rotations
 _MOST_SCORES = 1 << 24
 
 
-class PlacedTrunk(Hiera):
+class Placed(nn.Module):
     """A trunk with the position table of one size: MIL has no bicubic resize."""
 
     table_1chw: Tensor
 
-    def __init__(self, trunk: Hiera, table_1chw: Tensor) -> None:
+    def __init__(self, trunk: nn.Module, table_1chw: Tensor) -> None:
         """Build it.
 
         Args:
             trunk: whose parts it takes over.
             table_1chw: added to patches of one size of image.
         """
-        super(Hiera, self).__init__()
-        self.patch_embed, self.blocks = trunk.patch_embed, trunk.blocks
-        self.stage_ends = trunk.stage_ends
+        nn.Module.__init__(self)
+        for name, part in trunk.named_children():
+            self.add_module(name, part)
         self.register_buffer("table_1chw", table_1chw)
 
     def positions(self, height: int, width: int) -> Tensor:
-        """Return the table; see `Hiera.positions`."""
+        """Return the table, in place of what the trunk makes of its own."""
         return self.table_1chw
+
+
+class PlacedHiera(Placed, Hiera):
+    """See `Placed`."""
+
+    def __init__(self, trunk: Hiera, table_1chw: Tensor) -> None:
+        """See `Placed`."""
+        super().__init__(trunk, table_1chw)
+        self.stage_ends = trunk.stage_ends
 
 
 class BatchedAttention(nn.Module):
@@ -87,7 +96,7 @@ def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
     """
     with torch.no_grad():
         if isinstance(module, ImageEncoderGraph) and isinstance(module.image_encoder, ImageEncoder):
-            centre_pixels(module, module.image_encoder, inputs[0], PlacedTrunk)
+            centre_pixels(module, module.image_encoder, inputs[0], PlacedHiera)
     if isinstance(module, MemoryAttentionGraph):
         for layer in module.memory_attention.layers:
             for name in ("self_attn", "cross_attn_image"):

@@ -14,6 +14,7 @@ from sam2lite.data.datasets.coco_instances import (
     InstanceSet,
     read_instances,
 )
+from sam2lite.data.process_pool import each_in_processes
 from sam2lite.errors import VideoError
 from sam2lite.evaluation.coco import (
     ImageScores,
@@ -22,7 +23,6 @@ from sam2lite.evaluation.coco import (
     gather,
     mean_ious,
     read_results,
-    score_images,
     to_records,
 )
 from sam2lite.evaluation.coco.scoring import object_box
@@ -47,7 +47,7 @@ def recipe(mini_folder: str) -> TrackerRecipe:
 @pytest.fixture(scope="module")
 def by_box(instances: InstanceSet, recipe: TrackerRecipe) -> list[ImageScores]:
     task = InstanceTask(recipe, [RUNG, 336], "box", baselines=True)
-    return list(score_images(instances.images, task))
+    return list(each_in_processes(task.worker, instances.images))
 
 
 def found_alone(recipe: TrackerRecipe, image: InstanceImage, prompt: Prompt) -> np.ndarray:
@@ -88,13 +88,13 @@ def test_a_bundle_finds_every_object_as_if_it_were_the_only_one(
     instances: InstanceSet, tiny_bundle: Path
 ) -> None:
     recipe = TrackerRecipe("bundle", str(tiny_bundle))
-    (found,) = score_images(instances.images[:1], InstanceTask(recipe, [RUNG], "box"))
+    (found,) = each_in_processes(InstanceTask(recipe, [RUNG], "box").worker, instances.images[:1])
     check_as_if_alone(recipe, instances.images[0], found.by_rung[RUNG])
 
 
 def test_a_click_is_the_deepest_point(instances: InstanceSet, recipe: TrackerRecipe) -> None:
     image = instances.images[1]
-    (found,) = score_images([image], InstanceTask(recipe, [RUNG], "click"))
+    (found,) = each_in_processes(InstanceTask(recipe, [RUNG], "click").worker, [image])
     truth_hw = image.mask(image.instances[0])
     mask_hw = found_alone(recipe, image, Prompt(points=[deepest_point(truth_hw)]))
     assert found.by_rung[RUNG][0].iou == region_j(mask_hw, truth_hw)
@@ -117,7 +117,7 @@ def test_processes_find_what_one_finds(
     instances: InstanceSet, recipe: TrackerRecipe, by_box: list[ImageScores]
 ) -> None:
     task = InstanceTask(recipe, [RUNG, 336], "box", baselines=True)
-    assert list(score_images(instances.images, task, workers=2)) == by_box
+    assert list(each_in_processes(task.worker, instances.images, workers=2)) == by_box
 
 
 def test_no_object_has_a_pixel() -> None:

@@ -276,7 +276,7 @@ class SlotBankReference:
         seen = memory.seen_from(
             self._now, look_back, self.settings.memories, self.settings.motion_aware
         )
-        if not seen.frames:  # whatever was prompted was lost
+        if not seen.memories:  # whatever was prompted was lost
             return self._frame().image_embed
         return self._calls.attend(self._frame().pix_feat, seen, look_back)
 
@@ -310,7 +310,8 @@ class SlotBankReference:
     def _settle(self) -> None:
         """Store what is pending: the frame is left."""
         for kept in self._objects.values():
-            kept.memory, kept.pending, kept.decoded = kept.settled(self._now), None, None
+            kept.memory, kept.pending = kept.settled(self._now).bounded(), None
+            kept.decoded = None
             kept.motion = None if kept.motion is None else kept.motion.left()
 
     def _known(self, object_id: int) -> TrackedObject:

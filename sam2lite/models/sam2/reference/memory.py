@@ -12,6 +12,7 @@ from sam2lite.contracts.families.sam2 import (
     CONDITIONING_FRAMES,
     POINTER_FRAMES,
     RECENT_FRAMES,
+    REWIND_FRAMES,
     TIME_ROWS,
 )
 
@@ -47,22 +48,27 @@ class StoredFrame(NamedTuple):
     """A frame in memory.
 
     Attributes:
-        features_bnc: float32 `[1, N, 64]`, rounded already.
+        features_bnc: float32 `[1, N, 64]`, rounded already; None where only the pointer is kept.
         pointer_bc: `[1, 256]`.
         decoded: of conditioning frames, which may be shown again.
         good: whether memory is to be sought here where motion says which frames are trusted.
     """
 
-    features_bnc: Tensor
+    features_bnc: Tensor | None
     pointer_bc: Tensor
     decoded: Decoded | None = None
     good: bool = False
 
 
 class Seen(NamedTuple):
-    """What a frame sees: frames with their rows of the temporal table, pointers with their ages."""
+    """What a frame sees.
 
-    frames: list[tuple[int, StoredFrame]]
+    Attributes:
+        memories: of frames, with their rows of the temporal table.
+        pointers: with their ages.
+    """
+
+    memories: list[tuple[int, Tensor]]
     pointers: list[tuple[int, Tensor]]
 
 
@@ -75,18 +81,17 @@ class ObjectMemory(NamedTuple):
 
     Attributes:
         conditioning: those that the user prompted, in the order in which they became so.
-        recent: those that were tracked, as far back as pointers are looked at; and the last good
-            ones, however long ago.
+        recent: those that were tracked.
     """
 
     conditioning: Frames = _NONE
     recent: Frames = _NONE
 
     def stored(self, now: int, frame: StoredFrame, conditioning: bool) -> ObjectMemory:
-        """Return it with a frame in place of what there is of it.
+        """Return it with a frame in place of what there is of it; see `bounded`.
 
         Args:
-            now: number of the frame, the last one that was decoded.
+            now: number of the frame.
             frame: what is stored.
             conditioning: whether it is a conditioning frame.
         """
@@ -94,16 +99,30 @@ class ObjectMemory(NamedTuple):
         if conditioning:
             recent.pop(now, None)
             prompted[now] = frame
-            if len(prompted) > STORED_CONDITIONING_FRAMES:
-                _, second, *_ = sorted(prompted)  # the first one stays
-                del prompted[second]
         else:
             recent[now] = frame._replace(decoded=None)
-        good = sorted(t for t, kept in recent.items() if kept.good and t < now)[-RECENT_FRAMES:]
-        return ObjectMemory(
-            prompted,
-            {t: kept for t, kept in recent.items() if t > now - POINTER_FRAMES or t in good},
-        )
+        return ObjectMemory(prompted, recent)
+
+    def bounded(self) -> ObjectMemory:
+        """Return it without what will not be seen, once a frame is left.
+
+        The last `REWIND_FRAMES` tracked frames may be gone back over, so of those before them there
+        is what the next one would see: memory of the last ones and of the last good ones, pointers
+        from further back.
+        """
+        prompted, recent = dict(self.conditioning), dict(self.recent)
+        if len(prompted) > STORED_CONDITIONING_FRAMES:
+            _, second, *_ = sorted(prompted)  # the first one stays
+            del prompted[second]
+        before = sorted(recent, reverse=True)[REWIND_FRAMES:]
+        good = [t for t in before if recent[t].good]
+        whole = {*before[:RECENT_FRAMES], *good[:RECENT_FRAMES]}
+        for place, t in enumerate(before):
+            if t not in whole:
+                kept = recent.pop(t)
+                if place < POINTER_FRAMES - 1:
+                    recent[t] = kept._replace(features_bnc=None)
+        return ObjectMemory(prompted, recent)
 
     def before(self, frame_index: int) -> ObjectMemory:
         """Return it without what was tracked from a frame on; conditioning frames stay."""
@@ -125,17 +144,18 @@ class ObjectMemory(NamedTuple):
         """
         selected = self._selected(now)
         past = {**{t: f for t, f in self.conditioning.items() if t not in selected}, **self.recent}
-        frames = [(TIME_ROWS - 1, self.conditioning[t]) for t in selected]
+        rows = [(TIME_ROWS - 1, self.conditioning[t]) for t in selected]
         sought = [now - ago for ago in range(1, memories + 1)]
         if good:
             trusted = sorted((t for t, f in past.items() if f.good and t < now - 1), reverse=True)
             sought = [now - 1, *trusted][:memories]
-        frames += [(row, past[t]) for row, t in reversed([*enumerate(sought)]) if t in past]
+        rows += [(row, past[t]) for row, t in reversed([*enumerate(sought)]) if t in past]
+        whole = [(row, kept.features_bnc) for row, kept in rows if kept.features_bnc is not None]
         pointers = [(now - t, self.conditioning[t].pointer_bc) for t in selected if t <= now]
         pointers += [
             (ago, past[now - ago].pointer_bc) for ago in range(1, look_back) if now - ago in past
         ]
-        return Seen(frames, pointers)
+        return Seen(whole, pointers)
 
     def _selected(self, now: int) -> list[int]:
         """Return the conditioning frames that are seen: the nearest on either side, then others."""

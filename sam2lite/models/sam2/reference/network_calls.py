@@ -85,7 +85,7 @@ class NetworkCalls:
             seen: at least one frame; memory of another input size is resampled.
             look_back: frames that pointers are taken from.
         """
-        frames = len(seen.frames)
+        frames = len(seen.memories)
         if not self._as_exported:  # a module takes any number, but may be made for few or many
             fitting = next(slots for slots in self._attention if slots >= frames)
             (found,) = _called(self._attention[fitting], self._inputs(pix_feat, seen, look_back))
@@ -98,8 +98,9 @@ class NetworkCalls:
             meeting = int(pix_feat[0, 0].numel()), slots, held
             if asked or meeting not in self._fed:
                 self._fed.add(meeting)
-                part = self._inputs(pix_feat, seen._replace(frames=seen.frames[:held]), look_back)
-                (found,) = _called(module, _padded(part, slots))
+                part = seen._replace(memories=seen.memories[:held])
+                inputs = _padded(self._inputs(pix_feat, part, look_back), slots)
+                (found,) = _called(module, inputs)
                 result = found if asked else result
         assert result is not None  # no more frames are seen than the largest graph holds
         return result
@@ -162,16 +163,14 @@ class NetworkCalls:
         """Return the inputs of memory attention, with as many slots and pointers as are seen."""
         height, width = (int(side) for side in pix_feat.shape[2:])
         tokens = self._layout.tokens or height * width
-        memory = [
-            _resampled(frame.features_bnc, tokens, height / width) for _, frame in seen.frames
-        ]
+        memory = [_resampled(kept_bnc, tokens, height / width) for _, kept_bnc in seen.memories]
         pointers = [pointer_bc[:, None] for _, pointer_bc in seen.pointers]
         shares = max(look_back - 1, 1)  # a video of one frame has that frame's own pointer at most
         keys = len(memory) * tokens + len(pointers) * POINTER_TOKENS
         return {
             "pix_feat": pix_feat,
             "memory_features_bnc": torch.cat(memory, dim=1),
-            "memory_time_bs": torch.tensor([[row for row, _ in seen.frames]], dtype=torch.int32),
+            "memory_time_bs": torch.tensor([[row for row, _ in seen.memories]], dtype=torch.int32),
             "object_pointers_bqc": torch.cat([torch.zeros(1, 0, EMBED_CHANNELS), *pointers], dim=1),
             "pointer_time_bq": torch.tensor([[ago for ago, _ in seen.pointers]]).float() / shares,
             "memory_bias_b11k": torch.zeros(1, 1, 1, keys),

@@ -40,7 +40,8 @@ def written(
 
 
 def _frame_columns(prefix: str, frame: StoredFrame) -> Iterator[tuple[str, Tensor]]:
-    yield f"{prefix}/features", frame.features_bnc
+    if frame.features_bnc is not None:
+        yield f"{prefix}/features", frame.features_bnc
     yield f"{prefix}/pointer", frame.pointer_bc
     yield f"{prefix}/good", torch.tensor(frame.good)
     if frame.decoded is not None:
@@ -85,5 +86,6 @@ def _frame(state: Mapping[str, Tensor], prefix: str) -> StoredFrame:
         initial, tracked, present, lost = (bool(flag) for flag in state[f"{prefix}/flags"])
         output = ObjectOutput(state[f"{prefix}/logits"], iou, score, present, lost)
         decoded = Decoded(output, initial, tracked)
+    features_bnc = state.get(f"{prefix}/features")
     good = bool(state[f"{prefix}/good"])
-    return StoredFrame(state[f"{prefix}/features"], state[f"{prefix}/pointer"], decoded, good)
+    return StoredFrame(features_bnc, state[f"{prefix}/pointer"], decoded, good)

@@ -8,6 +8,7 @@ from sam2lite.contracts.families.sam2 import (
     CONDITIONING_FRAMES,
     POINTER_FRAMES,
     RECENT_FRAMES,
+    REWIND_FRAMES,
     TIME_ROWS,
 )
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
@@ -21,7 +22,8 @@ from sam2lite.runtimes.rules.sam2.slot_buffer import SlotBuffer
 
 CONDITIONING_STORE = 16  # prompted frames that are kept; the first one is never given up
 CONDITIONING_ROW = TIME_ROWS - 1  # of the temporal table
-MOST_RECORDS = CONDITIONING_STORE + POINTER_FRAMES + RECENT_FRAMES
+_POINTERS = POINTER_FRAMES - 1  # that a frame sees of those before it
+MOST_RECORDS = CONDITIONING_STORE + REWIND_FRAMES + _POINTERS + RECENT_FRAMES
 
 
 class Seen(NamedTuple):
@@ -78,7 +80,7 @@ class SlotBank(Memory):
         self._newest = self._given_up = None
         if newest is not None:
             self._records[newest.frame] = newest
-            self._prune(newest.frame)
+            self._prune()
 
     def settle(self, frame_index: int) -> None:
         """See `Memory.settle`: from now on, the frame sees its own memory if it is prompted."""
@@ -181,23 +183,26 @@ class SlotBank(Memory):
         good = [index for index, record in others.items() if index < last and record.good]
         return [last, *sorted(good, reverse=True)][:window]
 
-    def _prune(self, newest: int) -> None:
-        """Give up what no later frame will see, so that memory never grows."""
+    def _prune(self) -> None:
+        """Give up what no frame will see, so that memory never grows.
+
+        One may go back to any of the last tracked frames. Of those before them, what the first
+        would see is kept.
+        """
         conditioning = sorted(index for index, each in self._records.items() if each.conditioning)
         if len(conditioning) > CONDITIONING_STORE:
             del self._records[conditioning[1]]
-        good: List[int] = []
-        if self._trusts_motion:
-            tracked = (each for each in self._records.values() if each.good and each.frame < newest)
-            good = sorted(each.frame for each in tracked if not each.conditioning)[-RECENT_FRAMES:]
-        for index, record in list(self._records.items()):
-            if record.conditioning or index in good:
+        tracked = sorted(index for index, each in self._records.items() if not each.conditioning)
+        before = tracked[:-REWIND_FRAMES]
+        good = [each for each in before if self._trusts_motion and self._records[each].good]
+        whole = {*before[-RECENT_FRAMES:], *good[-RECENT_FRAMES:]}
+        for index in before:
+            if index in whole:
                 continue
-            ago = newest + 1 - index  # of the next frame
-            if not 0 < ago < POINTER_FRAMES:
+            if index in before[-_POINTERS:]:
+                self._records[index] = self._records[index]._replace(memory_nc=None)
+            else:
                 del self._records[index]
-            elif ago > RECENT_FRAMES and record.memory_nc is not None:
-                self._records[index] = record._replace(memory_nc=None)
 
     def state(self, host: Host) -> Dict[str, np.ndarray]:
         """See `Memory.state`."""

@@ -2,7 +2,7 @@
 
 import torch
 
-from sam2lite.contracts.families.sam2 import CONDITIONING_FRAMES, POINTER_SLOTS
+from sam2lite.contracts.families.sam2 import CONDITIONING_FRAMES, POINTER_SLOTS, REWIND_FRAMES
 from sam2lite.models.sam2.reference.memory import (
     STORED_CONDITIONING_FRAMES,
     Decoded,
@@ -16,9 +16,9 @@ OUTPUT = ObjectOutput(torch.zeros(4, 4), ONE, ONE, present=True, lost=False)
 
 
 def frame(t: int) -> StoredFrame:
-    """A frame whose pointer says which it is."""
+    """A frame whose memory and pointer say which it is."""
     decoded = Decoded(OUTPUT, initial=True, tracked=False)
-    return StoredFrame(torch.zeros(1, 4, 64), torch.full((1, 256), float(t)), decoded)
+    return StoredFrame(torch.full((1, 4, 64), t), torch.full((1, 256), float(t)), decoded)
 
 
 def memory(conditioning: list[int], recent: list[int]) -> ObjectMemory:
@@ -33,7 +33,7 @@ def memory(conditioning: list[int], recent: list[int]) -> ObjectMemory:
 def rows(made: ObjectMemory, now: int) -> list[tuple[int, int]]:
     """Rows of the temporal table and frames."""
     seen = made.seen_from(now, 16)
-    return [(row, int(kept.pointer_bc[0, 0])) for row, kept in seen.frames]
+    return [(row, int(memory_bnc[0, 0, 0])) for row, memory_bnc in seen.memories]
 
 
 def pointers(made: ObjectMemory, now: int, look_back: int = 16) -> list[tuple[int, int]]:
@@ -91,9 +91,11 @@ def test_the_frame_itself_is_seen_only_if_it_was_prompted() -> None:
 def test_memory_is_constant() -> None:
     made = ObjectMemory()
     for t in range(100):
-        made = made.stored(t, frame(t), conditioning=t % 2 == 0)
+        made = made.stored(t, frame(t), conditioning=t % 2 == 0).bounded()
         assert len(made.conditioning) <= STORED_CONDITIONING_FRAMES
-        assert len(made.recent) < 16
+        assert len(made.recent) < REWIND_FRAMES + 16
+        memories = [kept for kept in made.recent.values() if kept.features_bnc is not None]
+        assert len(memories) <= REWIND_FRAMES + 6
         assert len(made.seen_from(t + 1, 16).pointers) <= POINTER_SLOTS
         assert 0 in made.conditioning
     assert all(kept.decoded is None for kept in made.recent.values())
@@ -103,3 +105,22 @@ def test_going_back_forgets_what_was_tracked() -> None:
     made = memory([0, 4], [1, 2, 3, 5]).before(3)
     assert list(made.conditioning) == [0, 4]
     assert list(made.recent) == [1, 2]
+
+
+def test_the_last_frames_may_be_gone_back_over() -> None:
+    made, every = ObjectMemory(), ObjectMemory()
+    for t in range(40):
+        good = t in (3, 9, 12, 13, 20, 33)
+        made, every = (
+            each.stored(t, frame(t)._replace(good=good), conditioning=t in (0, 35))
+            for each in (made, every)
+        )
+        made = made.bounded()
+        for back in range(REWIND_FRAMES + 1):
+            now = t + 1 - back
+            for trusting in (False, True):
+                seen, all_there = (
+                    each.before(now).seen_from(now, 16, good=trusting) for each in (made, every)
+                )
+                assert len(seen.memories) == len(all_there.memories)
+                assert len(seen.pointers) == len(all_there.pointers)

@@ -65,7 +65,7 @@ class PublishedObject:
         return self._prompted(index, None, (smoothed(mask, self.size) >= 0.5).float())
 
     def propagate(self, start: int, end: int) -> Iterator[Output]:
-        self._consolidate()
+        self.consolidate()
         for index in range(start, end):
             if index in self.cond:
                 output = self.cond[index]
@@ -76,6 +76,12 @@ class PublishedObject:
             if self.meta or index not in self.cond:
                 self.tracked.add(index)
             yield output
+
+    def rewind(self, index: int) -> None:
+        """Forget what was tracked from a frame on; the published loops have it overwritten."""
+        self.consolidate()
+        self.non_cond = {other: out for other, out in self.non_cond.items() if other < index}
+        self.tracked = {other for other in self.tracked if other < index or other in self.cond}
 
     def _prompted(self, index: int, points: Any, mask: Tensor | None) -> Output:
         first = index not in self.tracked
@@ -89,7 +95,7 @@ class PublishedObject:
         self.pending[index] = (first or self.corrections_condition, output)
         return output
 
-    def _consolidate(self) -> None:
+    def consolidate(self) -> None:
         for index, (conditions, output) in self.pending.items():
             self._remember(index, output, prompted=True)
             (self.cond if conditions else self.non_cond)[index] = output

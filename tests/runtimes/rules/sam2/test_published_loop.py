@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from sam2lite.contracts.families.sam2 import REWIND_FRAMES
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from tests.doubles.sam2_bundle import Sam2Bundle
@@ -53,6 +54,10 @@ class Pair:
             found = self.ours.track(self.frames[index], frame_index=index).objects[1]
             same(found, expected)
             self.scores.append(found.object_score)
+
+    def rewind(self, index: int = 0) -> None:
+        self.ours.rewind(index)
+        self.published.rewind(index)
 
 
 @pytest.fixture
@@ -188,7 +193,7 @@ def test_a_prompted_frame_in_the_future(pairs: list[Pair], reference: str) -> No
     pairs.append(pair)
     pair.click(0, CLICK)
     pair.click(12, box=BOX)
-    pair.ours.rewind()
+    pair.rewind()
     pair.track(0)
 
 
@@ -198,7 +203,7 @@ def test_an_object_that_is_prompted_later_alone(pairs: list[Pair], reference: st
     pair = Pair(reference)
     pairs.append(pair)
     pair.click(12, box=BOX)
-    pair.ours.rewind()
+    pair.rewind()
     pair.track(0)
 
 
@@ -208,22 +213,48 @@ def test_a_click_on_a_frame_that_has_come_again(pairs: list[Pair], reference: st
     pairs.append(pair)
     pair.click(0, CLICK)
     pair.track(0, 9)
-    pair.ours.rewind()
+    pair.rewind()
     pair.click(0, OTHER)
-    pair.published.non_cond.clear()  # what was tracked is forgotten here
     pair.track(0)
 
 
 @REFERENCES
+def test_going_back_into_the_middle(pairs: list[Pair], reference: str) -> None:
+    """The published loops still have all memory before it."""
+    pair = Pair(reference)
+    pairs.append(pair)
+    pair.click(0, CLICK)
+    pair.track(0, 20)
+    pair.rewind(20 - REWIND_FRAMES)
+    pair.track(20 - REWIND_FRAMES, 14)
+    pair.click(13, OTHER)
+    pair.track(14)
+
+
+@REFERENCES
+def test_a_prompt_ahead_while_tracking(pairs: list[Pair], reference: str) -> None:
+    pair = Pair(reference)
+    pairs.append(pair)
+    pair.click(0, CLICK)
+    pair.track(0, 8)
+    pair.click(COUNT - 1, box=BOX)
+    pair.rewind(8)
+    pair.track(8)
+
+
+@REFERENCES
 @pytest.mark.parametrize("corrections", ["conditioning", "in-place"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_done(reference: str, corrections: str, seed: int) -> None:
-    """Prompts of all kinds on any frame, before and after it is tracked, several in a row."""
+    """Prompts of all kinds on any frame, several in a row, and going back before the end."""
     rng = np.random.default_rng(seed)
     pair = Pair(reference, corrections=corrections)
     pair.published.limit = 4
 
     def prompt(index: int) -> None:
+        passed = index in pair.published.cond and index in pair.published.tracked
+        if passed and corrections == "in-place":
+            return  # Meta loses such a click
         kind = rng.integers(4)
         points = [(int(x), int(y)) for x, y in rng.integers((WIDTH, HEIGHT), size=(3, 2))]
         if kind == 0:
@@ -235,15 +266,25 @@ def test_whatever_is_done(reference: str, corrections: str, seed: int) -> None:
             pair.click(index, points[: rng.integers(3)], box=box)
 
     prompt(0)
-    for index in range(COUNT):
-        before, after = rng.random(2) < (0.15, 0.25)
+    index = earliest = 0
+    for _ in range(2 * COUNT):
+        before, after, ahead, back = rng.random(4) < (0.15, 0.2, 0.05, 0.15)
+        if ahead and index + 1 < COUNT:
+            prompt(int(rng.integers(index + 1, COUNT)))
+            pair.rewind(index)
         for _ in range(rng.integers(1, 4) if before else 0):
             prompt(index)
         pair.track(index, index + 1)
-        known = index in pair.published.cond and pair.published.cond[index]["first"]
-        if after and not (known and corrections == "in-place"):  # Meta loses such a click
-            for _ in range(rng.integers(1, 4)):
-                prompt(index)
+        for _ in range(rng.integers(1, 4) if after else 0):
+            prompt(index)
+        pair.published.consolidate()  # Meta's, unlike Hugging Face's, waits until it propagates
+        index += 1
+        earliest = max(earliest, index - REWIND_FRAMES)
+        if back or index == COUNT:
+            if rng.random() < 0.25:
+                earliest = index = 0
+            index = int(rng.integers(earliest, max(index, 1)))
+            pair.rewind(index)
     pair.ours.close()
 
 
@@ -256,7 +297,7 @@ def test_a_click_on_a_prompted_frame_that_was_passed_again(
     pairs.append(pair)
     pair.click(0, CLICK)
     pair.click(12, box=BOX)
-    pair.ours.rewind()
+    pair.rewind()
     pair.track(0, 1)
     pair.click(0, OTHER)
     pair.track(1)
@@ -270,7 +311,7 @@ def test_more_prompted_frames_than_are_seen(pairs: list[Pair]) -> None:
     pair.is_lost = False  # so many prompts hold it
     for index in (0, 2, 5, 6, 7, 9, 17):
         pair.click(index, CLICK if index % 2 else OTHER)
-    pair.ours.rewind()
+    pair.rewind()
     pair.track(0)
 
 

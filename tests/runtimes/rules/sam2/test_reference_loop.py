@@ -1,11 +1,13 @@
 """The rules on a real, small network: against the reference loop, and the published one."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 from torch import Tensor
 
+from sam2lite.contracts.families.sam2 import REWIND_FRAMES
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.models.sam2.family import HOST
 from sam2lite.models.sam2.network import Sam2
@@ -18,8 +20,11 @@ from tests.oracles.ours import run_ours
 from tests.oracles.rules import ModuleBundle, run_rules
 from tests.oracles.scenarios import (
     BOX,
+    CLICK,
     CLICKS,
     CORRECTION,
+    FRAMES,
+    MASK,
     SCENARIOS,
     SIDE,
     Record,
@@ -55,6 +60,21 @@ OURS: list[dict[str, Any]] = [
     {"motion_aware": True, "window": 3, "corrections": "in-place"},
     {"pointer_frames": 1},
 ]
+
+
+def arbitrary(seed: int, steps: int) -> Scenario:
+    """Return prompts of all kinds, often ahead, and going back further than memory reaches."""
+    rng, now = np.random.default_rng(seed), 0
+    done = [prompted(0, **CLICKS)]
+    while len(done) < steps:
+        if rng.random() < 0.2:
+            what = (CLICK, BOX, CLICKS, CORRECTION, MASK)[rng.integers(5)]
+            done.append(prompted(int(rng.integers(now, min(now + 2, FRAMES))), **what))
+        done += tracked(now, now)
+        now += 1
+        if now == FRAMES or rng.random() < 0.06:
+            now = int(rng.integers(now))
+    return Scenario(f"arbitrary {seed}", tuple(done))
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +132,24 @@ def test_the_reference_loop_with_each_setting(
     assert any(
         not np.array_equal(one.logits_hw, other.logits_hw)
         for one, other in zip(expected, plain, strict=True)
+    )
+
+
+@pytest.mark.usefixtures("hasty_motion")
+@pytest.mark.parametrize(
+    ("seed", "settings"),
+    [(1, {}), (2, {"motion_aware": True, "corrections": "in-place"})],
+)
+def test_the_reference_loop_in_arbitrary_orders(
+    seed: int, settings: dict[str, Any], network: Sam2, clip: list[Tensor]
+) -> None:
+    scenario = arbitrary(seed, 60)
+    indices = [step.frame for step in scenario.steps]
+    assert max(one - other for one, other in pairwise(indices)) > REWIND_FRAMES
+    settings = dict(settings, memory_dtype="float32")
+    same(
+        run_rules(network, clip, scenario, **settings),
+        run_ours(network, clip, scenario, **settings),
     )
 
 

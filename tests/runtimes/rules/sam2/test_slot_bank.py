@@ -4,11 +4,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sam2lite.contracts.families.sam2 import LAYOUT
+from sam2lite.contracts.families.sam2 import LAYOUT, REWIND_FRAMES
 from sam2lite.runtimes.rules.sam2 import slot_buffer
 from sam2lite.runtimes.rules.sam2.attention_inputs import attention_inputs
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
-from sam2lite.runtimes.rules.sam2.slot_bank import CONDITIONING_STORE, SlotBank
+from sam2lite.runtimes.rules.sam2.slot_bank import CONDITIONING_STORE, MOST_RECORDS, SlotBank
 
 SIDE = 4  # of the grid of memory, cells
 SIZE = 16 * SIDE
@@ -117,12 +117,37 @@ def test_prompted_frames_are_kept_to_a_limit_and_the_first_for_good() -> None:
 def test_going_back_keeps_what_was_prompted() -> None:
     bank = followed(range(20), prompted=(0, 12))
     bank.rewind(5)
-    assert view(bank, 5) == ({0: 6, 12: 6}, [5])
-    bank = followed(range(20), prompted=(0, 12))
-    bank.rewind(18)
-    rows, pointers = view(bank, 18)
-    assert rows == {0: 6, 12: 6, 17: 0, 16: 1, 15: 2, 14: 3}  # those before 14 were given up
-    assert sorted(pointers) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 18]
+    assert view(bank, 5) == ({0: 6, 12: 6, 4: 0, 3: 1}, [5, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("motion", [False, True])
+@pytest.mark.parametrize("prompted", [(0,), (0, 30, 33)])
+def test_going_back_a_little_finds_everything(motion: bool, prompted: tuple[int, ...]) -> None:
+    for back in range(1, REWIND_FRAMES + 1):
+        bank, other = (followed(range(last), prompted, motion) for last in (40, 40 - back))
+        bank.rewind(40 - back)
+        for frame in prompted:
+            if frame >= 40 - back:
+                other.write(record(frame, conditioning=True))
+                other.rewind(40 - back)
+        assert view(bank, 40 - back) == view(other, 40 - back)
+
+
+def test_going_back_far_finds_what_is_left() -> None:
+    bank = followed(range(40))
+    bank.rewind(40 - REWIND_FRAMES - 4)
+    assert view(bank, 26) == ({0: 6, 25: 0, 24: 1}, [26, *range(1, 12)])
+    bank.rewind(10)
+    assert view(bank, 10) == ({0: 6}, [10])
+
+
+def test_a_prompt_far_ahead_takes_nothing_away() -> None:
+    bank = followed(range(20))
+    bank.write(record(100, conditioning=True))
+    bank.rewind(20)
+    rows, pointers = view(bank, 20)
+    assert rows == {0: 6, 100: 6, 19: 0, 18: 1, 17: 2, 16: 3, 15: 4, 14: 5}
+    assert pointers == [20, *range(1, 16)]
 
 
 def test_another_clip_begins_with_what_was_prompted_in_the_past() -> None:
@@ -253,5 +278,5 @@ def test_memory_does_not_grow(motion: bool) -> None:
             gc.collect()  # empties Python's own stores of tuples, too
             sizes.append((len(bank._records), tracemalloc.get_traced_memory()[0]))
     tracemalloc.stop()
-    assert sizes[1][0] <= CONDITIONING_STORE + 15 + 6
+    assert sizes[1][0] <= MOST_RECORDS
     assert sizes[1][1] < 1.02 * sizes[0][1]
