@@ -30,16 +30,17 @@ from typing import Any
 import torch
 from edge_families_worker import CONTENDERS, NETWORK_FILE
 from figures import ROOT, fill, table
+from fp32_bundles import IN_FP32, write_in_fp32
 from frame_study import agreement, conditions, take_any_torchvision, write_footage
 from in_turn import Worker, frame_row, run_in_turn, version, with_packages
 from torch import nn
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
+from sam2lite.cli.app import run_app
 from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.precision.int8 import all_layers, unmeasured
-from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.schemes import Making
 from sam2lite.models.edgetam.config import EdgeTamConfig
 from sam2lite.models.edgetam.network import build as build_edgetam
@@ -119,8 +120,8 @@ def prepare(name: str, contenders: list[str], folder: Path) -> list[str]:
         shutil.rmtree(unfinished, ignore_errors=True)
         if source == "huggingface":
             _write_published(name, loaded, unfinished)
-        elif source == "fp32":
-            write_trial_bundle(loaded, host_target(), network.size, Float32(), unfinished)
+        elif source in IN_FP32:
+            write_in_fp32(source, loaded, network.size, unfinished)
         else:
             _write_int8(loaded, network.size, unfinished)
         if unfinished.exists():
@@ -306,4 +307,4 @@ def _options(args: argparse.Namespace) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

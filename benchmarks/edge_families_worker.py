@@ -92,7 +92,7 @@ CONTENDERS: dict[str, tuple[str, Callable[[Path, np.ndarray, int], OneObject]]] 
     "Hugging Face": ("huggingface", published),
     "ours, FP32": ("fp32", bundled("fp32", "KeptSessions")),
     "ours, INT8": ("int8", bundled("int8", "KeptSessions")),
-    "OpenVINO, our FP32 graphs": ("fp32", bundled("fp32", "InOpenVino")),
+    "OpenVINO, our FP32 graphs": ("standard", bundled("standard", "InOpenVino")),
 }
 
 

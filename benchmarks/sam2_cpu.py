@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from figures import ROOT, fill, table
+from fp32_bundles import IN_FP32, write_in_fp32
 from frame_study import agreement, conditions, write_footage
 from in_turn import Worker, frame_row, run_in_turn, version, with_packages
 from sam2_cpu_worker import CONTENDERS, SLOTS
@@ -32,15 +33,11 @@ from sam2_cpu_worker import CONTENDERS, SLOTS
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
-from sam2lite.exporter.backends import exporter_of
-from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.export import export
-from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.network import build
-from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("sam2_cpu_worker.py")
 MODELS = ("sam2.1_hiera_tiny", "sam2.1_hiera_small")
@@ -50,9 +47,6 @@ QUICK = ("Hugging Face", "ours, FP32", "OpenVINO, our FP32 graphs")
 BASE = "Hugging Face"
 NEEDS = {name: "openvino" for name in CONTENDERS if "OpenVINO" in name}
 NEEDS |= {name: "transformers" for name in CONTENDERS if "Hugging Face" in name}
-# Bundles in FP32, and the passes that they are made without: by standard operators alone others can
-# run them too.
-FP32 = {"fp32": (), "standard": tuple(step.name for step in exporter_of("ort").closing_passes())}
 PARTS = (
     "image_encoder",
     *(f"memory_attention_{count}" for count in SLOTS),
@@ -82,11 +76,8 @@ def prepare(model: str, size: int, contenders: list[str], folder: Path) -> None:
             from tests.oracles.hugging_face import hugging_face_model
 
             hugging_face_model(load_model(model).model, size).save_pretrained(folder / source)
-        elif source in FP32:
-            skip = FP32[source]
-            write_trial_bundle(
-                load_model(model), host_target(), size, Float32(), folder / source, skip
-            )
+        elif source in IN_FP32:
+            write_in_fp32(source, load_model(model), size, folder / source)
         else:
             recipe = Recipe(
                 model=model,
