@@ -6,24 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.models.edgetam.attention import PartlyPlacedAttention
 from sam2lite.models.edgetam.network import EdgeTam
 from sam2lite.models.edgetam.repvit import NormedConv, TokenMixer
-from sam2lite.models.sam2.fused import FoldedAttention, fused
+from sam2lite.models.sam2.fused import fused
 
 
 def folded(network: EdgeTam) -> EdgeTam:
     """Return a copy of a network for inference; see `sam2.fused`.
 
-    Of every three branches of the trunk and their batch norms there is one convolution with a bias,
-    and of memory only what has a place is rotated.
+    Of every three branches of the trunk and their batch norms there is one convolution with a bias.
     """
     made = fused(network)
     _fold(made.image_encoder)
-    for layer in made.memory_attention.layers:
-        attention = layer.get_submodule("cross_attn_image")
-        assert isinstance(attention, FoldedAttention)
-        layer.cross_attn_image = PartlyPlacedAttention(attention)
     return made
 
 
