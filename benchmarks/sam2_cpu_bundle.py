@@ -161,7 +161,7 @@ class OurLoop(FullLoop):
                     feeds[tensor.name] = rng.standard_normal(shape, np.float32)
                 else:
                     feeds[tensor.name] = np.zeros(shape, tensor.dtype)
-            if name == MASK_DECODER.name:  # as on a frame without a prompt
+            if name == MASK_DECODER:  # as on a frame without a prompt
                 feeds["prompt_label_bp"][:] = 4
                 feeds["prompt_bias_b11p"][:] = MASKED_BIAS
                 feeds["prompt_bias_b11p"][..., :2] = 0.0

@@ -39,7 +39,7 @@ from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.family import HOST
 from sam2lite.models.sam2.fused import FoldedAttention
 from sam2lite.models.sam2.graphs import graph_module
-from sam2lite.models.sam2.memory_attention import Rotation
+from sam2lite.models.sam2.memory_attention import Rotations
 from sam2lite.models.sam2.network import build
 from sam2lite.models.sam2.reference import memory as reference_memory
 from sam2lite.runtimes.video.source import open_source
@@ -63,18 +63,18 @@ class ReducedAttention(nn.Module):
         query_bnc: Tensor,
         key_bkc: Tensor,
         value_bkc: Tensor,
-        rotation: Rotation,
-        grids: int,
+        rotation: Rotations,
+        frames: int,
         bias_b1k: Tensor,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        cells = int(rotation[0].shape[0])
-        placed = grids * cells
-        turned = self.attention.rotated(query_bnc, key_bkc, rotation, grids)
+        cells = int(rotation.key[0].shape[0])
+        placed = frames * cells
+        turned = self.attention.rotated(query_bnc, key_bkc, rotation, frames)
         query_nc, key_kc = (x[0] for x in turned)
         value_kc, bias_k = value_bkc[0], bias_b1k[0, 0]
-        key_gnc = key_kc[:placed].reshape(grids, cells, -1)
-        value_gnc = value_kc[:placed].reshape(grids, cells, -1)
+        key_gnc = key_kc[:placed].reshape(frames, cells, -1)
+        value_gnc = value_kc[:placed].reshape(frames, cells, -1)
         key_gnc, value_gnc, weight = self.reduce(key_gnc, value_gnc)
         left = key_gnc.shape[1]
         # A cell that stands for several counts as several.

@@ -13,6 +13,8 @@ from tests.source_tree import PACKAGE, SOURCES, identifiers, imported, place, st
 FAMILY_REGISTRIES = {"contracts/family.py", "contracts/schema_1.py", "models/registry.py"}
 FAMILY_REGISTRIES |= {"models/known_networks.py"}  # of other people
 FAMILY_ROOMS = ("contracts/families/{}.py", "runtimes/rules/{}/", "models/{}/")
+# A family may be built on another's rooms, and then imports from them.
+BUILT_ON = {"edgetam": "sam2", "efficienttam": "sam2"}
 OWN_STUDIES = {"sam2lite": ("training/", "cli/network/budget.py")}
 
 # Backends may be named in the registry, by targets, and in their rooms.
@@ -74,6 +76,7 @@ def test_no_family_is_named_outside_its_rooms() -> None:
         tree = ast.parse(path.read_text())
         # Families share names of graphs and tensors, which each may use in its own rooms.
         used = [name for name in family_names() if not outside(path, rooms_of(name))]
+        used += [BUILT_ON[name] for name in used if name in BUILT_ON]
         allowed = {word for name in used for word in own_words(get_family(name))}
         for name in set(family_names()) - set(used):
             if names_family(tree, get_family(name)) - allowed:

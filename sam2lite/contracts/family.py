@@ -32,6 +32,7 @@ class Family(NamedTuple):
         rules: `module:name` of the class of frame rules (`runtimes/rules`).
         host: `module:name` of the family's networks (`models/family.py`).
         widths: strides of the widths, by their symbols; none where inputs are square.
+        square_only: whether inputs of another form are refused.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Family(NamedTuple):
     rules: str
     host: str
     widths: Mapping[str, int] = _NONE
+    square_only: bool = True
 
     def graph(self, name: str) -> GraphSpec:
         """Return a graph by its name.
@@ -89,7 +91,7 @@ class Family(NamedTuple):
 
     def check_aspect(self, aspect: Aspect) -> None:
         """Raise ArgumentError if inputs of the form are not taken."""
-        if aspect != SQUARE and not self.widths:
+        if aspect != SQUARE and self.square_only:
             raise ArgumentError(
                 "{} takes square inputs alone, not {}; give input sizes as single numbers, such "
                 "as 480".format(self.title, aspect.text)

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2 import FAMILY, graph_dims
+from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postprocess
 from sam2lite.contracts.tensors import GraphSpec
@@ -45,7 +45,7 @@ class Sam2Bundle(Bundle):
     """
 
     def __init__(self, sizes: Tuple[int, ...] = SIZES, aspect: Aspect = SQUARE) -> None:
-        dims = {size: graph_dims(size, aspect) for size in sizes}
+        dims = {size: LAYOUT.dims(size, aspect) for size in sizes}
         manifest = Manifest(
             sam2lite_version="0",
             model=ModelInfo(FAMILY.name, "functions", "0" * 64, "none", True, 0, {}),

@@ -1,13 +1,16 @@
 """SAM 2 and 2.1: their graphs, with static shapes and batch 1, and the numbers of their memory.
 
 Symbols: H and W height and width of the input in px; H16, W16, H8, W8, H4, W4 those of the maps at
-strides 16, 8 and 4; N cells at stride 16; P prompt slots; Q object pointers. `memory_attention` is
-there for several numbers of memory slots, which share their weights: Ns memory tokens of s frames,
-Ks keys with the pointers' tokens. Feature maps and outputs have the names of the image packages
-that people use (samexporter); `TensorInfo.aliases` has other packages'.
+strides 16, 8 and 4; N tokens of a frame's memory; P prompt slots; Q object pointers.
+`memory_attention` is there for several numbers of memory slots, which share their weights: Ns
+memory tokens of s frames, Ks keys with the pointers' tokens. Feature maps and outputs have the
+names of the image packages that people use (samexporter); `TensorInfo.aliases` has other packages'.
+
+Families that are built on this one have the same graphs and rules but for what `SlotBankLayout`
+says of theirs.
 """
 
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Mapping, NamedTuple, Optional, Tuple
 
 from sam2lite.contracts.family import Family
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
@@ -27,11 +30,18 @@ TIME_ROWS = 7  # of the temporal table: rows 0..5 for 1..6 frames ago, the last 
 POINTER_FRAMES = 16  # how far back pointers are looked at, the frame itself counted
 POINTER_SLOTS = 20  # CONDITIONING_FRAMES and 15 others fit
 
-# Slots that memory_attention is exported for; each frame uses the smallest that holds its memory.
-SLOTS = (2, 4, 7, CONDITIONING_FRAMES + RECENT_FRAMES)
+MOST_FRAMES = CONDITIONING_FRAMES + RECENT_FRAMES  # that are seen at once
 
 # A click and a box leave one slot for the token that ends every prompt (label 4).
 PROMPT_TOKENS = PROMPT_SLOTS + 1
+
+IMAGE_ENCODER = "image_encoder"
+MASK_DOWNSAMPLE = "mask_downsample"
+MASK_DECODER = "mask_decoder"
+MEMORY_ENCODER = "memory_encoder"
+
+_STRIDES = {"H": 1, "H16": 16, "H8": 8, "H4": 4}
+_WIDTHS = {"W": 1, "W16": 16, "W8": 8, "W4": 4}
 
 _TENSORS = {
     "image_bchw": TensorInfo("The frame stretched to the input, RGB.", IMAGE),
@@ -104,13 +114,13 @@ _HIGH_RES = (
 )
 _SCORE = TensorSpec("object_score_logits", "float32", (1, 1))
 _MASK_INPUT = TensorSpec("mask_input", "float32", (1, 1, "H4", "W4"))
-
-IMAGE_ENCODER = GraphSpec(
-    "image_encoder",
-    inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "H", "W")),),  # RGB, 0..255
-    outputs=(_PIX_FEAT, _IMAGE_EMBED, *_HIGH_RES),
-    words="Features of one frame at strides 16, 8 and 4.",
-    tensors=_also_called(_ENCODED),
+_MASK_DOWNSAMPLE = GraphSpec(
+    MASK_DOWNSAMPLE,
+    inputs=(TensorSpec("mask_b1hw", "float32", (1, 1, "H", "W")),),
+    outputs=(_MASK_INPUT,),
+    words="Turns a user's mask into the mask to start from.",
+    tensors=_TENSORS,
+    on_demand=True,
 )
 
 
@@ -119,97 +129,161 @@ def attention_name(slots: int) -> str:
     return "memory_attention_{}".format(slots)
 
 
-def _memory_attention(slots: int) -> GraphSpec:
-    return GraphSpec(
-        attention_name(slots),
-        inputs=(
-            _PIX_FEAT,
-            TensorSpec("memory_features_bnc", "float32", (1, "N{}".format(slots), MEMORY_CHANNELS)),
-            TensorSpec("memory_time_bs", "int32", (1, slots)),
-            TensorSpec("object_pointers_bqc", "float32", (1, POINTER_SLOTS, EMBED_CHANNELS)),
-            TensorSpec("pointer_time_bq", "float32", (1, POINTER_SLOTS)),
-            TensorSpec("memory_bias_b11k", "float32", (1, 1, 1, "K{}".format(slots))),
-        ),
-        outputs=(_IMAGE_EMBED,),
-        words="Features of a frame with what {} frames of memory say of the object.".format(slots),
-        tensors=_also_called(_REMEMBERED),
-        on_demand=True,
-    )
+class SlotBankLayout(NamedTuple):
+    """What SAM 2 and the families that are built on it differ in, as graphs and rules see it.
+
+    Attributes:
+        slots: numbers of frames that memory attention is exported for, ascending; a frame uses the
+            smallest that holds what it sees, and the last one holds all that is ever seen.
+        tokens: of a frame's memory, at every input size; None where each cell at stride 16 is one.
+        pointer_time: whether memory attention is told how long ago each pointer's frame is.
+        marks_absence: whether memory says of a frame that the object is not there.
+        high_res: whether masks are decoded from features at strides 8 and 4, too.
+    """
+
+    slots: Tuple[int, ...] = (2, 4, 7, MOST_FRAMES)
+    tokens: Optional[int] = None
+    pointer_time: bool = True
+    marks_absence: bool = True
+    high_res: bool = True
+
+    def sides(self, size: int, aspect: Aspect = SQUARE) -> Dict[str, int]:
+        """Return the sides of maps by their symbols.
+
+        Args:
+            size: width of the input, px.
+            aspect: of the input.
+        """
+        height = aspect.height_at(size)
+        sides = {symbol: height // stride for symbol, stride in _STRIDES.items()}
+        sides.update({symbol: size // stride for symbol, stride in _WIDTHS.items()})
+        return sides
+
+    def frame_tokens(self, size: int, aspect: Aspect = SQUARE) -> int:
+        """Return the tokens of a frame's memory; see `sides` for the arguments."""
+        sides = self.sides(size, aspect)
+        return sides["H16"] * sides["W16"] if self.tokens is None else self.tokens
+
+    def slots_for(self, frames: int) -> Tuple[str, int]:
+        """Return the graph of memory attention for a number of frames that are seen, its slots."""
+        slots = next(slots for slots in self.slots if slots >= frames)
+        return attention_name(slots), slots
+
+    def dims(self, size: int, aspect: Aspect = SQUARE) -> Dict[str, int]:
+        """Return the numbers behind the symbols; see `sides` for the arguments."""
+        tokens = self.frame_tokens(size, aspect)
+        counts = {"N": tokens}
+        for slots in self.slots:
+            counts["N{}".format(slots)] = slots * tokens
+            counts["K{}".format(slots)] = slots * tokens + POINTER_TOKENS * POINTER_SLOTS
+        return dict(self.sides(size, aspect), **counts)
+
+    def graphs(self) -> Tuple[GraphSpec, ...]:
+        """Return the graphs in the order in which a frame uses them."""
+        return (
+            self._image_encoder(),
+            *(self._memory_attention(slots) for slots in self.slots),
+            _MASK_DOWNSAMPLE,
+            self._mask_decoder(),
+            self._memory_encoder(),
+        )
+
+    def family(
+        self, name: str, title: str, rules: str, host: str, square_only: bool = True
+    ) -> Family:
+        """Return the family of this layout; for its words see `Family`."""
+        return Family(
+            name=name,
+            title=title,
+            graphs=self.graphs(),
+            object_score=_SCORE.name,
+            strides=_STRIDES,
+            mask_stride=_STRIDES["H4"],
+            keeps_memory_across_sizes=True,
+            rules=rules,
+            host=host,
+            widths=_WIDTHS,
+            square_only=square_only,
+        )
+
+    @property
+    def fine_maps(self) -> Tuple[TensorSpec, ...]:
+        """The features at strides 8 and 4, if there are any."""
+        return _HIGH_RES if self.high_res else ()
+
+    def _image_encoder(self) -> GraphSpec:
+        finer = ", 8 and 4" if self.high_res else ""
+        return GraphSpec(
+            IMAGE_ENCODER,
+            inputs=(TensorSpec("image_bchw", "uint8", (1, 3, "H", "W")),),  # RGB, 0..255
+            outputs=(_PIX_FEAT, _IMAGE_EMBED, *self.fine_maps),
+            words="Features of one frame at stride{} 16{}.".format("s" if finer else "", finer),
+            tensors=_also_called(_ENCODED),
+        )
+
+    def _memory_attention(self, slots: int) -> GraphSpec:
+        frames = (1, "N{}".format(slots), MEMORY_CHANNELS)
+        times = (TensorSpec("pointer_time_bq", "float32", (1, POINTER_SLOTS)),)
+        return GraphSpec(
+            attention_name(slots),
+            inputs=(
+                _PIX_FEAT,
+                TensorSpec("memory_features_bnc", "float32", frames),
+                TensorSpec("memory_time_bs", "int32", (1, slots)),
+                TensorSpec("object_pointers_bqc", "float32", (1, POINTER_SLOTS, EMBED_CHANNELS)),
+                *(times if self.pointer_time else ()),
+                TensorSpec("memory_bias_b11k", "float32", (1, 1, 1, "K{}".format(slots))),
+            ),
+            outputs=(_IMAGE_EMBED,),
+            words="Features of a frame with what {} frames of memory say of the object.".format(
+                slots
+            ),
+            tensors=_also_called(_REMEMBERED),
+            on_demand=True,
+        )
+
+    def _mask_decoder(self) -> GraphSpec:
+        return GraphSpec(
+            MASK_DECODER,
+            inputs=(
+                _IMAGE_EMBED,
+                *self.fine_maps,
+                TensorSpec("prompt_xy_norm_bpc", "float32", (1, PROMPT_TOKENS, 2)),
+                TensorSpec("prompt_label_bp", "int32", (1, PROMPT_TOKENS)),
+                TensorSpec("prompt_bias_b11p", "float32", (1, 1, 1, PROMPT_TOKENS)),
+                _MASK_INPUT,
+                TensorSpec("has_mask_input", "float32", (1, 1, 1, 1)),
+            ),
+            outputs=(
+                TensorSpec("masks", "float32", (1, MASK_CANDIDATES, "H4", "W4")),
+                TensorSpec("iou_predictions", "float32", (1, MASK_CANDIDATES)),
+                _SCORE,
+                TensorSpec("object_pointers_bmc", "float32", (1, MASK_CANDIDATES, EMBED_CHANNELS)),
+            ),
+            words="Mask candidates, their predicted IoU, presence and pointers of one object.",
+            tensors=_also_called(_DECODED),
+        )
+
+    def _memory_encoder(self) -> GraphSpec:
+        return GraphSpec(
+            MEMORY_ENCODER,
+            inputs=(
+                _PIX_FEAT,
+                TensorSpec("high_res_mask", "float32", (1, 1, "H", "W")),
+                TensorSpec("binarize", "float32", (1, 1, 1, 1)),
+                *((_SCORE,) if self.marks_absence else ()),
+            ),
+            outputs=(TensorSpec("memory_features_bnc", "float32", (1, "N", MEMORY_CHANNELS)),),
+            words="Turns a mask and the features under it into the memory of a frame.",
+            tensors=_also_called(_WRITTEN),
+        )
 
 
-MASK_DECODER = GraphSpec(
-    "mask_decoder",
-    inputs=(
-        _IMAGE_EMBED,
-        *_HIGH_RES,
-        TensorSpec("prompt_xy_norm_bpc", "float32", (1, PROMPT_TOKENS, 2)),
-        TensorSpec("prompt_label_bp", "int32", (1, PROMPT_TOKENS)),
-        TensorSpec("prompt_bias_b11p", "float32", (1, 1, 1, PROMPT_TOKENS)),
-        _MASK_INPUT,
-        TensorSpec("has_mask_input", "float32", (1, 1, 1, 1)),
-    ),
-    outputs=(
-        TensorSpec("masks", "float32", (1, MASK_CANDIDATES, "H4", "W4")),
-        TensorSpec("iou_predictions", "float32", (1, MASK_CANDIDATES)),
-        _SCORE,
-        TensorSpec("object_pointers_bmc", "float32", (1, MASK_CANDIDATES, EMBED_CHANNELS)),
-    ),
-    words="Mask candidates, their predicted IoU, presence and pointers of one object.",
-    tensors=_also_called(_DECODED),
-)
-MASK_DOWNSAMPLE = GraphSpec(
-    "mask_downsample",
-    inputs=(TensorSpec("mask_b1hw", "float32", (1, 1, "H", "W")),),
-    outputs=(_MASK_INPUT,),
-    words="Turns a user's mask into the mask to start from.",
-    tensors=_TENSORS,
-    on_demand=True,
-)
-MEMORY_ENCODER = GraphSpec(
-    "memory_encoder",
-    inputs=(
-        _PIX_FEAT,
-        TensorSpec("high_res_mask", "float32", (1, 1, "H", "W")),
-        TensorSpec("binarize", "float32", (1, 1, 1, 1)),
-        _SCORE,
-    ),
-    outputs=(TensorSpec("memory_features_bnc", "float32", (1, "N", MEMORY_CHANNELS)),),
-    words="Turns a mask and the features under it into the memory of a frame.",
-    tensors=_also_called(_WRITTEN),
-)
-MEMORY_ATTENTION = tuple(_memory_attention(slots) for slots in SLOTS)
-
-FAMILY = Family(
-    name=NAME,
-    title="SAM 2",
-    graphs=(IMAGE_ENCODER, *MEMORY_ATTENTION, MASK_DOWNSAMPLE, MASK_DECODER, MEMORY_ENCODER),
-    object_score=_SCORE.name,
-    strides={"H": 1, "H16": 16, "H8": 8, "H4": 4},
-    widths={"W": 1, "W16": 16, "W8": 8, "W4": 4},
-    mask_stride=4,
-    keeps_memory_across_sizes=True,
+LAYOUT = SlotBankLayout()
+FAMILY = LAYOUT.family(
+    NAME,
+    "SAM 2",
     rules="sam2lite.runtimes.rules.sam2.rules:SlotBankRules",
     host="sam2lite.models.sam2.family:HOST",
+    square_only=False,
 )
-
-
-def graph_dims(size: int, aspect: Aspect = SQUARE) -> Dict[str, int]:
-    """Return the numbers behind the symbols at an input size.
-
-    Args:
-        size: width of the input, px.
-        aspect: of the input.
-    """
-    sides = FAMILY.sides(size, aspect)
-    cells = sides["H16"] * sides["W16"]
-    counts = {"N": cells}
-    for slots in SLOTS:
-        counts["N{}".format(slots)] = slots * cells
-        counts["K{}".format(slots)] = slots * cells + POINTER_TOKENS * POINTER_SLOTS
-    return dict(sides, **counts)
-
-
-def slots_for(frames: int) -> Tuple[str, int]:
-    """Return the graph of memory attention for a number of remembered frames, and its slots."""
-    slots = next(slots for slots in SLOTS if slots >= frames)
-    return attention_name(slots), slots

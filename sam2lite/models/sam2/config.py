@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sam2lite.contracts.families.sam2 import (
     CONDITIONING_FRAMES,
+    LAYOUT,
     MEMORY_CHANNELS,
     NAME,
     POINTER_SLOTS,
     RECENT_FRAMES,
-    SLOTS,
-    graph_dims,
+    SlotBankLayout,
 )
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 
@@ -43,8 +43,53 @@ class HieraConfig:
     background: tuple[int, int] = (7, 7)
 
 
+class SlotBankConfig:
+    """What configurations of SAM 2 and of families that are built on it say.
+
+    Attributes:
+        name: the published size it is, or any other name.
+        sizes: input sides that it is exported for unless others are asked for, ascending, px.
+        occlusion_embedding: memory of frames without the object is marked as such.
+        pointer_time: object pointers are told how long ago their frame is.
+        layout: of the family's graphs.
+        stride: that every input side is a multiple of, px.
+        attention_layers: of memory attention.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    occlusion_embedding: bool = False
+    pointer_time: bool = False
+    layout: ClassVar[SlotBankLayout] = LAYOUT
+    stride: ClassVar[int] = STRIDE
+    attention_layers: ClassVar[int] = 4
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """See `models.networks.Config`."""
+        return self.sizes
+
+    def dims(self, rung: int, aspect: Aspect = SQUARE) -> dict[str, int]:
+        """See `models.networks.Config`."""
+        return self.layout.dims(rung, aspect)
+
+    def memory(self) -> dict[str, Any]:
+        """Return the layout of the memory bank, as manifests have it."""
+        return {
+            "slots": list(self.layout.slots),
+            "channels": MEMORY_CHANNELS,
+            "pointers": POINTER_SLOTS,
+            "conditioning_frames": CONDITIONING_FRAMES,
+            "recent_frames": RECENT_FRAMES,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Sam2Config:
+class Sam2Config(SlotBankConfig):
     """Everything that fixes the parameters of a SAM 2 network.
 
     Attributes:
@@ -65,25 +110,6 @@ class Sam2Config:
     def version(self) -> str:
         """Of the published networks that have the same tensors."""
         return "2.1" if self.pointer_time else "2.0"
-
-    @property
-    def rungs(self) -> tuple[int, ...]:
-        """See `models.networks.Config`."""
-        return self.sizes
-
-    def dims(self, rung: int, aspect: Aspect = SQUARE) -> dict[str, int]:
-        """See `models.networks.Config`."""
-        return graph_dims(rung, aspect)
-
-    def memory(self) -> dict[str, Any]:
-        """Return the layout of the memory bank, as manifests have it."""
-        return {
-            "slots": list(SLOTS),
-            "channels": MEMORY_CHANNELS,
-            "pointers": POINTER_SLOTS,
-            "conditioning_frames": CONDITIONING_FRAMES,
-            "recent_frames": RECENT_FRAMES,
-        }
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""

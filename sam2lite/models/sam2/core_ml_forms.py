@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from sam2lite.models.sam2.fused import FoldedAttention
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
-from sam2lite.models.sam2.memory_attention import Rotation
+from sam2lite.models.sam2.memory_attention import Rotations
 
 # Scores of queries and keys that are held at a time, 34 MB in FP16. At 512 px that is all of them;
 # at 1024, 7 frames of memory would be 236 MB, twice or three times over.
@@ -52,12 +52,12 @@ class BatchedAttention(nn.Module):
         query_bnc: Tensor,
         key_bkc: Tensor,
         value_bkc: Tensor,
-        rotation: Rotation,
-        grids: int = 1,
+        rotation: Rotations,
+        frames: int = 1,
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_bnc, key_bkc = self.attention.rotated(query_bnc, key_bkc, rotation, grids)
+        query_bnc, key_bkc = self.attention.rotated(query_bnc, key_bkc, rotation, frames)
         queries, keys = int(query_bnc.shape[1]), int(key_bkc.shape[1])
         parts = -(-queries * keys // _MOST_SCORES)
         if parts == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,13 +16,13 @@ from sam2lite.models.family import HostFamily
 from sam2lite.models.input_sizes import check_multiple
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.networks import Choice, Config
-from sam2lite.models.sam2.config import PUBLISHED, STRIDE
+from sam2lite.models.sam2.config import PUBLISHED, SlotBankConfig
 from sam2lite.models.sam2.core_ml_forms import core_ml_form
 from sam2lite.models.sam2.fused import fused
 from sam2lite.models.sam2.graphs import graph_module
-from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.models.sam2.network import Sam2, SlotBankNetwork, build
 from sam2lite.models.sam2.quantizable import quantized_layers
-from sam2lite.models.sam2.reading.checkpoint import read_checkpoint
+from sam2lite.models.sam2.reading.checkpoint import Checkpoint, read_checkpoint
 from sam2lite.models.sam2.reading.recognition import is_sam2
 from sam2lite.models.sam2.reference.loop import SlotBankReference
 
@@ -32,37 +32,16 @@ SMALLEST, LARGEST = 128, 2048
 _EFFORTS = ((256, Effort()), (512, Effort(12, 16, 1)), (LARGEST, Effort(6, 8, 1)))
 
 
-class Sam2Family(HostFamily):
-    """The four published sizes in both versions, and whatever has the same parts.
+class SlotBankHost(HostFamily):
+    """What SAM 2 and the families that are built on it have in common on the host."""
 
-    None of them is asked for by its name: their weights do not come with the package, and random
-    ones are not what anybody means by it.
-    """
-
-    family = FAMILY
     # Rounded to bfloat16, as it is stored, memory turns a last bit into one of eight.
     parity_settings = MappingProxyType({"memory_dtype": "float32"})
 
-    def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
-        """See `HostFamily`: Hiera's trunk and a memory, by the keys of Meta or Hugging Face."""
-        return is_sam2(keys, config)
-
-    def load(self, path: Path) -> LoadedModel:
-        """See `HostFamily`; the errors are those of `read_checkpoint`."""
-        found = read_checkpoint(path)
-        with torch.device("meta"):
-            network = Sam2(found.config)
-        network.load_state_dict(found.state, assign=True)
-        return LoadedModel(network.eval(), found.config, found.licence, True, found.sha256, self)
-
-    def build(self, name: str, seed: int) -> LoadedModel:
-        """See `HostFamily`."""
-        config = PUBLISHED[name]
-        return self.untrained(build(config, seed), config)
-
     def check_size(self, config: Config, size: int) -> None:
-        """See `Networks`: any size that has cells at stride 32 and whole windows at stride 4."""
-        check_multiple(size, STRIDE, SMALLEST, LARGEST)
+        """See `Networks`: a multiple of what the configuration says."""
+        assert isinstance(config, SlotBankConfig)
+        check_multiple(size, config.stride, max(SMALLEST, config.stride), LARGEST)
 
     def effort(self, size: int) -> Effort:
         """See `Networks`."""
@@ -70,17 +49,17 @@ class Sam2Family(HostFamily):
 
     def module(self, network: nn.Module, graph: str) -> nn.Module:
         """See `Networks`: graphs share parts, so a graph's module is made when it is asked for."""
-        assert isinstance(network, Sam2)
+        assert isinstance(network, SlotBankNetwork)
         return graph_module(network, graph)
 
-    def fused(self, network: nn.Module) -> Sam2:
+    def fused(self, network: nn.Module) -> SlotBankNetwork:
         """See `Networks`."""
-        assert isinstance(network, Sam2)
+        assert isinstance(network, SlotBankNetwork)
         return fused(network)
 
     def quantized_layers(self, network: nn.Module) -> dict[str, nn.Module]:
         """See `Networks`."""
-        assert isinstance(network, Sam2)
+        assert isinstance(network, SlotBankNetwork)
         return quantized_layers(network)
 
     def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
@@ -91,8 +70,38 @@ class Sam2Family(HostFamily):
         self, network: nn.Module, choose: Choice | None = None, **settings: Any
     ) -> SlotBankReference:
         """See `Networks`; the settings are those of `reference.settings.Settings`."""
-        assert isinstance(network, Sam2)
+        assert isinstance(network, SlotBankNetwork)
         return SlotBankReference(network, choose, **settings)
+
+    def loaded(self, found: Checkpoint, build: Callable[[Any], SlotBankNetwork]) -> LoadedModel:
+        """Return what was read as a network, which takes its weights over."""
+        with torch.device("meta"):
+            made = build(found.config)
+        made.load_state_dict(found.state, assign=True)
+        return LoadedModel(made.eval(), found.config, found.licence, True, found.sha256, self)
+
+
+class Sam2Family(SlotBankHost):
+    """The four published sizes in both versions, and whatever has the same parts.
+
+    None of them is asked for by its name: their weights do not come with the package, and random
+    ones are not what anybody means by it.
+    """
+
+    family = FAMILY
+
+    def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
+        """See `HostFamily`: Hiera's trunk and a memory, by the keys of Meta or Hugging Face."""
+        return is_sam2(keys, config)
+
+    def load(self, path: Path) -> LoadedModel:
+        """See `HostFamily`; the errors are those of `read_checkpoint`."""
+        return self.loaded(read_checkpoint(path), Sam2)
+
+    def build(self, name: str, seed: int) -> LoadedModel:
+        """See `HostFamily`."""
+        config = PUBLISHED[name]
+        return self.untrained(build(config, seed), config)
 
 
 HOST = Sam2Family()

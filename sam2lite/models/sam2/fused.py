@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.models.sam2.hiera import Attention
-from sam2lite.models.sam2.image_encoder import Lateral
-from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotation
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.image_encoder import Lateral, Neck
+from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotations
+from sam2lite.models.sam2.network import SlotBankNetwork
+from sam2lite.models.sam2.positions import Rotation
 
 # Scores of this many queries and keys are held at a time: what a processor's caches take, and far
 # less than the 470 MB that 4096 queries and 7 frames of memory would.
 _MOST_SCORES = 1 << 22
 
 
-def fused(network: Sam2) -> Sam2:
+N = TypeVar("N", bound=SlotBankNetwork)
+
+
+def fused(network: N) -> N:
     """Return a copy of a network for inference.
 
     Convolutions that follow one another without anything between are one, scales are in weights,
@@ -36,16 +41,23 @@ def fused(network: Sam2) -> Sam2:
             attention = getattr(layer, name)
             assert isinstance(attention, RotaryAttention)
             setattr(layer, name, FoldedAttention(attention))
-    # The neck's convolutions are there from the coarsest map to the finest.
-    decoder, laterals = made.sam_mask_decoder, made.image_encoder.neck.convs
-    for lateral, last in ((laterals[-2], "conv_s1"), (laterals[-1], "conv_s0")):
+    if made.config.layout.high_res:
+        _merge_laterals(made)
+    return made
+
+
+def _merge_laterals(network: SlotBankNetwork) -> None:
+    """Let the neck give the fine maps as the decoder takes them."""
+    decoder, neck = network.sam_mask_decoder, network.image_encoder.neck
+    assert isinstance(neck, Neck)
+    # Its convolutions are there from the coarsest map to the finest.
+    for lateral, last in ((neck.convs[-2], "conv_s1"), (neck.convs[-1], "conv_s0")):
         assert isinstance(lateral, Lateral)
         lateral.conv = _one_convolution(lateral.conv, getattr(decoder, last))
         setattr(decoder, last, nn.Identity())
-    for index, lateral in enumerate(laterals):
+    for index, lateral in enumerate(neck.convs):
         assert isinstance(lateral, Lateral)
-        laterals[index] = TokenLateral(lateral)
-    return made
+        neck.convs[index] = TokenLateral(lateral)
 
 
 class TokenLateral(nn.Module):
@@ -88,12 +100,12 @@ class FoldedAttention(nn.Module):
         query_bnc: Tensor,
         key_bkc: Tensor,
         value_bkc: Tensor,
-        rotation: Rotation,
-        grids: int = 1,
+        rotation: Rotations,
+        frames: int = 1,
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_bnc, key_bkc = self.rotated(query_bnc, key_bkc, rotation, grids)
+        query_bnc, key_bkc = self.rotated(query_bnc, key_bkc, rotation, frames)
         # Two axes: of three with a bias, ONNX Runtime makes a product and a sum.
         query_nc, key_kc, value_kc = (_rows(x) for x in (query_bnc, key_bkc, value_bkc))
         bias_k = None if bias_b1k is None else bias_b1k.reshape(-1)
@@ -107,34 +119,34 @@ class FoldedAttention(nn.Module):
         return result
 
     def rotated(
-        self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotation, grids: int
+        self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotations, frames: int
     ) -> tuple[Tensor, Tensor]:
         """Return queries `[1, N, 256]` and keys `[1, K, 256]`, projected and rotated.
 
-        One grid's rotation is broadcast over all grids in the keys: repeated for each of them, the
-        rotations of ten grids of 512 px are half as large as all weights.
+        One frame's rotation is broadcast over all frames in the keys: repeated for each of them,
+        the rotations of ten frames of 512 px are half as large as all weights.
         """
-        query_bnc = turned(self.q_proj(query_bnc), rotation)
+        query_bnc = turned(self.q_proj(query_bnc), rotation.query)
         key_bkc = self.k_proj(key_bkc)
-        cells, channels = int(rotation[0].shape[0]), int(key_bkc.shape[2])
-        placed = grids * cells
+        tokens, channels = int(rotation.key[0].shape[0]), int(key_bkc.shape[2])
+        placed = frames * tokens
         placed_bkc, others_bkc = key_bkc[:, :placed], key_bkc[:, placed:]
-        turned_gnc = turned(placed_bkc.reshape(grids, cells, channels), rotation)
-        turned_bkc = turned_gnc.reshape(1, placed, channels)
+        turned_fnc = turned(placed_bkc.reshape(frames, tokens, channels), rotation.key)
+        turned_bkc = turned_fnc.reshape(1, placed, channels)
         if placed == int(key_bkc.shape[1]):
             return query_bnc, turned_bkc
         return query_bnc, torch.cat([turned_bkc, others_bkc], dim=1)
 
 
-def turned(x_gnc: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate pairs that are half the channels apart, of one grid or several.
+def turned(x_fnc: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate pairs that are half the channels apart, of one frame or several.
 
     Args:
-        x_gnc: `[G, N, C]`.
-        rotation: of a grid; see `memory_attention.rotated`.
+        x_fnc: `[F, N, C]`.
+        rotation: of a frame; see `memory_attention.rotated`.
     """
     cosine, sine = rotation
-    first, second = torch.split(x_gnc, x_gnc.shape[2] // 2, dim=2)
+    first, second = torch.split(x_fnc, x_fnc.shape[2] // 2, dim=2)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=2)
 
 

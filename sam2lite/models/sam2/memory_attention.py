@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from sam2lite.contracts.families.sam2 import EMBED_CHANNELS, MEMORY_CHANNELS
-from sam2lite.models.sam2.positions import rotary_table
+from sam2lite.models.sam2.positions import Rotation
 
 _HIDDEN = 2048
-_LAYERS = 4
 
-Rotation = tuple[Tensor, Tensor]  # cosines and sines, [cells, 128] each
+
+class Rotations(NamedTuple):
+    """By where queries are, and by where the keys of one frame are."""
+
+    query: Rotation
+    key: Rotation
 
 
 class RotaryAttention(nn.Module):
@@ -35,22 +41,22 @@ class RotaryAttention(nn.Module):
         query_bnc: Tensor,
         key_bkc: Tensor,
         value_bkc: Tensor,
-        rotation: Rotation,
-        grids: int = 1,
+        rotation: Rotations,
+        frames: int = 1,
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """Attend, `[1, N, 256]`.
 
         Args:
-            query_bnc: `[1, N, 256]`, a grid.
-            key_bkc: `[1, K, C]`: grids, then what has no place.
+            query_bnc: `[1, N, 256]`.
+            key_bkc: `[1, K, C]`: frames, then what has no place.
             value_bkc: `[1, K, C]`.
-            rotation: of a grid.
-            grids: in the keys.
+            rotation: of queries, and of a frame in the keys.
+            frames: in the keys.
             bias_b1k: added to what keys score; nothing is if not given.
         """
-        query = rotated(self.q_proj(query_bnc), rotation)
-        key = rotated(self.k_proj(key_bkc), rotation, grids)
+        query = rotated(self.q_proj(query_bnc), rotation.query)
+        key = rotated(self.k_proj(key_bkc), rotation.key, frames)
         score_bnk = (query * query.shape[-1] ** -0.5) @ key.transpose(1, 2)
         if bias_b1k is not None:
             score_bnk = score_bnk + bias_b1k
@@ -75,15 +81,16 @@ class MemoryAttentionLayer(nn.Module):
         x_bnc: Tensor,
         key_bkc: Tensor,
         memory_bkc: Tensor,
-        rotation: Rotation,
-        grids: int,
+        rotation: Rotations,
+        frames: int,
         bias_b1k: Tensor,
     ) -> Tensor:
         """Return `[1, N, 256]`."""
         normed = self.norm1(x_bnc)
-        x_bnc = x_bnc + self.self_attn(normed, normed, normed, rotation)
+        own = Rotations(rotation.query, rotation.query)
+        x_bnc = x_bnc + self.self_attn(normed, normed, normed, own)
         seen = self.cross_attn_image(
-            self.norm2(x_bnc), key_bkc, memory_bkc, rotation, grids, bias_b1k
+            self.norm2(x_bnc), key_bkc, memory_bkc, rotation, frames, bias_b1k
         )
         x_bnc = x_bnc + seen
         result: Tensor = x_bnc + self.linear2(torch.relu(self.linear1(self.norm3(x_bnc))))
@@ -91,11 +98,11 @@ class MemoryAttentionLayer(nn.Module):
 
 
 class MemoryAttention(nn.Module):
-    """Four layers and a norm."""
+    """Layers and a norm."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(MemoryAttentionLayer() for _ in range(_LAYERS))
+        self.layers = nn.ModuleList(MemoryAttentionLayer() for _ in range(layers))
         self.norm = nn.LayerNorm(EMBED_CHANNELS)
 
     def forward(
@@ -104,8 +111,8 @@ class MemoryAttention(nn.Module):
         memory_bkc: Tensor,
         position_bkc: Tensor,
         bias_b1k: Tensor,
-        side: tuple[int, int],
-        grids: int,
+        rotation: Rotations,
+        frames: int,
     ) -> Tensor:
         """Return `[1, N, 256]`.
 
@@ -114,30 +121,29 @@ class MemoryAttention(nn.Module):
             memory_bkc: memory of frames, then tokens of pointers.
             position_bkc: added to memory in keys, not in values.
             bias_b1k: 0 where a key is seen.
-            side: height and width of a grid, cells.
-            grids: frames in memory.
+            rotation: of the frame's cells, and of the tokens of a frame in memory.
+            frames: in memory.
         """
-        rotation = rotary_table(*side, EMBED_CHANNELS)
         key_bkc = memory_bkc + position_bkc
         for layer in self.layers:
-            x_bnc = layer(x_bnc, key_bkc, memory_bkc, rotation, grids, bias_b1k)
+            x_bnc = layer(x_bnc, key_bkc, memory_bkc, rotation, frames, bias_b1k)
         result: Tensor = self.norm(x_bnc)
         return result
 
 
-def rotated(x_bnc: Tensor, rotation: Rotation, grids: int = 1) -> Tensor:
-    """Rotate pairs of neighbouring channels; of tokens after the grids, none.
+def rotated(x_bnc: Tensor, rotation: Rotation, frames: int = 1) -> Tensor:
+    """Rotate pairs of neighbouring channels; of tokens after the frames, none.
 
     Args:
-        x_bnc: `[1, grids * N + P, C]`.
-        rotation: cosines and sines of a grid, `[N, C / 2]` each.
-        grids: how many there are.
+        x_bnc: `[1, frames * N + P, C]`.
+        rotation: cosines and sines of a frame, `[N, C / 2]` each.
+        frames: how many there are.
     """
     cosine, sine = rotation
-    cells = int(cosine.shape[0])
+    tokens = int(cosine.shape[0])
     batch, count, channels = (int(side) for side in x_bnc.shape)
-    placed = grids * cells
-    pairs = x_bnc[:, :placed].reshape(batch, grids, cells, channels // 2, 2)
+    placed = frames * tokens
+    pairs = x_bnc[:, :placed].reshape(batch, frames, tokens, channels // 2, 2)
     even, odd = pairs.unbind(-1)
     turned = torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1)
     turned = turned.reshape(batch, placed, channels)

@@ -89,3 +89,11 @@ class MemoryEncoder(nn.Module):
         fused = self.pix_feat_proj(pix_feat_bchw) + self.mask_downsampler(mask_b1hw)
         result: Tensor = self.out_proj(self.fuser(fused))
         return result
+
+
+class Cells(nn.Module):
+    """The memory of a frame as tokens: each cell is one."""
+
+    def forward(self, memory_bchw: Tensor) -> Tensor:
+        """Return `[1, H * W, 64]`, row by row."""
+        return memory_bchw.flatten(2).transpose(1, 2)

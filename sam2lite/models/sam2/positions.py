@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from sam2lite.contracts.families.sam2 import EMBED_CHANNELS, MEMORY_CHANNELS
+
+Rotation = tuple[Tensor, Tensor]  # cosines and sines, [tokens, 128] each
+
 _TEMPERATURE = 10000.0
 _EPSILON = 1e-6
+
+
+class Places(NamedTuple):
+    """Where the tokens of a frame's memory are.
+
+    Attributes:
+        position_nc: `[N, 64]`, added to memory in keys.
+        rotation: of keys; cosines are 1 and sines 0 where a token has no place.
+    """
+
+    position_nc: Tensor
+    rotation: Rotation
+
+
+def cell_places(height: int, width: int) -> Places:
+    """Return the places of tokens that are the cells of a grid, row by row."""
+    return Places(
+        sine_table(height, width, MEMORY_CHANNELS), rotary_table(height, width, EMBED_CHANNELS)
+    )
 
 
 def sine_table(height: int, width: int, channels: int) -> Tensor:
@@ -44,7 +68,7 @@ def time_sine(time_bq: Tensor, channels: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
-def rotary_table(height: int, width: int, channels: int) -> tuple[Tensor, Tensor]:
+def rotary_table(height: int, width: int, channels: int) -> Rotation:
     """Return cosines and sines of a grid's rotations, `[height * width, channels / 2]` each.
 
     The first half of the pairs turns with the column, the second with the row ("Rotary Position

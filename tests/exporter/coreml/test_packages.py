@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from sam2lite.contracts.families.sam2 import FAMILY, SLOTS, attention_name
+from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT, attention_name
 from sam2lite.exporter.coreml.packages import place_of, shared_packages
 from sam2lite.models.sam2.family import HOST
 from sam2lite.targets.profile import CoreMl
@@ -21,7 +21,7 @@ def core_ml(name: str) -> CoreMl:
 def test_graphs_with_the_same_parameters_share_a_package(of_2_1: bool) -> None:
     fused = HOST.fused(small(of_2_1))
     names = shared_packages({spec.name: HOST.module(fused, spec.name) for spec in FAMILY.graphs})
-    attention = {attention_name(slots) for slots in SLOTS}
+    attention = {attention_name(slots) for slots in LAYOUT.slots}
     assert {graph for graph, name in names.items() if name == "memory_attention"} == attention
     assert all(names[graph] == graph for graph in names.keys() - attention)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
-from sam2lite.contracts.families.sam2 import FAMILY, SLOTS, attention_name
+from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT, attention_name
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
 from sam2lite.exporter.coreml.compress import PRECISIONS
@@ -70,18 +70,18 @@ def test_a_bundle_stores_memory_attention_once(loaded: LoadedModel, tmp_path: Pa
     )
     package = "graphs/memory_attention.mlpackage"
     places = {key: (entry.file, entry.function) for key, entry in manifest.graphs.items()}
-    for slots in SLOTS:
+    for slots in LAYOUT.slots:
         graph = attention_name(slots)
         assert places[f"{graph}@{SIZE}"] == (package, f"{graph}_r{SIZE}")
     stored = sum(
         file.bytes for name, file in manifest.files.items() if name.startswith(package + "/")
     )
     weights = {name: found.weight_bytes for name, found in read_inventory(bundle / package).items()}
-    assert len(weights) == len(SLOTS)
+    assert len(weights) == len(LAYOUT.slots)
     assert stored < 1.1 * max(weights.values())
     description = read_specification(bundle / package).description
     assert description.metadata.userDefined["sam2lite.graph"] == ", ".join(
-        attention_name(slots) for slots in SLOTS
+        attention_name(slots) for slots in LAYOUT.slots
     )
     assert all(
         feature.shortDescription

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sam2lite.contracts.families.sam2 import FAMILY, IMAGE_ENCODER, graph_dims
+from sam2lite.contracts.families.sam2 import FAMILY, IMAGE_ENCODER, LAYOUT
 from sam2lite.exporter.onnx.trace import example_inputs
 from sam2lite.models.sam2.config import PUBLISHED, Sam2Config
 from sam2lite.models.sam2.family import HOST
@@ -23,7 +23,7 @@ Inputs = tuple[Tensor, ...]
 
 
 def inputs_of(graph: str, size: int) -> Inputs:
-    return tuple(example_inputs(FAMILY.graph(graph).bind(graph_dims(size)), seed=1))
+    return tuple(example_inputs(FAMILY.graph(graph).bind(LAYOUT.dims(size)), seed=1))
 
 
 def form_of(network: Sam2, graph: str, inputs: Inputs) -> nn.Module:
@@ -53,7 +53,7 @@ def test_a_form_of_a_published_trunk_computes_the_same(published: str, size: int
     trunk = PUBLISHED[f"sam2.1_hiera_{published}"].trunk
     narrow = dataclasses.replace(trunk, embed_dim=NARROW * trunk.heads)
     network = build(Sam2Config(published, narrow), seed=1)
-    assert largest_error(network, IMAGE_ENCODER.name, size) <= TOLERANCE
+    assert largest_error(network, IMAGE_ENCODER, size) <= TOLERANCE
 
 
 def test_a_form_leaves_the_network_as_it_was(network: Sam2) -> None:
@@ -67,7 +67,7 @@ def test_a_form_leaves_the_network_as_it_was(network: Sam2) -> None:
 
 
 def test_whole_numbers_are_taken_from_pixels_and_nothing_else_is_done(network: Sam2) -> None:
-    form = form_of(network, IMAGE_ENCODER.name, inputs_of(IMAGE_ENCODER.name, SIZE))
+    form = form_of(network, IMAGE_ENCODER, inputs_of(IMAGE_ENCODER, SIZE))
     assert isinstance(form, ImageEncoderGraph)
     assert form.pixel_mean.flatten().tolist() == [124.0, 116.0, 104.0]
     assert form.pixel_std.flatten().tolist() == [1.0, 1.0, 1.0]

@@ -35,7 +35,7 @@ def test_features(published: str, size: tuple[int, int]) -> None:
     network = build(Sam2Config(published, narrow), seed=1)
     frame = random_clip(1, *size)[0]
     with torch.no_grad():
-        pix_feat, image_embed, s8, s4 = graph_module(network, IMAGE_ENCODER.name)(frame)
+        pix_feat, image_embed, s8, s4 = graph_module(network, IMAGE_ENCODER)(frame)
         model = hugging_face_model(network, size[0])
         found = model.get_image_features(prepared(frame), return_dict=True).fpn_hidden_states
         no_memory = model.no_memory_embedding

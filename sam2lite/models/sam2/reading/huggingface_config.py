@@ -17,7 +17,7 @@ _MOST_BLOCKS = 512
 
 # What all published networks have in common and no shape of a tensor shows. A network that was
 # trained with anything else would run, and give other masks than its own code does.
-_FIXED: Mapping[str, object] = {
+FIXED_PARTS: Mapping[str, object] = {
     "num_maskmem": 7,
     "sigmoid_scale_for_mem_enc": 20,
     "sigmoid_bias_for_mem_enc": -10,
@@ -44,6 +44,9 @@ _FIXED: Mapping[str, object] = {
     "prompt_encoder_config.patch_size": 16,
     "prompt_encoder_config.hidden_act": "gelu",
     "prompt_encoder_config.layer_norm_eps": 1e-6,
+}
+_FIXED: Mapping[str, object] = {
+    **FIXED_PARTS,
     "vision_config.fpn_top_down_levels": [2, 3],
     "vision_config.fpn_stride": 1,
     "vision_config.fpn_padding": 0,
@@ -58,20 +61,31 @@ _FIXED: Mapping[str, object] = {
 }
 
 
-def check_settings(config: Mapping[str, Any], path: Path) -> None:
+def check_settings(
+    config: Mapping[str, Any],
+    path: Path,
+    fixed: Mapping[str, object] = _FIXED,
+    title: str = "SAM 2",
+) -> None:
     """Refuse a network that computes otherwise than the published ones.
+
+    Args:
+        config: the configuration.
+        path: of it, for messages.
+        fixed: what the published ones say, by dotted names; where nothing is said, they agree.
+        title: of the published ones.
 
     Raises:
         ModelError: it does; the settings are listed.
     """
     lines = []
-    for name, value in _FIXED.items():
-        said = _said(config, name)
+    for name, value in fixed.items():
+        said = value_said(config, name)
         if said is not None and said not in (value, [value, value]):
             lines.append(f"{name}: {printable(repr(said))[:80]}, all published networks {value!r}")
     if lines:
         raise ModelError(
-            f"{printable(path)} describes no network that is known to be SAM 2, in {len(lines)} "
+            f"{printable(path)} describes no network that is known to be {title}, in {len(lines)} "
             "settings:\n  " + "\n  ".join(lines)
         )
 
@@ -128,23 +142,28 @@ def features_said(config: Mapping[str, Any], path: Path) -> tuple[bool, bool]:
     return first, second
 
 
-def size_said(config: Mapping[str, Any], path: Path) -> int:
+def size_said(config: Mapping[str, Any], path: Path, stride: int = STRIDE) -> int:
     """Return the side of the input that the network is described for, px.
+
+    Args:
+        config: the configuration.
+        path: of it, for messages.
+        stride: that a side must be a multiple of, px.
 
     Raises:
         ModelError: it is no square that the network can take.
     """
     said = config.get("image_size", TRAINED_SIZE)
     side = said[0] if isinstance(said, list) and len(said) == 2 and said[0] == said[1] else said
-    if type(side) is not int or not STRIDE <= side <= _LARGEST or side % STRIDE:
+    if type(side) is not int or not stride <= side <= _LARGEST or side % stride:
         raise ModelError(
             f"{printable(path)}: image_size is {printable(repr(said))[:80]}; it must be a multiple "
-            f"of {STRIDE} up to {_LARGEST}"
+            f"of {stride} up to {_LARGEST}"
         )
     return side
 
 
-def _said(config: Mapping[str, Any], name: str) -> Any:
+def value_said(config: Mapping[str, Any], name: str) -> Any:
     """Return what a configuration says under a dotted name; None where it says nothing."""
     value: Any = config
     for part in name.split("."):
@@ -159,7 +178,7 @@ def _doubled(first: int) -> tuple[int, int, int, int]:
 def _numbers(
     config: Mapping[str, Any], name: str, default: tuple[int, ...], path: Path
 ) -> tuple[int, ...]:
-    said = _said(config, _BACKBONE + name)
+    said = value_said(config, _BACKBONE + name)
     said = list(default) if said is None else said
     if not isinstance(said, list) or not all(type(n) is int and 0 <= n < 1 << 20 for n in said):
         raise ModelError(

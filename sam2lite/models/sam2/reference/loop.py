@@ -17,8 +17,7 @@ from sam2lite.contracts.families.sam2 import FAMILY
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.models.contest import by_the_rules
 from sam2lite.models.networks import Choice
-from sam2lite.models.sam2.config import STRIDE
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.models.sam2.reference import state as state_dict
 from sam2lite.models.sam2.reference.choosing import SINGLE, Choosing, chosen
 from sam2lite.models.sam2.reference.memory import (
@@ -82,7 +81,9 @@ class SlotBankReference:
         settings: how objects are remembered.
     """
 
-    def __init__(self, network: Sam2, choose: Choice | None = None, **settings: Any) -> None:
+    def __init__(
+        self, network: SlotBankNetwork, choose: Choice | None = None, **settings: Any
+    ) -> None:
         """Start without objects.
 
         Args:
@@ -99,6 +100,7 @@ class SlotBankReference:
                 raise UnknownNameError(f"{FAMILY.title} setting", name, Settings._fields)
         self.settings = Settings(**settings).checked()
         self._calls = NetworkCalls(network)
+        self._stride = network.config.stride
         self._choose = choose or by_the_rules
         self.reset()
 
@@ -138,11 +140,11 @@ class SlotBankReference:
             image_bchw.dtype != torch.uint8
             or image_bchw.shape != (1, 3, *sides)
             or len(sides) != len("HW")
-            or any(side % STRIDE for side in sides)
+            or any(side % self._stride for side in sides)
         ):
             raise ArgumentError(
                 f"the image is {image_bchw.dtype} {list(image_bchw.shape)}; give torch.uint8 "
-                f"[1, 3, H, W], both multiples of {STRIDE}"
+                f"[1, 3, H, W], both multiples of {self._stride}"
             )
         self._settle()
         self._features = self._calls.encode(image_bchw)
@@ -323,5 +325,5 @@ class SlotBankReference:
 
     def _input_size(self) -> tuple[int, int]:
         """Return height and width of the network's input, px."""
-        height, width = self._frame().high_res_feats_0.shape[2:]
-        return int(height) * FAMILY.mask_stride, int(width) * FAMILY.mask_stride
+        height, width = self._frame().mask_sides
+        return height * FAMILY.mask_stride, width * FAMILY.mask_stride

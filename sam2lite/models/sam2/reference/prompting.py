@@ -85,7 +85,7 @@ def mask_at(prompt: Prompt, width: int, height: int, input_size: tuple[int, int]
     """
     prompt.slots(width, height)  # checks it
     if prompt.mask_hw is None or len(prompt.points_xy) or prompt.box_xyxy is not None:
-        raise PromptError("SAM 2 takes a mask as it is; give it without clicks and box")
+        raise PromptError("a mask is taken as it is; give it without clicks and box")
     mask_b1hw = torch.from_numpy(prompt.mask_hw)[None, None].float()
     if mask_b1hw.shape[2:] != input_size:
         mask_b1hw = F.interpolate(mask_b1hw, input_size, mode="bilinear", antialias=True)

@@ -15,7 +15,7 @@ class FrameRecord(NamedTuple):
         initial: whether it was decided without memory.
         settled: whether `track` has returned the frame since.
         good: whether memory is to be sought here when motion says which frames are trusted.
-        memory_nc: float32 [cells, 64]; None where only the pointer is still needed.
+        memory_nc: float32 [tokens, 64]; None where only the pointer is still needed.
         pointer_c: float32 [256].
         logits_hw: float32 [h, w], what was shown, where the frame was prompted; else None.
         iou: of what was shown.

@@ -81,7 +81,7 @@ def prompt_tokens(prompt: Optional[Prompt], width: int, height: int) -> PromptTo
         labels = np.append([LABEL_BOX_TOP_LEFT, LABEL_BOX_BOTTOM_RIGHT], labels)
     if prompt.mask_hw is not None and len(labels):
         raise PromptError(
-            "SAM 2 takes a mask as it is, and {} point(s) were given with it; correct the mask "
-            "with them afterwards".format(len(labels))
+            "a mask is taken as it is, and {} point(s) were given with it; correct the mask with "
+            "them afterwards".format(len(labels))
         )
     return PromptTokens(xy / (width, height), labels.astype(np.int32), prompt.mask_hw)

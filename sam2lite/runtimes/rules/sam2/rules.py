@@ -5,7 +5,7 @@ from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2 import FAMILY, RECENT_FRAMES
+from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT, RECENT_FRAMES, SlotBankLayout
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt
@@ -69,8 +69,13 @@ class ToRemember(NamedTuple):
 
 
 class SlotBankRules(FrameRules):
-    """See docs/architecture.md, "The frame loop", for how these rules are called."""
+    """See docs/architecture.md, "The frame loop", for how these rules are called.
 
+    Attributes:
+        layout: of the family's graphs; families that are built on SAM 2 have another.
+    """
+
+    layout: SlotBankLayout = LAYOUT
     settings = (
         "reference",
         "corrections",
@@ -142,7 +147,7 @@ class SlotBankRules(FrameRules):
         sides = self._sides.values()
         return columns(
             MOST_RECORDS,
-            [(each["H16"], each["W16"]) for each in sides],
+            [self.layout.frame_tokens(size, self._aspect) for size in self._sides],
             [(each["H4"], each["W4"]) for each in sides],
         )
 
@@ -229,9 +234,14 @@ class SlotBankRules(FrameRules):
         features = frame.features()
         if seen is None:
             return features["image_embed"]
-        sides = self._sides[frame.size]
-        grid = sides["H16"], sides["W16"]
-        graph, inputs = attention_inputs(seen, memory.buffer, grid, self._set.pointer_frames)
+        graph, inputs = attention_inputs(
+            seen,
+            memory.buffer,
+            self.layout,
+            frame.size,
+            self._set.pointer_frames,
+            self._aspect,
+        )
         return frame.run(graph, dict(inputs, pix_feat=features["pix_feat"]))["image_embed"]
 
     def _previous(
@@ -259,14 +269,14 @@ class SlotBankRules(FrameRules):
         flag = 0.0 if mask_input is None else 1.0
         if mask_input is None:
             mask_input = np.zeros((1, 1, *self._mask_shape(frame)), np.float32)
-        return dict(
+        inputs = dict(
             tokens.inputs(*frame.image.shape[2:]),
             image_embed=image_embed,
-            high_res_feats_1=features["high_res_feats_1"],
-            high_res_feats_0=features["high_res_feats_0"],
             mask_input=mask_input,
             has_mask_input=np.full((1, 1, 1, 1), flag, np.float32),
         )
+        inputs.update((each.name, features[each.name]) for each in self.layout.fine_maps)
+        return inputs
 
     def choose(
         self,
@@ -324,17 +334,15 @@ class SlotBankRules(FrameRules):
     ) -> bool:
         """See `FrameRules`: a record of the frame, absent or not."""
         kept: ToRemember = chosen.pointer
-        written = frame.run(
-            "memory_encoder",
-            {
-                "pix_feat": frame.features()["pix_feat"],
-                "high_res_mask": enlarged(kept.logits_hw, *frame.image.shape[2:])[
-                    np.newaxis, np.newaxis
-                ],
-                "binarize": np.full((1, 1, 1, 1), float(prompted), np.float32),
-                "object_score_logits": np.full((1, 1), chosen.object_score, np.float32),
-            },
-        )
+        mask_hw = enlarged(kept.logits_hw, *frame.image.shape[2:])
+        inputs = {
+            "pix_feat": frame.features()["pix_feat"],
+            "high_res_mask": mask_hw[np.newaxis, np.newaxis],
+            "binarize": np.full((1, 1, 1, 1), float(prompted), np.float32),
+        }
+        if self.layout.marks_absence:
+            inputs["object_score_logits"] = np.full((1, 1), chosen.object_score, np.float32)
+        written = frame.run("memory_encoder", inputs)
         memory_nc = frame.host(written["memory_features_bnc"])[0]
         if not finite(memory_nc):
             return False

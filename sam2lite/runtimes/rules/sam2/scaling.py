@@ -1,10 +1,9 @@
 """Masks from one grid to another, as the published loops bring them there, and their precision."""
 
-from typing import Tuple
-
 import cv2
 import numpy as np
 
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.runtimes.resampling.taps import taps
 
 _HALF = 0x7FFF  # just below half of the last bit that bfloat16 keeps of a float32
@@ -60,21 +59,25 @@ def input_mask(mask_hw: np.ndarray, height: int, width: int) -> np.ndarray:
     return (covered >= least).astype(np.float32)
 
 
-def resampled_memory(memory_nc: np.ndarray, grid: Tuple[int, int]) -> np.ndarray:
+def resampled_memory(memory_nc: np.ndarray, tokens: int, aspect: Aspect = SQUARE) -> np.ndarray:
     """Bring a frame's memory to another grid of the same form, bilinearly by its cells' centres.
 
     Args:
-        memory_nc: float32 [cells, channels] of a grid, row after row.
-        grid: height and width of the one wanted, cells.
+        memory_nc: float32 [cells, channels] of a grid, row after row; of any tokens where there are
+            as many as are wanted.
+        tokens: that are wanted: cells of a grid, too.
+        aspect: of both grids.
 
     Returns:
-        float32 [height * width, channels].
+        float32 [tokens, channels].
     """
-    height, width = grid
-    if len(memory_nc) == height * width:
+    known, channels = memory_nc.shape
+    if known == tokens:
         return memory_nc
-    from_height = round((len(memory_nc) * height / width) ** 0.5)
-    from_width, channels = len(memory_nc) // from_height, memory_nc.shape[1]
+    from_height, height = (
+        round((count * aspect.height / aspect.width) ** 0.5) for count in (known, tokens)
+    )
+    from_width, width = known // from_height, tokens // height
     # Shrinking is smoothed: each new cell stands for all the old ones under it.
     down = _filtered(memory_nc.reshape(from_height, -1), height)
     down = down.reshape(height, from_width, channels)

@@ -4,11 +4,10 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2 import MEMORY_CHANNELS, SLOTS
+from sam2lite.contracts.families.sam2 import MEMORY_CHANNELS, MOST_FRAMES
+from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
 from sam2lite.runtimes.rules.sam2.scaling import resampled_memory
-
-Grid = Tuple[int, int]  # height and width, cells
 
 
 class SlotBuffer:
@@ -23,10 +22,14 @@ class SlotBuffer:
     def __init__(self) -> None:
         self._slots_snc: Optional[np.ndarray] = None
         self._serials: List[Optional[int]] = []
-        self._grid: Grid = (0, 0)
+        self._tokens = 0
 
     def seated(
-        self, records: Sequence[FrameRecord], slots: int, grid: Grid
+        self,
+        records: Sequence[FrameRecord],
+        slots: int,
+        tokens: int,
+        aspect: Aspect = SQUARE,
     ) -> Tuple[np.ndarray, List[int]]:
         """Bring the memory of frames into the first slots.
 
@@ -36,22 +39,23 @@ class SlotBuffer:
         Args:
             records: of the frames that are seen, with their memory.
             slots: of the graph, at least as many.
-            grid: height and width of that of memory, cells.
+            tokens: of a frame's memory.
+            aspect: of its grid.
 
         Returns:
-            `memory_features_bnc`, float32 [1, slots * height * width, channels], overwritten by the
+            `memory_features_bnc`, float32 [1, slots * tokens, channels], overwritten by the
             next call; and the slot of each record.
         """
-        if self._slots_snc is None or grid != self._grid:
+        if self._slots_snc is None or tokens != self._tokens:
             # Untouched pages of zeros take no memory.
-            self._slots_snc = np.zeros((SLOTS[-1], grid[0] * grid[1], MEMORY_CHANNELS), np.float32)
-            self._serials = [None] * SLOTS[-1]
-            self._grid = grid
+            self._slots_snc = np.zeros((MOST_FRAMES, tokens, MEMORY_CHANNELS), np.float32)
+            self._serials = [None] * MOST_FRAMES
+            self._tokens = tokens
         places = _places(records, slots)
         for record, slot in zip(records, places):
             if self._serials[slot] != record.serial:
                 assert record.memory_nc is not None
-                self._slots_snc[slot] = resampled_memory(record.memory_nc, grid)
+                self._slots_snc[slot] = resampled_memory(record.memory_nc, tokens, aspect)
                 self._serials[slot] = record.serial
         return self._slots_snc[:slots].reshape(1, -1, MEMORY_CHANNELS), places
 

@@ -1,6 +1,6 @@
 """Records of frames as plain arrays of a state file, and back."""
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -11,21 +11,22 @@ from sam2lite.runtimes.rules import box_motion
 from sam2lite.runtimes.rules.box_motion import BoxTrack
 from sam2lite.runtimes.rules.interface import LARGEST, MAX_FRAMES
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
-from sam2lite.runtimes.rules.sam2.slot_buffer import Grid
 
 _FLAGS = ("conditioning", "initial", "settled", "good")
 
 
-def columns(most: int, grids: Sequence[Grid], masks: Sequence[Grid]) -> Dict[str, Column]:
+def columns(
+    most: int, tokens: Iterable[int], masks: Iterable[Tuple[int, int]]
+) -> Dict[str, Column]:
     """Return what the arrays must be; see `FrameRules.memory_columns`.
 
     Args:
         most: records of an object.
-        grids: heights and widths of memory, cells, of all input sizes.
-        masks: of masks, likewise.
+        tokens: of a frame's memory, of all input sizes.
+        masks: heights and widths of masks, cells, of all input sizes.
     """
     count = tuple(range(most + 1))
-    cells = tuple(height * width for height, width in grids)
+    counts = tuple(sorted(set(tokens)))
     sides = tuple(zip(*masks))
     found = {name: Column("bool", (count,)) for name in _FLAGS}
     found["frame"] = Column("int64", (count,), -MAX_FRAMES, MAX_FRAMES)
@@ -34,7 +35,7 @@ def columns(most: int, grids: Sequence[Grid], masks: Sequence[Grid]) -> Dict[str
     found["pointer"] = Column("float32", (count, EMBED_CHANNELS), -LARGEST, LARGEST)
     for record in range(most):
         found[_memory(record)] = Column(
-            "float32", (cells, MEMORY_CHANNELS), -LARGEST, LARGEST, needed=False
+            "float32", (counts, MEMORY_CHANNELS), -LARGEST, LARGEST, needed=False
         )
         found[_mask(record)] = Column("float32", sides, -LARGEST, LARGEST, needed=False)
     found.update(box_motion.state_columns())

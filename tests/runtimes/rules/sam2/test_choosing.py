@@ -84,9 +84,9 @@ def test_a_prompt_must_fit() -> None:
     with pytest.raises(PromptError, match="outside the frame"):
         prompt_tokens(Prompt([(9, 0)]), 9, 9)
     mask = np.ones((9, 9), bool)
-    with pytest.raises(PromptError, match=r"takes a mask as it is, and 1 point\(s\)"):
+    with pytest.raises(PromptError, match=r"a mask is taken as it is, and 1 point\(s\)"):
         prompt_tokens(Prompt([(1, 1)], mask=mask), 9, 9)
-    with pytest.raises(PromptError, match="takes a mask as it is"):
+    with pytest.raises(PromptError, match="a mask is taken as it is"):
         prompt_tokens(Prompt(box=(1, 1, 5, 5), mask=mask), 9, 9)
 
 

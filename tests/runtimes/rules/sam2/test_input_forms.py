@@ -98,8 +98,8 @@ def test_a_state_goes_on_and_what_has_another_form_is_refused(
 def test_memory_goes_to_another_grid_by_axis() -> None:
     rows, columns = np.mgrid[:8, :12].astype(np.float32)
     memory_nc = np.stack([rows, columns], axis=2).reshape(-1, 2)
-    assert resampled_memory(memory_nc, (8, 12)) is memory_nc
-    found = resampled_memory(memory_nc, (4, 6)).reshape(4, 6, 2)
+    assert resampled_memory(memory_nc, 96, WIDE) is memory_nc
+    found = resampled_memory(memory_nc, 24, WIDE).reshape(4, 6, 2)
     inner = found[1:-1, 1:-1]
     np.testing.assert_allclose(inner[..., 0], np.full((2, 4), [[2.5], [4.5]]), atol=1e-6)
     np.testing.assert_allclose(inner[..., 1], np.full((2, 4), [2.5, 4.5, 6.5, 8.5]), atol=1e-6)

@@ -77,7 +77,7 @@ def test_rounding_is_pytorchs_bfloat16() -> None:
 @pytest.mark.parametrize(("from_side", "to_side"), [(4, 8), (8, 4), (6, 4), (4, 6)])
 def test_memory_is_resampled_by_the_centres_of_cells(from_side: int, to_side: int) -> None:
     grid = np.random.default_rng(0).normal(size=(from_side, from_side, 3)).astype(np.float32)
-    found = resampled_memory(grid.reshape(-1, 3), (to_side, to_side)).reshape(to_side, to_side, 3)
+    found = resampled_memory(grid.reshape(-1, 3), to_side * to_side).reshape(to_side, to_side, 3)
     for channel in range(3):
         expected = torch_smoothed(np.ascontiguousarray(grid[..., channel]), to_side)
         np.testing.assert_allclose(found[..., channel], expected, atol=1e-6)

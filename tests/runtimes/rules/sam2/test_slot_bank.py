@@ -4,12 +4,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from sam2lite.contracts.families.sam2 import LAYOUT
 from sam2lite.runtimes.rules.sam2 import slot_buffer
 from sam2lite.runtimes.rules.sam2.attention_inputs import attention_inputs
 from sam2lite.runtimes.rules.sam2.frame_record import FrameRecord
 from sam2lite.runtimes.rules.sam2.slot_bank import CONDITIONING_STORE, SlotBank
 
-SIDE = 4
+SIDE = 4  # of the grid of memory, cells
+SIZE = 16 * SIDE
 
 
 def record(frame: int, conditioning: bool = False, good: bool = True) -> FrameRecord:
@@ -144,7 +146,7 @@ def test_a_frame_keeps_its_slot() -> None:
     bank = followed(range(7))
     before = None
     for frame in range(7, 20):
-        graph, inputs = attention_inputs(bank.seen(frame, 6, 16), bank.buffer, (SIDE, SIDE), 16)
+        graph, inputs = attention_inputs(bank.seen(frame, 6, 16), bank.buffer, LAYOUT, SIZE, 16)
         assert graph == "memory_attention_7"
         slots = inputs["memory_features_bnc"].reshape(7, -1)
         frames = slots[:, 0].astype(int).tolist()
@@ -177,7 +179,7 @@ def test_the_smallest_graph_that_holds_them(
 ) -> None:
     bank = followed(range(frames))
     seen = bank.seen(frames, window, 16)
-    graph, inputs = attention_inputs(seen, bank.buffer, (SIDE, SIDE), 16)
+    graph, inputs = attention_inputs(seen, bank.buffer, LAYOUT, SIZE, 16)
     assert graph == f"memory_attention_{slots}"
     cells = SIDE * SIDE
     bias = inputs["memory_bias_b11k"][0, 0, 0]
@@ -194,14 +196,14 @@ def test_the_smallest_graph_that_holds_them(
 def test_each_frame_is_copied_once(monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[float] = []
 
-    def counted(memory_nc: np.ndarray, side: int) -> np.ndarray:
+    def counted(memory_nc: np.ndarray, *wanted: object) -> np.ndarray:
         copied.append(memory_nc[0, 0])
         return memory_nc
 
     monkeypatch.setattr(slot_buffer, "resampled_memory", counted)
     bank = followed(range(7))
     for frame in range(7, 20):
-        attention_inputs(bank.seen(frame, 6, 16), bank.buffer, (SIDE, SIDE), 16)
+        attention_inputs(bank.seen(frame, 6, 16), bank.buffer, LAYOUT, SIZE, 16)
         bank.write(record(frame))
         bank.tick()
     assert sorted(copied) == list(range(19))
@@ -211,7 +213,7 @@ def test_slots_change_between_graphs_without_mixing_up() -> None:
     bank = followed(range(12), prompted=(0, 4))
     for window in (6, 1, 3, 6, 2, 6):
         seen = bank.seen(12, window, 16)
-        _, inputs = attention_inputs(seen, bank.buffer, (SIDE, SIDE), 16)
+        _, inputs = attention_inputs(seen, bank.buffer, LAYOUT, SIZE, 16)
         bias = inputs["memory_bias_b11k"][0, 0, 0]
         slots = inputs["memory_features_bnc"].reshape(-1, SIDE * SIDE * 64)
         shown = {
@@ -230,7 +232,7 @@ def test_memory_of_another_grid_is_resampled_and_kept_as_it_was() -> None:
     assert kept is not None
     kept[:, 0] = np.arange(16).reshape(4, 4).mean(1).repeat(4)  # grows from row to row
     for side in (8, 4):
-        _, inputs = attention_inputs(bank.seen(3, 6, 16), bank.buffer, (side, side), 16)
+        _, inputs = attention_inputs(bank.seen(3, 6, 16), bank.buffer, LAYOUT, 16 * side, 16)
         first = inputs["memory_features_bnc"][0, : side * side, 0].reshape(side, side)
         if side == 8:
             np.testing.assert_allclose(first[:, 0], [1.5, 2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 13.5])
@@ -246,7 +248,7 @@ def test_memory_does_not_grow(motion: bool) -> None:
     for frame in range(1000):
         bank.write(record(frame, conditioning=frame % 10 == 0, good=frame % 7 == 0))
         bank.tick()
-        attention_inputs(bank.seen(frame + 1, 6, 16), bank.buffer, (SIDE, SIDE), 16)
+        attention_inputs(bank.seen(frame + 1, 6, 16), bank.buffer, LAYOUT, SIZE, 16)
         if frame in (299, 999):  # alike: all repeats itself after 70 frames
             gc.collect()  # empties Python's own stores of tuples, too
             sizes.append((len(bank._records), tracemalloc.get_traced_memory()[0]))
