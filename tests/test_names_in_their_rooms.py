@@ -14,7 +14,7 @@ FAMILY_REGISTRIES = {"contracts/family.py", "contracts/schema_1.py", "models/reg
 FAMILY_REGISTRIES |= {"models/known_networks.py"}  # of other people
 FAMILY_ROOMS = ("contracts/families/{}.py", "runtimes/rules/{}/", "models/{}/")
 # A family may be built on another's rooms, and then imports from them.
-BUILT_ON = {"edgetam": "sam2", "efficienttam": "sam2"}
+BUILT_ON = {"backbones": "sam2", "edgetam": "sam2", "efficienttam": "sam2"}
 OWN_STUDIES = {"sam2lite": ("training/", "cli/network/budget.py")}
 
 # Backends may be named in the registry, by targets, and in their rooms.

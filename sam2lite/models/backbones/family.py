@@ -1,0 +1,64 @@
+"""SAM 2's heads and memory behind other image encoders, on the host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from sam2lite.contracts.families.backbones import FAMILY
+from sam2lite.errors import UnknownNameError
+from sam2lite.models.backbones.folded import folded
+from sam2lite.models.backbones.network import BackboneNetwork
+from sam2lite.models.backbones.reading.checkpoint import read_checkpoint
+from sam2lite.models.backbones.reading.recognition import is_backbone
+from sam2lite.models.loaded import LoadedModel
+from sam2lite.models.sam2.family import SlotBankHost
+from sam2lite.models.sam2.graphs import ImageEncoderGraph
+
+# Gates, and what takes products of gates: hardly any work, and one range for all channels of a
+# product of three activations is what INT8 breaks at.
+_FLOAT = re.compile(
+    r".*\.trunk\.(network\..+\.attn\.(oper_[qk]\..+|spread|gate|share|dwc|proj)"
+    r"|base\..+\.fc[12])$"
+)
+
+
+class BackboneFamily(SlotBankHost):
+    """Networks of nanosam2 and of `distill-encoder`; none is asked for by its name."""
+
+    family = FAMILY
+
+    def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
+        """See `HostFamily`: a known trunk and a memory, by the keys of Meta."""
+        return is_backbone(keys, config)
+
+    def load(self, path: Path) -> LoadedModel:
+        """See `HostFamily`; the errors are those of `read_checkpoint`."""
+        return self.loaded(read_checkpoint(path), BackboneNetwork)
+
+    def build(self, name: str, seed: int) -> LoadedModel:
+        """See `HostFamily`: no network has a name to be asked for by."""
+        raise UnknownNameError("network behind another image encoder", name, self.published)
+
+    def fused(self, network: nn.Module) -> BackboneNetwork:
+        """See `Networks`."""
+        assert isinstance(network, BackboneNetwork)
+        return folded(network)
+
+    def quantized_layers(self, network: nn.Module) -> dict[str, nn.Module]:
+        """See `Networks`; gates of the trunk, and what takes their products, stay in float."""
+        layers = super().quantized_layers(network)
+        return {name: layer for name, layer in layers.items() if not _FLOAT.match(name)}
+
+    def core_ml_form(self, module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
+        """See `Networks`; trunks of convolutions are taken as they are."""
+        if isinstance(module, ImageEncoderGraph):
+            return module
+        return super().core_ml_form(module, inputs)
+
+
+HOST = BackboneFamily()
