@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.families.backbones import FAMILY
 from sam2lite.errors import UnknownNameError
+from sam2lite.models.backbones.config import BACKBONES
 from sam2lite.models.backbones.folded import folded
+from sam2lite.models.backbones.grafting import check_teacher, grafted, maps
 from sam2lite.models.backbones.network import BackboneNetwork
 from sam2lite.models.backbones.reading.checkpoint import read_checkpoint
 from sam2lite.models.backbones.reading.recognition import is_backbone
@@ -59,6 +62,37 @@ class BackboneFamily(SlotBankHost):
         if isinstance(module, ImageEncoderGraph):
             return module
         return super().core_ml_form(module, inputs)
+
+    @property
+    def encoder_names(self) -> tuple[str, ...]:
+        """See `Grafting`."""
+        return tuple(BACKBONES)
+
+    def check_teacher(self, teacher: LoadedModel) -> None:
+        """See `Grafting`: heads and memory are those of SAM 2, whatever stands before them."""
+        check_teacher(teacher)
+
+    def grafted(
+        self, teacher: LoadedModel, encoder: str, size: int | None, seed: int
+    ) -> LoadedModel:
+        """See `Grafting`."""
+        student = grafted(teacher, encoder, size, seed)
+        loaded = self.untrained(student, student.config)
+        for network in (teacher, loaded):
+            network.check_size(student.config.sizes[0])
+        return dataclasses.replace(loaded, licence=teacher.licence)
+
+    def trained_part(self, network: nn.Module) -> nn.Module:
+        """See `Grafting`."""
+        return network.get_submodule("image_encoder")
+
+    def maps(self, network: nn.Module, image_bchw: Tensor) -> list[Tensor]:
+        """See `Grafting`: before the decoder's own convolutions, which the teacher has, too."""
+        return maps(network, image_bchw)
+
+    def description(self, student: LoadedModel) -> dict[str, Any]:
+        """See `Grafting`; the reader asks it for the input sizes alone."""
+        return {**student.config.to_json(), "licence": student.licence, "trained": True}
 
 
 HOST = BackboneFamily()

@@ -69,9 +69,7 @@ def _of_cells(tokens: TokenLateral) -> Lateral:
     made = Lateral(linear.in_features)
     made.conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
     with torch.no_grad():
-        made.conv.load_state_dict(
-            {"weight": linear.weight[..., None, None], "bias": linear.bias}
-        )
+        made.conv.load_state_dict({"weight": linear.weight[..., None, None], "bias": linear.bias})
     return made.requires_grad_(False)
 
 

@@ -60,9 +60,7 @@ def _by_meta_names(stored: Mapping[str, Tensor], path: Path) -> dict[str, Tensor
     return {
         name: tensor
         for name, tensor in stored.items()
-        if not (
-            NO_WEIGHTS.match(name) or name.endswith(_COUNTERS) or FAKE_QUANTIZER.match(name)
-        )
+        if not (NO_WEIGHTS.match(name) or name.endswith(_COUNTERS) or FAKE_QUANTIZER.match(name))
     }
 
 
@@ -131,7 +129,12 @@ def _stages(sign: re.Pattern[str], claims: Mapping[str, Tensor], path: Path) -> 
             "are needed; take the whole checkpoint"
         )
     a, b, c, d = sorted(widths)
-    return (widths[a], widths[b], widths[c], widths[d]), (blocks[a], blocks[b], blocks[c], blocks[d])
+    return (widths[a], widths[b], widths[c], widths[d]), (
+        blocks[a],
+        blocks[b],
+        blocks[c],
+        blocks[d],
+    )
 
 
 _READER = Reader(
