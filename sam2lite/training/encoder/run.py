@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -116,7 +117,6 @@ class _Run:
         (self._size,) = self._student.sizes
         self._pictures = open_pictures(Path(options.images))
         self._weights = level_weights(options.weights)
-        self._features = self._teacher_features()
         self._best, self._validated, self._stop = math.inf, 0, False
 
     def check_same(self, kept: Mapping[str, Any]) -> None:
@@ -242,7 +242,8 @@ class _Run:
             picture, number = divmod(int(orders[epoch][at]), kinds)
             yield names[picture], number
 
-    def _teacher_features(self) -> TeacherFeatures:
+    @cached_property
+    def _features(self) -> TeacherFeatures:
         options, host = self._options, self._host
         network = self._teacher.model.to(self._device).eval().requires_grad_(False)
 

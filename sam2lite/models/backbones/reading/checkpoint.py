@@ -38,6 +38,7 @@ _BOTTLENECK = f"{TRUNK}layer1.0.conv3.weight"
 # By stage, from the names of tensors of its blocks; and one whose rows are the stage's channels.
 _RESNET = re.compile(re.escape(TRUNK) + r"layer([1-4])\.(\d{1,3})\.conv1\.weight$")
 _CASVIT = re.compile(re.escape(TRUNK) + r"network\.([0246])\.(\d{1,3})\.attn\.proj\.weight$")
+_LARGEST = 2048  # px, of an input
 _log = logging.getLogger("sam2lite")
 
 
@@ -91,8 +92,8 @@ def _sizes_said(found: Found) -> tuple[int, ...] | None:
         return None
     sizes = found.config.get("sizes")
     sound = isinstance(sizes, list) and sizes and all(type(size) is int for size in sizes)
-    least, step, most = 32, BackboneConfig.stride, 1 << 14
-    if not sound or not all(least <= size <= most and size % step == 0 for size in sizes):
+    step = BackboneConfig.stride
+    if not sound or not all(step <= size <= _LARGEST and size % step == 0 for size in sizes):
         raise ModelError(
             f"{printable(found.path / CONFIG_FILE)}: `sizes` is {sizes!r:.60}; it must be a list "
             f"of multiples of {step}"
@@ -128,13 +129,12 @@ def _stages(sign: re.Pattern[str], claims: Mapping[str, Tensor], path: Path) -> 
             f"{printable(path)}: the trunk has stages of {list(widths.values())} channels; four "
             "are needed; take the whole checkpoint"
         )
-    a, b, c, d = sorted(widths)
-    return (widths[a], widths[b], widths[c], widths[d]), (
-        blocks[a],
-        blocks[b],
-        blocks[c],
-        blocks[d],
-    )
+    return _four(widths), _four(blocks)
+
+
+def _four(by_stage: Mapping[str, int]) -> Four:
+    first, second, third, fourth = (by_stage[stage] for stage in sorted(by_stage))
+    return first, second, third, fourth
 
 
 _READER = Reader(
