@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -114,13 +115,18 @@ def _readable(pictures: Pictures, name: str) -> np.ndarray:
         try:
             picture = read_picture(str(pictures.folder / other), cv2.IMREAD_COLOR, VideoError)
         except VideoError as error:
-            _log.warning("%s, and is left out", error)
+            _say_once(f"{error}; it is left out")
         else:
             return picture
     raise TrainingError(
         f"none of {len(tried)} pictures from {printable(pictures.folder / name)} on can be read; "
         "copy them again, or name another folder"
     )
+
+
+@cache
+def _say_once(message: str) -> None:
+    _log.warning("%s", message)
 
 
 def _crop(picture: np.ndarray, drawn: np.random.Generator) -> np.ndarray:
