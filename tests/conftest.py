@@ -1,7 +1,9 @@
 """Networks and bundles that many tests need; bundles are exported once per session."""
 
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -23,6 +25,10 @@ from sam2lite.models.sam2lite.config import Sam2LiteConfig, StageConfig
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.targets.registry import get_target, host_target
+
+# Where torchvision is installed for another torch than there is, what it declares of operators that
+# it then has not keeps transformers from being imported. Nothing here uses them.
+sys.modules.setdefault("torchvision._meta_registrations", ModuleType("unused"))
 
 RUNGS = (240, 336, 480)
 # A hundredth of Tiny, so that tests which train it, or watch it, take seconds.

@@ -8,6 +8,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "sam2lite"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
+# Families that are built on another one's rooms, which they import from.
+BUILT_ON = {"backbones": "sam2", "edgetam": "sam2", "efficienttam": "sam2"}
+
 
 def place(path: Path) -> str:
     """Return where a source is in the package, as in `runtimes/bundle.py`."""

@@ -12,6 +12,7 @@ import pytest
 
 from sam2lite.exporter.bundle.device_app import DEVICE_CODE
 from tests.source_tree import (
+    BUILT_ON,
     PACKAGE,
     ROOT,
     SOURCES,
@@ -91,7 +92,8 @@ def ties(path: Path) -> set[str]:
         start = f"sam2lite.{inside.replace('/', '.')}."
         for name in imported(ast.parse(path.read_text()), for_types=True):
             other = name.removeprefix(start).split(".")[0] if name.startswith(start) else own[0]
-            if (PACKAGE / inside / other).is_dir() and other not in {own[0], *shared}:
+            known = {own[0], BUILT_ON.get(own[0]), *shared}
+            if (PACKAGE / inside / other).is_dir() and other not in known:
                 found.add(name)
     return found
 

@@ -6,15 +6,13 @@ from pathlib import Path
 
 from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.contracts.family import Family, family_names, get_family
-from tests.source_tree import PACKAGE, SOURCES, identifiers, imported, place, strings
+from tests.source_tree import BUILT_ON, PACKAGE, SOURCES, identifiers, imported, place, strings
 
 # Families may be named in their registries, and where manifests of schema 1 are read, all of which
 # are of the one family of their time. The trainer and the study of its memory are its own.
 FAMILY_REGISTRIES = {"contracts/family.py", "contracts/schema_1.py", "models/registry.py"}
 FAMILY_REGISTRIES |= {"models/known_networks.py"}  # of other people
 FAMILY_ROOMS = ("contracts/families/{}.py", "runtimes/rules/{}/", "models/{}/")
-# A family may be built on another's rooms, and then imports from them.
-BUILT_ON = {"backbones": "sam2", "edgetam": "sam2", "efficienttam": "sam2"}
 OWN_STUDIES = {"sam2lite": ("training/", "cli/network/budget.py")}
 
 # Backends may be named in the registry, by targets, and in their rooms.

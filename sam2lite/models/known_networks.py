@@ -24,7 +24,7 @@ class Known(NamedTuple):
     remedy: str
 
 
-_OTHER = "SAM2-Lite takes networks of its own, and SAM 2 and 2.1 with their memory"
+_OTHER = "SAM2-Lite takes networks of its own, SAM 2 and 2.1 with their memory, and EdgeTAM"
 _VIDEO = (
     "memory_attention and memory_encoder are missing, which follow an object from frame to frame; "
     "take the checkpoint for video: Meta's .pt, or a folder with model_type sam2_video"
@@ -44,16 +44,17 @@ KNOWN = (
         (r"(optimi[sz]er/|optimi[sz]er\.|state\.\d+\.exp_avg|exp_avg)",),
         "give the weights that were saved with it",
     ),
-    Known("a checkpoint of EdgeTAM", (r"spatial_perceiver\.", r"image_encoder\.trunk\."), _OTHER),
     Known(
-        "a checkpoint of EdgeTAM in the layout of Hugging Face",
-        (r"spatial_perceiver\.", r"vision_encoder\."),
+        "a network with EdgeTAM's memory behind another trunk",
+        (r"spatial_perceiver\.", r"(image_encoder\.trunk|vision_encoder)\."),
         _OTHER,
     ),
     Known(
         "a checkpoint of EdgeTAM for single images, in the layout of Hugging Face",
         (r"vision_encoder\.backbone\.timm_model\.", r"mask_decoder\."),
-        _OTHER,
+        "memory_attention and spatial_perceiver are missing, which follow an object from frame to "
+        "frame; take the checkpoint for video: Meta's .pt, or a folder with model_type "
+        "edgetam_video",
     ),
     Known(
         "a checkpoint of EfficientTAM",

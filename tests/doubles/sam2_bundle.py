@@ -4,7 +4,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT
+from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT, SlotBankLayout
+from sam2lite.contracts.family import Family
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postprocess
 from sam2lite.contracts.tensors import GraphSpec
@@ -44,23 +45,29 @@ class Sam2Bundle(Bundle):
         sessions: by key.
     """
 
-    def __init__(self, sizes: Tuple[int, ...] = SIZES, aspect: Aspect = SQUARE) -> None:
-        dims = {size: LAYOUT.dims(size, aspect) for size in sizes}
+    def __init__(
+        self,
+        sizes: Tuple[int, ...] = SIZES,
+        aspect: Aspect = SQUARE,
+        family: Family = FAMILY,
+        layout: SlotBankLayout = LAYOUT,
+    ) -> None:
+        dims = {size: layout.dims(size, aspect) for size in sizes}
         manifest = Manifest(
             sam2lite_version="0",
-            model=ModelInfo(FAMILY.name, "functions", "0" * 64, "none", True, 0, {}),
+            model=ModelInfo(family.name, "functions", "0" * 64, "none", True, 0, {}),
             backend="ort",
             target={"threads": 1},
             opset=17,
             rungs=sizes,
             graphs={
                 key: GraphEntry(key, "fp32", graph.bind(dims[size]))
-                for key, (graph, size) in FAMILY.keyed(sizes).items()
+                for key, (graph, size) in family.keyed(sizes).items()
             },
             dims={str(size): each for size, each in dims.items()},
-            stages=tuple(graph.name for graph in FAMILY.graphs),
+            stages=tuple(graph.name for graph in family.graphs),
             preprocess={"aspect": list(aspect)},
-            postprocess=Postprocess(FAMILY.mask_stride, 0.0, 0.0, "INTER_LINEAR"),
+            postprocess=Postprocess(family.mask_stride, 0.0, 0.0, "INTER_LINEAR"),
             memory={},
             calibration=None,
             verification={},

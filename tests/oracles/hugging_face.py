@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -24,11 +25,16 @@ from tests.oracles.scenarios import Record, Scenario, Step, played
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class HuggingFaceModel(Sam2VideoModel):
-    """The model; it encodes frames once, tells predicted IoUs, and keeps objects apart."""
+class Watched:
+    """Goes before a model: it encodes frames once, and tells predicted IoUs."""
 
-    def __init__(self, config: Sam2VideoConfig) -> None:
-        super().__init__(config)
+    get_image_features: Callable[..., Any]
+    modeling: ModuleType  # where the model is from
+    session: type[Any] = Sam2VideoInferenceSession
+    meta_like = False
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)  # type: ignore[call-arg]
         self._iou = 0.0  # of the last mask
         self._encoded: dict[int, Any] = {}  # by the identity of the frame
 
@@ -41,21 +47,28 @@ class HuggingFaceModel(Sam2VideoModel):
                 "vision_pos_embeds": found.fpn_position_encoding,
             }
             self._encoded[id(frame)] = frame, kept
-        return self._encoded[id(frame)][1]
+        known: dict[str, Any] = self._encoded[id(frame)][1]
+        return known
 
     def _single_frame_forward(self, *args: Any, **kwargs: Any) -> Any:
-        found: Any = super()._single_frame_forward(*args, **kwargs)
+        found: Any = super()._single_frame_forward(*args, **kwargs)  # type: ignore[misc]
         self._iou = float(found.iou_scores.max())
         return found
 
     def _use_mask_as_output(self, *args: Any, **kwargs: Any) -> Any:
-        found = super()._use_mask_as_output(*args, **kwargs)
+        found = super()._use_mask_as_output(*args, **kwargs)  # type: ignore[misc]
         self._iou = 1.0
         return found
 
     def _run_single_frame_inference(self, *args: Any, **kwargs: Any) -> Any:
-        found = super()._run_single_frame_inference(*args, **kwargs)
+        found = super()._run_single_frame_inference(*args, **kwargs)  # type: ignore[misc]
         return {**found, "iou": self._iou}
+
+
+class HuggingFaceModel(Watched, Sam2VideoModel):
+    """The model, which keeps objects apart."""
+
+    modeling = modeling_sam2_video
 
     def _batch_encode_memories(
         self,
@@ -79,42 +92,12 @@ class HuggingFaceModel(Sam2VideoModel):
             )
 
 
-class MetaLikeModel(HuggingFaceModel):
-    """Does what Meta's predictor does where the two differ.
+class KeepsPromptedFrames:
+    """Goes before a session: prompted frames become conditioning ones, as Meta's may be told."""
 
-    A user's mask is remembered as it is shown, with the pointer of the first candidate; a further
-    click starts from what was decided; a frame that tracking has passed sees memory, its own too.
-    """
-
-    _drawing = False
-
-    def _single_frame_forward(self, *args: Any, **kwargs: Any) -> Any:
-        if self._drawing:
-            kwargs["multimask_output"] = False
-        return super()._single_frame_forward(*args, **kwargs)
-
-    def _use_mask_as_output(self, *args: Any, **kwargs: Any) -> Any:
-        self._drawing = True
-        found = super()._use_mask_as_output(*args, **kwargs)
-        self._drawing = False
-        found.high_res_masks = F.interpolate(
-            found.pred_masks, found.high_res_masks.shape[-2:], mode="bilinear"
-        )
-        return found
-
-    def _run_single_frame_inference(self, *args: Any, **kwargs: Any) -> Any:
-        session, frame_idx, obj_idx = (
-            kwargs[name] for name in ("inference_session", "frame_idx", "obj_idx")
-        )
-        if kwargs["point_inputs"] is not None:
-            for store in session.output_dict_per_obj[obj_idx].values():
-                if frame_idx in store:
-                    kwargs["prev_sam_mask_logits"] = store[frame_idx]["pred_masks"].clamp(-32, 32)
-        return super()._run_single_frame_inference(*args, **kwargs)
-
-
-class _MetaLikeSession(Sam2VideoInferenceSession):
-    """Keeps prompted frames as conditioning frames, as Meta's predictor does if it is told to."""
+    point_inputs_per_obj: dict[int, Any]
+    mask_inputs_per_obj: dict[int, Any]
+    output_dict_per_obj: dict[int, Any]
 
     def store_output(
         self,
@@ -129,7 +112,54 @@ class _MetaLikeSession(Sam2VideoInferenceSession):
             is_conditioning_frame |= any(frame_idx in given for given in inputs)
             if is_conditioning_frame:
                 self.output_dict_per_obj[obj_idx]["non_cond_frame_outputs"].pop(frame_idx, None)
-        super().store_output(obj_idx, frame_idx, output_key, output_value, is_conditioning_frame)
+        super().store_output(  # type: ignore[misc]
+            obj_idx, frame_idx, output_key, output_value, is_conditioning_frame
+        )
+
+
+class _MetaLikeSession(KeepsPromptedFrames, Sam2VideoInferenceSession):
+    pass
+
+
+class MetaLike:
+    """Goes before a watched model: it does what Meta's predictor does where the two differ.
+
+    A user's mask is remembered as it is shown, with the pointer of the first candidate; a further
+    click starts from what was decided; a frame that tracking has passed sees memory, its own too.
+    """
+
+    meta_like = True
+    _drawing = False
+
+    def _single_frame_forward(self, *args: Any, **kwargs: Any) -> Any:
+        if self._drawing:
+            kwargs["multimask_output"] = False
+        return super()._single_frame_forward(*args, **kwargs)  # type: ignore[misc]
+
+    def _use_mask_as_output(self, *args: Any, **kwargs: Any) -> Any:
+        self._drawing = True
+        found = super()._use_mask_as_output(*args, **kwargs)  # type: ignore[misc]
+        self._drawing = False
+        found.high_res_masks = F.interpolate(
+            found.pred_masks, found.high_res_masks.shape[-2:], mode="bilinear"
+        )
+        return found
+
+    def _run_single_frame_inference(self, *args: Any, **kwargs: Any) -> Any:
+        session, frame_idx, obj_idx = (
+            kwargs[name] for name in ("inference_session", "frame_idx", "obj_idx")
+        )
+        if kwargs["point_inputs"] is not None:
+            for store in session.output_dict_per_obj[obj_idx].values():
+                if frame_idx in store:
+                    kwargs["prev_sam_mask_logits"] = store[frame_idx]["pred_masks"].clamp(-32, 32)
+        return super()._run_single_frame_inference(*args, **kwargs)  # type: ignore[misc]
+
+
+class MetaLikeModel(MetaLike, HuggingFaceModel):
+    """The model with Meta's rules."""
+
+    session = _MetaLikeSession
 
 
 def hugging_face_config(config: Sam2Config, size: int) -> Sam2VideoConfig:
@@ -178,7 +208,7 @@ def prepared(frame: Tensor) -> Tensor:
 
 
 def run_hugging_face(
-    model: HuggingFaceModel,
+    model: Any,
     frames: Sequence[Tensor],
     scenario: Scenario,
     memory_dtype: str = "bfloat16",
@@ -187,17 +217,15 @@ def run_hugging_face(
     """Return what is decided at every step.
 
     Args:
-        model: see `hugging_face_model`.
+        model: see `hugging_face_model`; or another one that is `Watched`.
         frames: uint8 `[1, 3, H, W]`.
         scenario: what is done.
         memory_dtype: what memory is stored in; the model has no choice but bfloat16.
         draw: which change of features, see `changed`; none if not given.
     """
-    meta_like = isinstance(model, MetaLikeModel)
-    kind = _MetaLikeSession if meta_like else Sam2VideoInferenceSession
     height, width = frames[0].shape[2:]
     images = torch.cat([prepared(frame) for frame in frames])
-    session = kind(
+    session = model.session(
         None if scenario.streaming else images,
         height,
         width,
@@ -216,11 +244,11 @@ def run_hugging_face(
             _give(session, frame_index, object_id, prompt)
         streamed = images[frame_index][None] if scenario.streaming else None
         model(session, frame_idx=frame_index, frame=streamed)
-        if meta_like and prompt is None:
+        if model.meta_like and prompt is None:
             for passed in session.frames_tracked_per_obj.values():
                 passed[frame_index] = {"reverse": False}
 
-    with torch.no_grad(), memories_in(memory_dtype, modeling_sam2_video):
+    with torch.no_grad(), memories_in(memory_dtype, model.modeling):
         return played(scenario, do, lambda: session.obj_ids, partial(_record, session))
 
 

@@ -8,19 +8,19 @@ from unittest import mock
 
 from torch import Tensor
 
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.models.sam2.reference.loop import SlotBankReference
 from sam2lite.models.sam2.reference.memory import ObjectOutput
 from sam2lite.models.sam2.reference.network_calls import Features, NetworkCalls
 from tests.oracles.scenarios import Record, Scenario
 
 # Networks and frames with what was made of them: tests follow one clip in many ways.
-_encoded: dict[tuple[int, int], tuple[Sam2, Tensor, Features]] = {}
-_runs: dict[tuple[object, ...], tuple[Sam2, Sequence[Tensor], list[Record]]] = {}
+_encoded: dict[tuple[int, int], tuple[SlotBankNetwork, Tensor, Features]] = {}
+_runs: dict[tuple[object, ...], tuple[SlotBankNetwork, Sequence[Tensor], list[Record]]] = {}
 
 
 def run_ours(
-    network: Sam2, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
+    network: SlotBankNetwork, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
 ) -> list[Record]:
     """Return what is decided at every step; the same once more is not run again.
 
@@ -39,7 +39,7 @@ def run_ours(
 
 
 def _run(
-    network: Sam2, frames: Sequence[Tensor], scenario: Scenario, settings: dict[str, Any]
+    network: SlotBankNetwork, frames: Sequence[Tensor], scenario: Scenario, settings: dict[str, Any]
 ) -> list[Record]:
     loop = SlotBankReference(network, **settings)
     (height, width), now = frames[0].shape[2:], -1

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sam2lite.contracts.family import get_family
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.models.sam2.graphs import graph_module
-from sam2lite.models.sam2.network import Sam2
+from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
@@ -21,13 +22,13 @@ from tests.doubles.sam2_bundle import FunctionSession, Sam2Bundle
 from tests.oracles.scenarios import Record, Scenario
 
 # What networks made of images: tests follow one clip in many ways.
-_encoded: dict[tuple[int, bytes], tuple[Sam2, dict[str, np.ndarray]]] = {}
+_encoded: dict[tuple[int, bytes], tuple[SlotBankNetwork, dict[str, np.ndarray]]] = {}
 
 
 class ModuleSession(FunctionSession):
     """Runs a graph's module; what takes an image is not run on one again."""
 
-    def __init__(self, spec: GraphSpec, network: Sam2) -> None:
+    def __init__(self, spec: GraphSpec, network: SlotBankNetwork) -> None:
         super().__init__(spec, [])
         self._network = network
         self._module = graph_module(network, spec.name)
@@ -51,8 +52,10 @@ class ModuleSession(FunctionSession):
 class ModuleBundle(Sam2Bundle):
     """Opens the modules of a network as graphs."""
 
-    def __init__(self, network: Sam2, *sizes: int, aspect: Aspect = SQUARE) -> None:
-        super().__init__(sizes, aspect)
+    def __init__(self, network: SlotBankNetwork, *sizes: int, aspect: Aspect = SQUARE) -> None:
+        config = network.config
+        family = get_family(config.to_json()["model_type"])
+        super().__init__(sizes, aspect, family, config.layout)
         self._network = network
 
     def open_session(
@@ -62,7 +65,7 @@ class ModuleBundle(Sam2Bundle):
 
 
 def run_rules(
-    network: Sam2, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
+    network: SlotBankNetwork, frames: Sequence[Tensor], scenario: Scenario, **settings: Any
 ) -> list[Record]:
     """Return what is decided at every step with a network's modules for graphs."""
     return run_bundle(ModuleBundle(network, int(frames[0].shape[-1])), frames, scenario, **settings)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TypeVar
 
 import torch
 
 from sam2lite.models.sam2.config import HieraConfig, Sam2Config
-from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.models.sam2.network import Sam2, SlotBankNetwork, build
+
+N = TypeVar("N", bound=SlotBankNetwork)
 
 # All that the published ones have: pooled queries, padded windows, global blocks, four stages.
 CONFIG = Sam2Config("oracle", HieraConfig(32, 1, (1, 2, 3, 2), (8, 4, 7, 3), (4, 7)))
@@ -26,7 +29,6 @@ _FACTORS = {
 }
 
 
-@torch.no_grad()
 def telling_network(config: Sam2Config, seed: int, score_bias: float) -> Sam2:
     """Return a network with random weights to which memory matters, and which sees absence.
 
@@ -35,7 +37,12 @@ def telling_network(config: Sam2Config, seed: int, score_bias: float) -> Sam2:
         seed: of the weights.
         score_bias: of the presence head's last layer.
     """
-    network = build(config, seed)
+    return made_telling(build(config, seed), score_bias)
+
+
+@torch.no_grad()
+def made_telling(network: N, score_bias: float) -> N:
+    """Return a network of random weights, changed so; see `telling_network`."""
     for name, parameter in network.named_parameters():
         for end, factor in _FACTORS.items():
             if name.endswith(end):

@@ -98,14 +98,16 @@ class WeightStore:
     def externalise(self, model: onnx.ModelProto) -> None:
         """Move the initializers of `THRESHOLD_BYTES` or more out of a model, in place.
 
-        The model must be saved in the store's folder: its initializers name the file only.
+        The model must be saved in the store's folder: its initializers name the file only. INT64
+        stays: it is what shapes and the sizes of parts are, and those ONNX Runtime reads from the
+        graph alone.
         """
         from onnx import TensorProto, numpy_helper
 
         for tensor in model.graph.initializer:
             if not tensor.raw_data:
                 tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
-            if len(tensor.raw_data) < THRESHOLD_BYTES:
+            if len(tensor.raw_data) < THRESHOLD_BYTES or tensor.data_type == TensorProto.INT64:
                 continue
             location = {
                 "location": WEIGHTS_FILE,

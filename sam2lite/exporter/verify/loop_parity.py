@@ -181,6 +181,7 @@ def loop_parity(bundle: Bundle, loaded: LoadedModel, seed: int = 0) -> LoopParit
 
     reference = ReferenceTracker(loaded, rungs[-1], choose, **settings)
     with VideoSegmenter(bundle, **settings) as segmenter:
+        segmenter.prepare()  # graphs that the clip has no use for must open, too
         for index, frame_rgb in enumerate(clip.frames_rgb_thwc):
             frame = np.ascontiguousarray(frame_rgb[..., ::-1])
             if index == round(RUNG_SWITCHED_AT * frames) and switches:

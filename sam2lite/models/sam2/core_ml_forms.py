@@ -96,6 +96,7 @@ def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
     the position table, through those weights, because the border of the image is filled with means.
     """
     trunk = graph.image_encoder.trunk
+    assert isinstance(trunk, Hiera)
     patches = trunk.patch_embed["proj"]
     assert isinstance(patches, nn.Conv2d)
     centre = torch.round(graph.pixel_mean)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -69,6 +70,27 @@ def test_large_tensors_start_at_pages_and_small_ones_stay(tmp_path: Path) -> Non
     assert location(next_to_it)["offset"] == str(THRESHOLD_BYTES + VECTOR_BYTES)
     assert location(large)["offset"] == str(PAGE_BYTES)
     assert small.data_location == TensorProto.DEFAULT and len(small.raw_data) == THRESHOLD_BYTES - 1
+
+
+def test_sizes_of_many_parts_stay_in_the_graph(tmp_path: Path) -> None:
+    parts = THRESHOLD_BYTES // 8 + 1
+    sizes = np.full(parts, 2, np.int64)
+    names = [f"y{index}" for index in range(parts)]
+    graph = helper.make_graph(
+        [helper.make_node("Split", ["x", "sizes"], names, axis=0)],
+        "parts",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2 * parts, 3])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in names],
+        [numpy_helper.from_array(sizes, "sizes")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    with WeightStore(tmp_path) as store:
+        store.externalise(model)
+    onnx.save(model, tmp_path / "parts.onnx")
+    session = ort.InferenceSession(tmp_path / "parts.onnx", providers=["CPUExecutionProvider"])
+    x = np.arange(6.0 * parts, dtype=np.float32).reshape(-1, 3)
+    found = session.run(None, {"x": x})
+    assert np.array_equal(np.concatenate([np.asarray(part) for part in found]), x)
 
 
 def test_tensors_that_are_not_raw_bytes_are_stored_too(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ MODEL_TYPE = "sam2_video"  # in the config.json of Hugging Face
 
 _BLOCKS = ("image_encoder.trunk.blocks.", "vision_encoder.backbone.blocks.")
 _MEMORY = ("memory_attention.", "memory_encoder.")
-_EDGE_TAM = "spatial_perceiver."  # beside any trunk
+_PERCEIVER = "spatial_perceiver."  # of another memory, beside any trunk
 _TABLES = ("image_encoder.trunk.pos_embed", "image_encoder.trunk.pos_embed_window")
 
 
@@ -27,6 +27,6 @@ def is_sam2(keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
     return (
         any(key.startswith(_BLOCKS) for key in keys)
         and any(key.startswith(_MEMORY) for key in keys)
-        and not any(key.startswith(_EDGE_TAM) for key in keys)
+        and not any(key.startswith(_PERCEIVER) for key in keys)
         and not efficient_tam
     )
