@@ -7,6 +7,7 @@
     |   `-- PromptError              2: a click, box or mask that cannot be used
     |-- DependencyError           1: an optional package is missing
     |-- VideoError                1: a source of frames that cannot be read
+    |-- DownloadError             1: a list of links that cannot be read, or files that did not come
     |-- ModelError                1: a checkpoint that cannot be loaded
     |-- BundleError               1: a bundle that is damaged, incompatible or not a bundle
     |-- OutputError               1: an output that exists or cannot be written
@@ -103,6 +104,10 @@ class DependencyError(Sam2LiteError):
 
 class VideoError(Sam2LiteError):
     """A file, folder or camera that does not give the frames it should."""
+
+
+class DownloadError(Sam2LiteError):
+    """A list of links that cannot be read, or files of it that did not come whole."""
 
 
 class ModelError(Sam2LiteError):

@@ -53,8 +53,8 @@ def test_the_table_of_graphs_is_true() -> None:
         name = "memory_attention_s" if graph.name == first else graph.name
         for way, tensors in (("in", graph.inputs), ("out", graph.outputs)):
             for tensor in tensors:
-                others = ", ".join(f"`{other}`" for other in graph.aliases.get(tensor.name, ()))
-                cells = [f"`{name}`", way, f"`{tensor.name}`", tensor.dtype, shape(tensor), others]
+                also = ", ".join(f"`{other}`" for other in graph.aliases.get(tensor.name, ()))
+                cells = [f"`{name}`", way, f"`{tensor.name}`", tensor.dtype, shape(tensor), also]
                 rows.append("| " + " | ".join(cells) + " |")
     assert [
         line for line in TEXT.splitlines() if re.match(r"\| `\w+` \| (in|out) \|", line)

@@ -82,6 +82,18 @@ def test_no_family_is_named_outside_its_rooms() -> None:
     assert not offenders
 
 
+def test_a_family_that_is_built_on_another_is_mentioned_nowhere_else() -> None:
+    """Not in a comment either: it costs its rooms and a line in each registry."""
+    for name in BUILT_ON.keys() & set(family_names()):
+        mentioned = {
+            place(path)
+            for path in SOURCES
+            if outside(path, rooms_of(name))
+            and name in re.sub(r"[\W_]", "", path.read_text()).lower()
+        }
+        assert mentioned <= FAMILY_REGISTRIES, name
+
+
 def test_no_backend_is_named_outside_its_rooms() -> None:
     offenders = {
         place(path)

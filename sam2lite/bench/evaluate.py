@@ -20,6 +20,7 @@ def evaluate(
     bundle: Bundle | str | Path | None = None,
     *,
     model: str | Path | None = None,
+    variant: str | None = None,
     backend: str | None = None,
     prompt: str = "click",
     sizes: Sequence[int] | None = None,
@@ -40,6 +41,7 @@ def evaluate(
     Args:
         bundle: a bundle, or its folder, run as users run it; or give `model`.
         model: a size or a checkpoint, run by PyTorch.
+        variant: of a checkpoint whose weights do not show it.
         backend: that runs the bundle; that it was made for if not given.
         prompt: on the first frame, made from its true mask: click, box or mask.
         sizes: of the input, px; the largest if not given.
@@ -69,7 +71,7 @@ def evaluate(
     from sam2lite.evaluation.workers import Task, score_clips
 
     check_prompt_kind(prompt)
-    recipe, known, check_size = _tracker(bundle, model, backend)
+    recipe, known, check_size = _tracker(bundle, model, variant, backend)
     for size in sizes or ():
         check_size(size)
     references, source = _clips(clips, seed, set_name, davis)
@@ -95,7 +97,10 @@ def evaluate(
 
 
 def _tracker(
-    bundle: Bundle | str | Path | None, model: str | Path | None, backend: str | None
+    bundle: Bundle | str | Path | None,
+    model: str | Path | None,
+    variant: str | None,
+    backend: str | None,
 ) -> tuple[TrackerRecipe, Sequence[int], Callable[[int], None]]:
     """Return what to evaluate, its input sizes, ascending, and what refuses others."""
     from sam2lite.evaluation.workers import TrackerRecipe
@@ -106,6 +111,8 @@ def _tracker(
             "model='tiny' for PyTorch, or bundle=... for what users run"
         )
     if bundle is not None:
+        if variant is not None:
+            raise ArgumentError(f"variant {variant!r} is of a checkpoint; a bundle says what it is")
         found = opened(bundle, backend)
         recipe = TrackerRecipe("bundle", found.path, backend=found.backend, simulate=found.simulate)
         return recipe, found.manifest.rungs, found.check_rung
@@ -113,8 +120,8 @@ def _tracker(
         raise ArgumentError(f"backend {backend!r} is for bundles; a model runs in PyTorch")
     from sam2lite.models.registry import load_model
 
-    loaded = load_model(str(model))
-    return TrackerRecipe("model", str(model)), loaded.sizes, loaded.check_size
+    loaded = load_model(str(model), variant=variant)
+    return TrackerRecipe("model", str(model), variant=variant), loaded.sizes, loaded.check_size
 
 
 def _clips(

@@ -8,6 +8,7 @@ from sam2lite.cli.bundle.verify import verify
 from sam2lite.cli.clips import clips
 from sam2lite.cli.demo import demo
 from sam2lite.cli.doctor import doctor
+from sam2lite.cli.download import download
 from sam2lite.cli.network.ablate import ablate
 from sam2lite.cli.network.budget import budget
 from sam2lite.cli.network.calibrate import calibrate
@@ -31,6 +32,7 @@ app = make_app(
         targets,
         doctor,
         clips,
+        download,
         calibrate,
         sensitivity,
         train,

@@ -27,6 +27,9 @@ class Segmenter(Protocol):
     def give(self, frame: Frame, object_id: int, prompt: Prompt) -> Any:
         """Point out an object on a frame."""
 
+    def remove(self, object_id: int) -> None:
+        """Stop following an object."""
+
     def track(self, frame: Frame) -> FrameResult:
         """Follow every object into the next frame."""
 

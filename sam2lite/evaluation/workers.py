@@ -1,21 +1,17 @@
-"""Evaluation in several processes, each with one thread: two of them beat one with two threads."""
+"""What is done with every clip, in one process or in several."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import cv2
-
-from sam2lite.data.spawning import spawn_context
-from sam2lite.errors import Sam2LiteError
+from sam2lite.data.process_pool import each_in_processes
 from sam2lite.evaluation.evaluate import ByName, EvaluationSettings, score_baselines, score_tracker
 from sam2lite.evaluation.object_score import ObjectScore
 from sam2lite.evaluation.reference_tracker import ReferenceTracker
 from sam2lite.evaluation.sources import ClipReference
-from sam2lite.evaluation.trackers import BundleTracker, ClipTracker, Tracker
+from sam2lite.evaluation.trackers import ClipTracker, Segmenter, Tracker
 from sam2lite.runtimes.bundle import Opener, open_bundle
+from sam2lite.runtimes.segmenter import VideoSegmenter
 
 
 @dataclass(frozen=True)
@@ -28,6 +24,7 @@ class TrackerRecipe:
         settings: of the family's frame rules; its own where one is not given.
         backend: that runs the bundle; that it was made for if None.
         simulate: opens the graphs of a bundle for Core ML; see `open_bundle`.
+        variant: of a model whose weights do not show it.
     """
 
     kind: str
@@ -35,9 +32,14 @@ class TrackerRecipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     backend: str | None = None
     simulate: Opener | None = None
+    variant: str | None = None
 
     def make(self, rung: int, threads: int | None = None) -> Tracker:
-        """Return a new tracker.
+        """Return a new tracker; see `segmenter`."""
+        return ClipTracker(self.segmenter(rung, threads))
+
+    def segmenter(self, rung: int, threads: int | None = None) -> Segmenter:
+        """Return what a tracker follows objects with, new.
 
         Args:
             rung: input side, px; one that the model or the bundle has.
@@ -45,14 +47,15 @@ class TrackerRecipe:
         """
         if self.kind == "bundle":
             bundle = open_bundle(self.source, self.backend, self.simulate)
-            return BundleTracker(bundle, rung, threads, **self.settings)
+            return VideoSegmenter(bundle, rung=rung, threads=threads, **self.settings)
         import torch
 
         from sam2lite.models.registry import load_model
 
         if threads is not None:
             torch.set_num_threads(threads)
-        return ClipTracker(ReferenceTracker(load_model(self.source).fused(), rung, **self.settings))
+        loaded = load_model(self.source, variant=self.variant).fused()
+        return ReferenceTracker(loaded, rung, **self.settings)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ class Task:
     recipe: TrackerRecipe
     rungs: Sequence[int]
     settings: EvaluationSettings
+
+    def worker(self, threads: int | None) -> "Callable[[ClipReference], ClipResult]":
+        """Return what scores one clip after the other; see `each_in_processes`."""
+        return Worker(self, threads).score
 
 
 class ClipResult(NamedTuple):
@@ -106,34 +113,4 @@ def score_clips(
     Raises:
         Sam2LiteError: a process was killed, or a clip cannot be evaluated.
     """
-    workers = min(workers, len(references))
-    if workers == 1:
-        worker = Worker(task)
-        for reference in references:
-            yield worker.score(reference)
-        return
-    pool = ProcessPoolExecutor(workers, spawn_context(), _start, (task,))
-    try:
-        yield from pool.map(_score, references)
-    except BrokenProcessPool:
-        raise Sam2LiteError(
-            f"one of {workers} evaluation processes ended early, perhaps for want of memory; "
-            "use fewer of them with --workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_worker: Worker | None = None  # of this process, if it is one of the pool's
-
-
-def _start(task: Task) -> None:
-    global _worker
-    cv2.setNumThreads(1)
-    _worker = Worker(task, threads=1)
-
-
-def _score(reference: ClipReference) -> ClipResult:
-    if _worker is None:
-        raise RuntimeError("_score runs in the pool's processes alone, after _start")
-    return _worker.score(reference)
+    return each_in_processes(task.worker, references, workers)

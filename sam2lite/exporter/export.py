@@ -112,7 +112,7 @@ def _requested(recipe: Recipe, progress: Progress) -> tuple[BackendExporter, Exp
         raise RecipeError("`output` is not given; name the folder to write", "output")
     from sam2lite.models.registry import load_model
 
-    loaded, widths = load_model(recipe.model), None
+    loaded, widths = load_model(recipe.model, variant=recipe.variant), None
     if recipe.input_sizes is not None:
         widths, aspect = recipe.input_sizes
         loaded = loaded.with_aspect(aspect)

@@ -26,6 +26,8 @@ class Recipe:
 
     Attributes:
         model: a name, a folder or file of a checkpoint, or an id of Hugging Face that is here.
+        variant: of a checkpoint whose weights do not show it; where one is needed, the message
+            without it lists the choices.
         backend: `ort`, `trt`, `coreml` or `onnx`.
         target: id of a device, as `sam2lite targets` lists them; `host` is this machine.
         precision: such as `fp32`, `fp16` or `int8`; the backend's usual one if not given.
@@ -51,6 +53,7 @@ class Recipe:
     """
 
     model: str = "tiny"
+    variant: str | None = None
     backend: str = DEFAULT_BACKEND
     target: str | None = None
     precision: str | None = None
@@ -210,6 +213,7 @@ def _sizes(name: str, value: object) -> tuple[int | str, ...]:
 
 _READERS: dict[str, Callable[[str, object], object]] = {
     "model": _name_or_path,
+    "variant": _text,
     "backend": _text,
     "target": _text,
     "precision": _text,
@@ -237,4 +241,6 @@ FIELDS = tuple(_DEFAULTS)
 # A file must not be able to ask for a folder to be replaced.
 FILE_FIELDS = tuple(name for name in FIELDS if name != "force")
 # Whatever the backend and the precision.
-ALWAYS = frozenset({"model", "backend", "target", "precision", "sizes", "output", "force"})
+ALWAYS = frozenset(
+    {"model", "variant", "backend", "target", "precision", "sizes", "output", "force"}
+)

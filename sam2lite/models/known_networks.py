@@ -24,7 +24,9 @@ class Known(NamedTuple):
     remedy: str
 
 
-_OTHER = "SAM2-Lite takes networks of its own, SAM 2 and 2.1 with their memory, and EdgeTAM"
+_OTHER = (
+    "SAM2-Lite takes networks of its own, SAM 2 and 2.1 with their memory, EdgeTAM and EfficientTAM"
+)
 _VIDEO = (
     "memory_attention and memory_encoder are missing, which follow an object from frame to frame; "
     "take the checkpoint for video: Meta's .pt, or a folder with model_type sam2_video"
@@ -55,11 +57,6 @@ KNOWN = (
         "memory_attention and spatial_perceiver are missing, which follow an object from frame to "
         "frame; take the checkpoint for video: Meta's .pt, or a folder with model_type "
         "edgetam_video",
-    ),
-    Known(
-        "a checkpoint of EfficientTAM",
-        (r"image_encoder\.trunk\.pos_embed$", r"image_encoder\.trunk\.blocks\.", r"memory_"),
-        _OTHER,
     ),
     Known(
         "a checkpoint of SAM 3 in the layout of Hugging Face",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -131,10 +132,13 @@ class Networks(ABC):
         family: its data.
         parity_settings: of its frame rules, that loops are compared under: those with which two
             exact loops agree to rounding.
+        half_precision_db: SQNR that its graphs must have in FP16 at least, dB, where that is less
+            than a precision asks for: each operator of a deep network rounds once more.
     """
 
     family: Family
     parity_settings: Mapping[str, Any] = MappingProxyType({})
+    half_precision_db: float = math.inf
 
     def module(self, network: nn.Module, graph: str) -> nn.Module:
         """Return what is traced for a graph; its submodule of that name unless told otherwise."""

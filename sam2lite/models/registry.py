@@ -8,7 +8,7 @@ from pathlib import Path
 from sam2lite.contracts.family import family_names, get_family, load
 from sam2lite.errors import ModelError, UnknownNameError
 from sam2lite.files.reading import printable
-from sam2lite.models.family import HostFamily
+from sam2lite.models.family import HostFamily, no_variants
 from sam2lite.models.found import Found, look_at
 from sam2lite.models.grafting import Grafting
 from sam2lite.models.hub import cached, is_hub_id
@@ -62,7 +62,9 @@ def published_names() -> list[str]:
     return [name for host in families for name in host.published]
 
 
-def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel:
+def load_model(
+    name_or_path: str | Path, seed: int | None = None, variant: str | None = None
+) -> LoadedModel:
     """Return what a user calls a model: a published name, or a checkpoint.
 
     A name (`tiny`) gives the weights that come with the package, or an untrained network where
@@ -74,15 +76,19 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
         name_or_path: a name, the path of a checkpoint, or an id of Hugging Face.
         seed: of a published network: ask for random weights, of this seed, even where there are
             trained ones.
+        variant: of a checkpoint whose weights do not show it: see `HostFamily.load_variant`.
 
     Raises:
         UnknownNameError: it is none of them.
+        ArgumentError: a variant is missing, or is named of what has none.
         ModelError: it is a path or an id, and no checkpoint can be loaded from it; or no family
             knows it.
     """
     name = str(name_or_path)
     for host in hosts():
         if name in host.published:
+            if variant is not None:
+                raise no_variants(host.family.title, variant)
             if seed is None and name in SHIPPED:
                 return host.load(SHIPPED[name])
             return host.build(name, seed or 0)
@@ -92,7 +98,7 @@ def load_model(name_or_path: str | Path, seed: int | None = None) -> LoadedModel
         path, there = cached(name), True
     if there or len(path.parts) > 1 or is_weight_file(path):
         found = look_at(path)
-        return _family_of(found).load(path)
+        return _family_of(found).load_variant(path, variant)
     raise UnknownNameError("model", name, [*published_names(), *_FORMS])
 
 

@@ -78,6 +78,7 @@ def test_an_unknown_backend() -> None:
 
 FULL: dict[str, Any] = {
     "model": "small",
+    "variant": "one",
     "backend": "trt",
     "target": "jetson-orin-nano",
     "precision": "int8",

@@ -21,21 +21,14 @@ HIERA = ["image_encoder.trunk.blocks.0.attn.qkv.weight", "image_encoder.trunk.po
 SAM_1 = ["image_encoder.blocks.0.attn.rel_pos_h", "mask_decoder.iou_token.weight"]
 NAMES = {
     "SAM 2 for single images": [*HIERA, "sam_mask_decoder.iou_token.weight"],
-    "EdgeTAM": [
-        "image_encoder.trunk.body.stem.conv.weight",
+    "EdgeTAM's memory behind another trunk": [
+        "image_encoder.trunk.blocks.0.attn.qkv.weight",
         "spatial_perceiver.latents",
         "memory_attention.layers.0.norm1.weight",
     ],
-    "EdgeTAM in the layout of Hugging Face": [
+    "EdgeTAM for single images, in the layout of Hugging Face": [
         "vision_encoder.backbone.timm_model.stem_0.conv.weight",
-        "spatial_perceiver.latents_1d",
-        "memory_attention.layers.0.layer_norm1.weight",
-    ],
-    "EfficientTAM": [
-        "image_encoder.trunk.pos_embed",
-        "image_encoder.trunk.blocks.0.attn.qkv.weight",
-        "image_encoder.neck.convs.0.conv_3x3.weight",
-        "memory_attention.layers.0.norm1.weight",
+        "mask_decoder.iou_token.weight",
     ],
     "SAM 2 for single images, in the layout of Hugging Face": [
         "vision_encoder.backbone.blocks.0.attn.qkv.weight",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -141,22 +142,19 @@ def run_meta(
     """Return what is decided at every step; the predictor knows the length of every video.
 
     Args:
-        predictor: see `meta_predictor`.
+        predictor: see `meta_predictor`; or one of a family whose code is made from Meta's.
         frames: uint8 `[1, 3, S, S]`.
         scenario: what is done.
         memory_dtype: what memory is stored in; the predictor has no choice but bfloat16.
         draw: which change of features, see `changed`; none if not given.
     """
-    from sam2 import sam2_video_predictor
-
+    module = sys.modules[type(predictor).__module__]
     side = int(frames[0].shape[-1])
     images = torch.cat([prepared(frame) for frame in frames])
     with (
-        mock.patch.object(
-            sam2_video_predictor, "load_video_frames", return_value=(images, side, side)
-        ),
-        mock.patch.object(sam2_video_predictor, "tqdm", lambda steps, **_: steps),
-        memories_in(memory_dtype, sam2_video_predictor),
+        mock.patch.object(module, "load_video_frames", return_value=(images, side, side)),
+        mock.patch.object(module, "tqdm", lambda steps, **_: steps),
+        memories_in(memory_dtype, module),
         _ious_kept(predictor),
         _features_changed(predictor, draw),
     ):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sam2lite.contracts.family import family_names
 from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
 from sam2lite.runtimes.backends.tensorrt import session as trt
 from sam2lite.runtimes.bundle import open_bundle
@@ -208,7 +209,8 @@ def test_a_graph_must_be_a_listed_file(bundle: Path) -> None:
 def test_an_unknown_family_is_refused(bundle: Path) -> None:
     edit(bundle, lambda data: data["model"].update(family="other"))
     message = refusal(bundle)
-    assert message.endswith("unknown model family 'other'; known: sam2, sam2lite; upgrade sam2lite")
+    known = ", ".join(family_names())
+    assert message.endswith(f"unknown model family 'other'; known: {known}; upgrade sam2lite")
 
 
 def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:

@@ -22,6 +22,7 @@ def coreml(
         ),
     ] = None,
     model: options.MaybeModel = None,
+    variant: options.Variant = None,
     rungs: options.Rungs = None,
     image_sizes: options.ImageSizes = None,
     precision: Annotated[
@@ -62,6 +63,7 @@ def coreml(
         output=output,
         target=target,
         model=model,
+        variant=variant,
         sizes=options.parse_sizes(rungs, image_sizes),
         precision=options.choose_precision(precision, fp16=fp16, int8=int8),
         fallback=fallback,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def onnx(
     output: options.Output = None,
     model: options.MaybeModel = None,
+    variant: options.Variant = None,
     opset: Annotated[
         int | None,
         typer.Option(
@@ -67,6 +68,7 @@ def onnx(
         as_json=as_json,
         output=output,
         model=model,
+        variant=variant,
         opset=opset,
         sizes=options.parse_sizes(rungs, image_sizes),
         precision=options.choose_precision(precision, fp16=fp16),

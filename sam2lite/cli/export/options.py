@@ -26,6 +26,15 @@ _MODEL = typer.Option(
 )
 Model = Annotated[str, _MODEL]
 MaybeModel = Annotated[str | None, _MODEL]
+Variant = Annotated[
+    str | None,
+    typer.Option(
+        "--variant",
+        metavar="NAME",
+        help="Of a checkpoint whose weights do not show it; if one is needed, the choices are "
+        "listed.",
+    ),
+]
 Rungs = Annotated[
     str | None,
     typer.Option(
@@ -99,19 +108,24 @@ def missing_packages() -> list[str]:
     return [name for name in ("torch", "safetensors", "onnx", "onnxsim") if find_spec(name) is None]
 
 
-def load_model(name: str) -> "LoadedModel":
+def load_model(name: str, variant: str | None = None) -> "LoadedModel":
     """Return a network by name or path; say on stderr if it is untrained.
+
+    Args:
+        name: or path of it.
+        variant: of `--variant`.
 
     Raises:
         DependencyError: a package that export needs is missing.
         UnknownNameError: there is no such model.
+        ArgumentError: the variant is missing, or is named of what has none.
         ModelError: the checkpoint cannot be loaded.
     """
     for package in missing_packages():
         raise DependencyError(package, "export", "export")
     from sam2lite.models import registry
 
-    checkpoint = registry.load_model(name)
+    checkpoint = registry.load_model(name, variant=variant)
     if not checkpoint.trained:
         typer.echo(f"warning: {name} is untrained; its masks mean nothing", err=True)
     return checkpoint

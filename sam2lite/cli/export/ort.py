@@ -13,6 +13,7 @@ from sam2lite.cli.reports.exported import print_result
 def ort(
     output: options.Output = None,
     model: options.MaybeModel = None,
+    variant: options.Variant = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -71,6 +72,7 @@ def ort(
         as_json=as_json,
         output=output,
         model=model,
+        variant=variant,
         target=target,
         sizes=options.parse_sizes(rungs, image_sizes),
         opset=opset,

@@ -19,6 +19,7 @@ def calibrate(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.")
     ] = Path("ranges.json"),
     model: options.Model = "tiny",
+    variant: options.Variant = None,
     rungs: options.Rungs = None,
     image_sizes: options.ImageSizes = None,
     calib: quantize.Source = None,
@@ -35,7 +36,7 @@ def calibrate(
     """
     started = time.perf_counter()
     check_file(str(output), force)
-    checkpoint = options.load_model(model)
+    checkpoint = options.load_model(model, variant)
     given, chosen = options.parse_sizes(rungs, image_sizes), checkpoint.sizes
     if given is not None:
         chosen, aspect = read_sizes(given)

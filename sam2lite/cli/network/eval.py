@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sam2lite.cli.bundles import Backend
+from sam2lite.cli.export import options
+from sam2lite.cli.network.eval_coco import CocoRun, score_coco, show_coco_results
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
@@ -31,11 +33,20 @@ SCORES = FolderKind(
 )
 
 
+# Options that are not for pictures, and not for scores that are there already.
+_OF_CLIPS: tuple[str, ...] = ("set_name", "clips", "seed", "davis", "stills", "split", "skip_last")
+_OF_CLIPS += ("policy", "tokens", "window")
+_OF_NETWORKS: tuple[str, ...] = ("model", "variant", "bundle", "backend", "prompt", "rung", "rungs")
+_OF_NETWORKS += ("coco", "workers", "no_baselines", "output", "force")
+
+
 def eval(  # noqa: A001 - commands are named like their functions
+    context: typer.Context,
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME|PATH", help="A size or a checkpoint, run by PyTorch."),
     ] = None,
+    variant: options.Variant = None,
     bundle: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A bundle, run as users run it.")
     ] = None,
@@ -44,8 +55,8 @@ def eval(  # noqa: A001 - commands are named like their functions
         str, typer.Option(help="On the first frame, made from its true mask: click, box or mask.")
     ] = "click",
     rung: Annotated[
-        int | None,
-        typer.Option(help="Input side of the network, px.", show_default="the largest"),
+        list[int] | None,
+        typer.Option(help="Input side of the network, px. Repeatable.", show_default="the largest"),
     ] = None,
     rungs: Annotated[bool, typer.Option("--rungs", help="Score every rung.")] = False,
     set_name: Annotated[
@@ -68,6 +79,22 @@ def eval(  # noqa: A001 - commands are named like their functions
     split: Annotated[
         str | None,
         typer.Option(help="Of --stills: val, train, val-clips or train-clips.", show_default="val"),
+    ] = None,
+    coco: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Images with COCO's instances, or the JSON file: mean IoU by size."
+        ),
+    ] = None,
+    coco_results: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Scores of --coco -o or of nanosam2, shown again. Repeatable."
+        ),
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|ID", help="Of --coco: only objects of it."),
     ] = None,
     policy: Annotated[
         str | None,
@@ -109,9 +136,26 @@ def eval(  # noqa: A001 - commands are named like their functions
 
     J, F and their mean are those of DAVIS 2017, averaged over objects; the first frame counts only
     in its own column. Objects are followed that cover 0.3 % of the first frame or more. The
-    baselines need no network, and each has the prompt it can use. docs/evaluation.md defines every
-    number.
+    baselines need no network, and each has the prompt it can use. With --coco, every object of a
+    picture is prompted by itself, and the mean IoU is told by size. docs/evaluation.md defines
+    every number.
     """
+    if coco_results:
+        _refuse_beside(context, "--coco-results", (*_OF_CLIPS, *_OF_NETWORKS))
+        show_coco_results(coco_results, category, as_json)
+        return
+    if coco is not None:
+        _refuse_beside(context, "--coco", _OF_CLIPS)
+        recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, {})
+        chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
+        processes = workers or allowed_cpus()
+        run = CocoRun(
+            recipe, chosen_rungs, trained, coco, prompt, category, not no_baselines, processes
+        )
+        score_coco(run, output, force, as_json)
+        return
+    if category is not None:
+        raise ArgumentError(f"--category {category} is of objects of COCO; give --coco as well")
     from sam2lite.evaluation.charts import require_matplotlib
     from sam2lite.evaluation.evaluate import EvaluationSettings
     from sam2lite.evaluation.first_prompts import check_prompt_kind
@@ -122,7 +166,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     if output is not None:
         require_matplotlib("--output, which draws a chart,")
     memory = _memory(policy, tokens, window)
-    recipe, known_rungs, check_size, trained = _tracker(model, bundle, backend, memory)
+    recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis, stills, split)
     if not trained:
@@ -170,7 +214,11 @@ def _memory(policy: str | None, tokens: int | None, window: int | None) -> dict[
 
 
 def _tracker(
-    model: str | None, bundle: Path | None, backend: str | None, memory: dict[str, Any]
+    model: str | None,
+    variant: str | None,
+    bundle: Path | None,
+    backend: str | None,
+    memory: dict[str, Any],
 ) -> tuple["TrackerRecipe", Sequence[int], Callable[[int], None], bool]:
     """Return what to evaluate, its rungs ascending, what refuses others, and if it was trained.
 
@@ -189,6 +237,8 @@ def _tracker(
             "--model tiny for PyTorch, or --bundle DIR for what users run"
         )
     if bundle is not None:
+        if variant is not None:
+            raise ArgumentError(f"--variant {variant} is of a checkpoint; a bundle says what it is")
         opened = simulated_elsewhere(open_bundle(str(bundle), backend))
         manifest = opened.manifest
         rules_for(opened.family, manifest, memory)  # refuses what does not fit
@@ -196,23 +246,33 @@ def _tracker(
         return recipe, manifest.rungs, opened.check_rung, manifest.model.trained
     from sam2lite.models.registry import load_model
 
-    loaded = load_model(str(model))
+    loaded = load_model(str(model), variant=variant)
     loaded.reference(**memory)  # refuses what does not fit
-    recipe = TrackerRecipe("model", str(model), memory)
+    recipe = TrackerRecipe("model", str(model), memory, variant=variant)
     return recipe, loaded.sizes, loaded.check_size, loaded.trained
 
 
 def _rungs(
-    known: Sequence[int], check_size: Callable[[int], None], rung: int | None, every: bool
+    known: Sequence[int], check_size: Callable[[int], None], some: list[int] | None, every: bool
 ) -> Sequence[int]:
-    if every and rung is not None:
-        raise ArgumentError(f"--rungs scores every rung, and --rung {rung} one; give one of them")
+    if every and some:
+        raise ArgumentError(
+            f"--rungs scores every rung, and --rung {some[0]} one; give one of them"
+        )
     if every:
         return known
-    if rung is None:
-        return known[-1:]
-    check_size(rung)
-    return [rung]
+    for rung in some or ():
+        check_size(rung)
+    return sorted(set(some or known[-1:]))
+
+
+def _refuse_beside(context: typer.Context, flag: str, others: Sequence[str]) -> None:
+    """Raise ArgumentError if options were given that a flag makes nothing of."""
+    flags = {each.name: each.opts[0] for each in context.command.params}
+    sources = {name: context.get_parameter_source(name) for name in others}
+    given = [flags[name] for name, source in sources.items() if source and source.name != "DEFAULT"]
+    if given:
+        raise ArgumentError(f"{' and '.join(given)} would do nothing beside {flag}; leave it out")
 
 
 def _clips(

@@ -7,12 +7,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.export import options
+
 
 def models(
     model: Annotated[
         str | None,
         typer.Argument(metavar="[NAME|PATH]", help="One network only: a size, or a checkpoint."),
     ] = None,
+    variant: options.Variant = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the networks: parameters by module, memory budget, rungs."""
@@ -20,7 +23,7 @@ def models(
 
     rows: dict[str, dict[str, Any]] = {}
     for name in published_names() if model is None else [model]:
-        loaded = load_model(name)
+        loaded = load_model(name, variant=variant)
         rows[name] = {
             "family": loaded.family.name,
             "parameters": loaded.parameters,

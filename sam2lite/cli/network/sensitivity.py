@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def sensitivity(
     model: options.Model = "tiny",
+    variant: options.Variant = None,
     rung: Annotated[
         int | None, typer.Option(help="Input side, px; the largest if not given.")
     ] = None,
@@ -48,7 +49,7 @@ def sensitivity(
 
         require_matplotlib("--plot")
         check_file(str(plot), True)
-    checkpoint = options.load_model(model)
+    checkpoint = options.load_model(model, variant)
     side = checkpoint.sizes[-1] if rung is None else rung
     checkpoint.check_size(side)
     found = quantize.calibrated(checkpoint, (side,), calib, calib_frames, calib_seed, observer)

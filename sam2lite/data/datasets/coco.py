@@ -1,7 +1,7 @@
 """COCO: one JSON file with the outlines of the objects in a folder of images."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,50 @@ def read_annotations(
     return painted(masks, height, width)
 
 
+def read_instances_file(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the one file of instances of a data set and what it holds, its entries unchecked.
+
+    Args:
+        path: of the data set, or of the file itself.
+
+    Raises:
+        VideoError: there is none or more than one, or it is no such file.
+    """
+    files = _files(path)
+    if len(files) != 1:
+        names = [file.name for file in files]
+        found = f"it has {first_few(names)}; open one of them" if names else "it has no instances"
+        raise layout_error(path, found, _TREE)
+    return files[0], read_json(files[0], ("images", "annotations"), _TREE)
+
+
+def entry_error(file: Path, error: object) -> VideoError:
+    """Return the error for an entry of a file of instances."""
+    return layout_error(file, f"an entry is malformed: {error}", _TREE)
+
+
+def image_folder(file: Path, image_names: Iterable[str]) -> Path:
+    """Return the folder with the images of a file of instances.
+
+    Args:
+        file: with the instances.
+        image_names: that the folder has one of.
+
+    Raises:
+        VideoError: none of them is in any of the usual places.
+    """
+    root = file.parent.parent
+    split = file.stem.removeprefix(_PREFIX)
+    folders = (root / split, root / "images" / split, root / "images", root, file.parent)
+    names = list(image_names)
+    for name in names:
+        for folder in folders:
+            if (folder / name).is_file():
+                return folder
+    looked = ", ".join(f"'{folder}'" for folder in folders)
+    raise layout_error(file, f"its image '{names[0]}' is not in {looked}", _TREE)
+
+
 def _files(path: Path) -> list[Path]:
     if path.suffix == ".json":
         return [path]
@@ -65,12 +109,7 @@ def _matches(path: Path) -> bool:
 
 
 def _open(path: Path) -> Dataset:
-    files = _files(path)
-    if len(files) != 1:
-        names = [file.name for file in files]
-        found = f"it has {first_few(names)}; open one of them" if names else "it has no instances"
-        raise layout_error(path, found, _TREE)
-    record = read_json(files[0], ("images", "annotations"), _TREE)
+    file, record = read_instances_file(path)
     annotations_of: dict[int, list[Record]] = defaultdict(list)
     try:
         for annotation in record["annotations"]:
@@ -82,24 +121,11 @@ def _open(path: Path) -> Dataset:
             if image["id"] in annotations_of
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise layout_error(files[0], f"an entry is malformed: {error}", _TREE) from error
+        raise entry_error(file, error) from error
     if not images:
-        raise layout_error(files[0], "none of its images has an object", _TREE)
-    folder = _image_folder(files[0], next(iter(images.values()))["file_name"])
-    return Dataset(
-        "coco", list(images), partial(_open_clip, files[0], folder, images, annotations_of)
-    )
-
-
-def _image_folder(file: Path, image_name: str) -> Path:
-    root = file.parent.parent
-    split = file.stem.removeprefix(_PREFIX)
-    folders = (root / split, root / "images" / split, root / "images", root, file.parent)
-    for folder in folders:
-        if (folder / image_name).is_file():
-            return folder
-    looked = ", ".join(f"'{folder}'" for folder in folders)
-    raise layout_error(file, f"its image '{image_name}' is not in {looked}", _TREE)
+        raise layout_error(file, "none of its images has an object", _TREE)
+    folder = image_folder(file, (image["file_name"] for image in images.values()))
+    return Dataset("coco", list(images), partial(_open_clip, file, folder, images, annotations_of))
 
 
 def _open_clip(

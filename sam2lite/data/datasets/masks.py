@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sam2lite.data.datasets.polygons import polygon_mask
 from sam2lite.errors import Sam2LiteError, VideoError
 from sam2lite.runtimes import rle
 
@@ -69,7 +70,7 @@ def segmentation_mask(segmentation: Any, height: int, width: int, source: Path) 
         else:
             mask = np.zeros((height, width), bool)
             for corners_xy in _polygons(segmentation or ()):
-                mask |= _polygon_mask(corners_xy, height, width)
+                mask |= polygon_mask(corners_xy, height, width)
     except VideoError:
         raise
     except (Sam2LiteError, ArithmeticError, KeyError, TypeError, ValueError) as error:
@@ -115,19 +116,3 @@ def _polygons(segmentation: Any) -> list[NDArray[np.float64]]:
     if not all((np.abs(polygon) <= _FARTHEST_PX).all() for polygon in polygons):  # NaN neither
         raise ValueError("a corner is nowhere near the picture")
     return polygons
-
-
-def _polygon_mask(corners_xy: NDArray[np.float64], height: int, width: int) -> Mask:
-    """Return the pixels whose centre is inside, by the even-odd rule.
-
-    An edge toggles, in every row whose centre line it crosses, all pixels right of the crossing.
-    """
-    toggles = np.zeros((height, width + 1), bool)
-    for (x0, y0), (x1, y1) in zip(corners_xy, np.roll(corners_xy, -1, axis=0), strict=True):
-        if y0 == y1:
-            continue
-        top, bottom = np.clip(np.ceil(np.sort([y0, y1]) - 0.5), 0, height).astype(int)
-        rows = np.arange(top, bottom)
-        x = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-        toggles[rows, np.clip(np.ceil(x - 0.5), 0, width).astype(int)] ^= True
-    return np.asarray(np.logical_xor.accumulate(toggles, axis=1)[:, :width], bool)

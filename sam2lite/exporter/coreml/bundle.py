@@ -142,8 +142,9 @@ class _Maker:
         self._recording, self._folder = recording, folder
         self._fused = checkpoint.fused()
         self._bound = precision.least_sqnr_db
-        if self._bound is not None and not checkpoint.trained:
-            self._bound -= UNTRAINED_ALLOWANCE_DB
+        if self._bound is not None:
+            self._bound = min(self._bound, checkpoint.host.half_precision_db)
+            self._bound -= 0.0 if checkpoint.trained else UNTRAINED_ALLOWANCE_DB
         self.pinned: dict[str, dict[str, str]] = {}
         self.float_layers: dict[str, dict[str, str]] = {}
         self._kept: dict[str, dict[str, str]] = {}  # by what graphs with the same weights share

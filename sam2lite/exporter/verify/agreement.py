@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.calibration.following import decisions
 from sam2lite.exporter.verify.choices import ChoiceCount, Choices
 
 if TYPE_CHECKING:
@@ -111,6 +110,7 @@ class ComparedFootage:
 
 def _of_clip(segmenter: VideoSegmenter, reference: LoadedModel, clip: CalibrationClip) -> Agreement:
     """Take a clip through both loops, side by side."""
+    from sam2lite.calibration.following import decisions
     from sam2lite.evaluation.reference_tracker import ReferenceTracker
 
     count = ChoiceCount()

@@ -78,12 +78,15 @@ def _loop(bundle: Bundle, model: str | None) -> dict[str, Any]:
     if missing:
         return {"skipped": f"{', '.join(missing)} not installed (pip install 'sam2lite[export]')"}
     from sam2lite.exporter.verify.loop_parity import loop_parity
-    from sam2lite.models.registry import load_model, published_names
+    from sam2lite.models.registry import host_of, load_model, published_names
 
     wanted = bundle.manifest.model
     if model is None and wanted.name not in published_names():
         return {"skipped": f"give the checkpoint of {wanted.name!r} with --model"}
-    checkpoint = load_model(model or wanted.name)
+    # A bundle has the name of the variant that it was made from.
+    family = bundle.family
+    named = wanted.name if family.host and host_of(family.name).has_variants else None
+    checkpoint = load_model(model or wanted.name, variant=named)
     if checkpoint.sha256 != wanted.checkpoint_sha256:
         if model is None:
             return {"skipped": "the bundle has other weights; give their checkpoint with --model"}

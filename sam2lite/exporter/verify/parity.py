@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Largest relative error of an FP32 graph; rounding alone makes some 1e-6 of it.
 GRAPH_TOLERANCE = 1e-5
-ROUNDING_MARGIN = 4.0  # times what PyTorch's own FP32 is away from FP64
+ROUNDING_MARGIN = 4.0  # times what rounding alone does to an output
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def folded(network: EdgeTam) -> EdgeTam:
     Of every three branches of the trunk and their batch norms there is one convolution with a bias.
     """
     made = fused(network)
-    _fold(made.image_encoder.trunk)
+    _fold(made.image_encoder)
     return made
 
 

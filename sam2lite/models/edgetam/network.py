@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,6 +14,10 @@ from sam2lite.models.edgetam.repvit import RepVit
 from sam2lite.models.sam2.image_encoder import Neck
 from sam2lite.models.sam2.network import SlotBankNetwork, randomise
 
+# The last norms of what blocks add.
+_ADDING = re.compile(r"(token_mixer\.conv1?|channel_mixer\.conv2|ffn\.conv2)\.bn\.weight$")
+_ADDED = 0.3  # by blocks of random networks, of what they add it to
+_KEPT = 1.0  # logit of the share of channels that random networks let through
 _COARSE, _FINE = 8, 128  # px, sides of the pictures that random networks have their means of
 
 
@@ -37,6 +43,7 @@ class EdgeTam(SlotBankNetwork):
     """SAM 2's parts, with another image encoder and a perceiver behind the memory encoder."""
 
     config: EdgeTamConfig
+    image_encoder: ImageEncoder
     places = staticmethod(token_places)
 
     def __init__(self, config: EdgeTamConfig) -> None:
@@ -52,12 +59,19 @@ def build(config: EdgeTamConfig, seed: int = 0) -> EdgeTam:
     """Return a network with random weights, in evaluation mode; the same seed gives the same.
 
     No tensor is left at zero or one. Batch norms have the statistics of random pictures: without
-    them, what goes through twenty blocks would grow beyond all bounds.
+    them, what goes through twenty blocks would grow beyond all bounds. What blocks add is less than
+    what they add it to, as in networks that are trained, where it begins at nothing: otherwise each
+    of them would double what is wrong in the last digits.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         network = EdgeTam(config)
         randomise(network)
+        for name, parameter in network.image_encoder.named_parameters():
+            if _ADDING.search(name):
+                parameter.mul_(_ADDED)
+            elif name.endswith(".se.fc2.bias"):
+                parameter.add_(_KEPT)
         network.image_encoder.train()(_pictures())
     return network.eval()
 

@@ -52,7 +52,7 @@ class SlotBankConfig:
         occlusion_embedding: memory of frames without the object is marked as such.
         pointer_time: object pointers are told how long ago their frame is.
         layout: of the family's graphs.
-        stride: that every input side is a multiple of, px.
+        stride: of the coarsest cells, px.
         attention_layers: of memory attention.
     """
 
@@ -63,6 +63,11 @@ class SlotBankConfig:
     layout: ClassVar[SlotBankLayout] = LAYOUT
     stride: ClassVar[int] = STRIDE
     attention_layers: ClassVar[int] = 4
+
+    @property
+    def size_step(self) -> int:
+        """That every input side is a multiple of, px: whole cells, unless it takes more."""
+        return self.stride
 
     @property
     def rungs(self) -> tuple[int, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from sam2lite.models.sam2.fused import FoldedAttention
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, MemoryAttentionGraph
 from sam2lite.models.sam2.hiera import Hiera
+from sam2lite.models.sam2.image_encoder import ImageEncoder
 from sam2lite.models.sam2.memory_attention import Rotations
 
 # Scores of queries and keys that are held at a time, 34 MB in FP16. At 512 px that is all of them;
@@ -57,7 +59,9 @@ class BatchedAttention(nn.Module):
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_bnc, key_bkc = self.attention.rotated(query_bnc, key_bkc, rotation, frames)
+        query_bnc, key_bkc, value_bkc, bias_b1k = self.attention.compared(
+            query_bnc, key_bkc, value_bkc, rotation, frames, bias_b1k
+        )
         queries, keys = int(query_bnc.shape[1]), int(key_bkc.shape[1])
         parts = -(-queries * keys // _MOST_SCORES)
         if parts == 1:
@@ -70,6 +74,10 @@ class BatchedAttention(nn.Module):
         return result
 
 
+# Of a trunk, and the position table that it is to have at one size.
+Placing = Callable[[Any, Tensor], nn.Module]
+
+
 def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
     """Return what of a graph's module Core ML takes, computing the same at one size.
 
@@ -78,8 +86,8 @@ def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
         inputs: of the size.
     """
     with torch.no_grad():
-        if isinstance(module, ImageEncoderGraph):
-            _centre_pixels(module, inputs[0])
+        if isinstance(module, ImageEncoderGraph) and isinstance(module.image_encoder, ImageEncoder):
+            centre_pixels(module, module.image_encoder, inputs[0], PlacedTrunk)
     if isinstance(module, MemoryAttentionGraph):
         for layer in module.memory_attention.layers:
             for name in ("self_attn", "cross_attn_image"):
@@ -89,14 +97,21 @@ def core_ml_form(module: nn.Module, inputs: Sequence[Tensor]) -> nn.Module:
     return module
 
 
-def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
+def centre_pixels(
+    graph: ImageEncoderGraph, encoder: Any, image_bchw: Tensor, placed: Placing
+) -> None:
     """Have whole numbers taken from pixels, which is exact in FP16, and nothing else done to them.
 
     Their scale goes into the weights of patches. What the centre is away from the mean goes into
     the position table, through those weights, because the border of the image is filled with means.
+
+    Args:
+        graph: changed.
+        encoder: of the graph; its trunk has patches and a position table.
+        image_bchw: of the size.
+        placed: makes the trunk of the size.
     """
-    trunk = graph.image_encoder.trunk
-    assert isinstance(trunk, Hiera)
+    trunk = encoder.trunk
     patches = trunk.patch_embed["proj"]
     assert isinstance(patches, nn.Conv2d)
     centre = torch.round(graph.pixel_mean)
@@ -105,7 +120,7 @@ def _centre_pixels(graph: ImageEncoderGraph, image_bchw: Tensor) -> None:
     table = table + trunk.positions(*(int(side) for side in table.shape[2:]))
     patches.weight /= graph.pixel_std
     graph.pixel_mean, graph.pixel_std = centre, torch.ones_like(centre)
-    graph.image_encoder.trunk = PlacedTrunk(trunk, table)
+    encoder.trunk = placed(trunk, table)
 
 
 def _seen(query_bnc: Tensor, key_bkc: Tensor, value_bkc: Tensor, bias: Tensor | None) -> Tensor:

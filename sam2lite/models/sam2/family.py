@@ -41,7 +41,7 @@ class SlotBankHost(HostFamily):
     def check_size(self, config: Config, size: int) -> None:
         """See `Networks`: a multiple of what the configuration says."""
         assert isinstance(config, SlotBankConfig)
-        check_multiple(size, config.stride, max(SMALLEST, config.stride), LARGEST)
+        check_multiple(size, config.size_step, max(SMALLEST, config.size_step), LARGEST)
 
     def effort(self, size: int) -> Effort:
         """See `Networks`."""

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sam2lite.models.sam2.hiera import Attention
 from sam2lite.models.sam2.image_encoder import Lateral, Neck
-from sam2lite.models.sam2.memory_attention import RotaryAttention, Rotations
+from sam2lite.models.sam2.memory_attention import Keys, RotaryAttention, Rotations
 from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.models.sam2.positions import Rotation
 
@@ -89,6 +89,7 @@ class FoldedAttention(nn.Module):
 
     def __init__(self, attention: RotaryAttention) -> None:
         super().__init__()
+        self.pooling = attention.pooling
         width = attention.q_proj.out_features
         order = torch.cat([torch.arange(0, width, 2), torch.arange(1, width, 2)])
         self.q_proj = _reordered(attention.q_proj, order, float(width**-0.5))
@@ -105,7 +106,9 @@ class FoldedAttention(nn.Module):
         bias_b1k: Tensor | None = None,
     ) -> Tensor:
         """See `RotaryAttention.forward`."""
-        query_bnc, key_bkc = self.rotated(query_bnc, key_bkc, rotation, frames)
+        query_bnc, key_bkc, value_bkc, bias_b1k = self.compared(
+            query_bnc, key_bkc, value_bkc, rotation, frames, bias_b1k
+        )
         # Two axes: of three with a bias, ONNX Runtime makes a product and a sum.
         query_nc, key_kc, value_kc = (_rows(x) for x in (query_bnc, key_bkc, value_bkc))
         bias_k = None if bias_b1k is None else bias_b1k.reshape(-1)
@@ -117,6 +120,25 @@ class FoldedAttention(nn.Module):
         ]
         result: Tensor = self.out_proj(torch.cat(seen)[None])
         return result
+
+    def compared(
+        self,
+        query_bnc: Tensor,
+        key_bkc: Tensor,
+        value_bkc: Tensor,
+        rotation: Rotations,
+        frames: int,
+        bias_b1k: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Return queries, keys, values and bias, as `RotaryAttention.forward` puts them together.
+
+        Values are not projected: averaging them before or after is the same.
+        """
+        query_bnc, key_bkc = self.rotated(query_bnc, key_bkc, rotation, frames)
+        if self.pooling is None or bias_b1k is None:
+            return query_bnc, key_bkc, value_bkc, bias_b1k
+        given = Keys(key_bkc, value_bkc, bias_b1k)
+        return query_bnc, *self.pooling(given, rotation.grid, frames)
 
     def rotated(
         self, query_bnc: Tensor, key_bkc: Tensor, rotation: Rotations, frames: int

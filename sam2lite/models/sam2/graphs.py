@@ -19,6 +19,7 @@ from sam2lite.contracts.families.sam2 import (
     MEMORY_CHANNELS,
     MEMORY_ENCODER,
     POINTER_TOKENS,
+    SlotBankLayout,
 )
 from sam2lite.models.sam2.memory_attention import Rotations
 from sam2lite.models.sam2.network import SlotBankNetwork
@@ -39,10 +40,6 @@ class GraphModule(nn.Module):
     def __init__(self, input_names: Sequence[str]) -> None:
         super().__init__()
         self.input_names = tuple(input_names)
-
-    def named(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return inputs by their names in the graph."""
-        return dict(zip(self.input_names, inputs, strict=True))
 
 
 class ImageEncoderGraph(GraphModule):
@@ -81,46 +78,86 @@ class MemoryAttentionGraph(GraphModule):
         self.memory_attention = network.memory_attention
         self.maskmem_tpos_enc = network.maskmem_tpos_enc
         self.places = network.places
-        # 2.0 has none, though a time is given: all pointers are at the same place.
-        self.obj_ptr_tpos_proj = network.obj_ptr_tpos_proj or _nowhere()
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
-        """Return `image_embed`, `[1, 256, H16, W16]`; the arguments are the graph's inputs."""
-        given = self.named(inputs)
-        pix_feat, pointer_bqc = given["pix_feat"], given["object_pointers_bqc"]
-        row_bs = given["memory_time_bs"]
+    def attended(
+        self,
+        pix_feat: Tensor,
+        memory_features_bnc: Tensor,
+        memory_time_bs: Tensor,
+        object_pointers_bqc: Tensor,
+        pointer_position_bqc: Tensor,
+        memory_bias_b11k: Tensor,
+    ) -> tuple[Tensor]:
+        """Return `image_embed`, `[1, 256, H16, W16]`.
+
+        Args are the graph's inputs, but for the positions of pointers, `[1, Q, 64]`: all tokens of
+        a pointer have the same.
+        """
         _, channels, height, width = (int(side) for side in pix_feat.shape)
-        slots, pointers = int(row_bs.shape[1]), int(pointer_bqc.shape[1])
+        slots, pointers = int(memory_time_bs.shape[1]), int(object_pointers_bqc.shape[1])
+        tokens = pointers * POINTER_TOKENS
         x_bnc = pix_feat.flatten(2).transpose(1, 2)
         x_bnc = x_bnc + _POSITION_SHARE * sine_table(height, width, channels)
         position_nc, key_rotation = self.places(height, width)
-        times_s1c = self.maskmem_tpos_enc.reshape(-1, MEMORY_CHANNELS)[row_bs[0].long()]
+        times_s1c = self.maskmem_tpos_enc.reshape(-1, MEMORY_CHANNELS)[memory_time_bs[0].long()]
         places_snc = position_nc + times_s1c[:, None]
-        token_bkc = pointer_bqc.reshape(1, pointers * POINTER_TOKENS, MEMORY_CHANNELS)
-        memory_bkc = torch.cat([given["memory_features_bnc"], token_bkc], dim=1)
+        token_bkc = object_pointers_bqc.reshape(1, tokens, MEMORY_CHANNELS)
+        memory_bkc = torch.cat([memory_features_bnc, token_bkc], dim=1)
+        each_bkc = torch.cat([pointer_position_bqc[:, :, None]] * POINTER_TOKENS, dim=2)
         position_bkc = torch.cat(
             [
                 places_snc.reshape(1, slots * int(position_nc.shape[0]), MEMORY_CHANNELS),
-                self._pointer_positions(given.get("pointer_time_bq"), pointers),
+                each_bkc.reshape(1, tokens, MEMORY_CHANNELS),
             ],
             dim=1,
         )
-        rotations = Rotations(rotary_table(height, width, EMBED_CHANNELS), key_rotation)
-        bias_b1k = given["memory_bias_b11k"][0]
+        rotations = Rotations(
+            rotary_table(height, width, EMBED_CHANNELS), key_rotation, (height, width)
+        )
         found_bnc = self.memory_attention(
-            x_bnc, memory_bkc, position_bkc, bias_b1k, rotations, slots
+            x_bnc, memory_bkc, position_bkc, memory_bias_b11k[0], rotations, slots
         )
         return (found_bnc.transpose(1, 2).reshape(1, channels, height, width),)
 
-    def _pointer_positions(self, pointer_time_bq: Tensor | None, pointers: int) -> Tensor:
-        """Return `[1, Q * 4, 64]`: all tokens of a pointer have the same."""
-        if pointer_time_bq is None:
-            return torch.zeros(1, pointers * POINTER_TOKENS, MEMORY_CHANNELS)
+
+class TimedAttentionGraph(MemoryAttentionGraph):
+    """Pointers are told how long ago their frame is."""
+
+    def __init__(self, network: SlotBankNetwork, input_names: Sequence[str]) -> None:
+        super().__init__(network, input_names)
+        # 2.0 has none, though a time is given: all pointers are at the same place.
+        self.obj_ptr_tpos_proj = network.obj_ptr_tpos_proj or _nowhere()
+
+    def forward(
+        self,
+        pix_feat: Tensor,
+        memory_features_bnc: Tensor,
+        memory_time_bs: Tensor,
+        object_pointers_bqc: Tensor,
+        pointer_time_bq: Tensor,
+        memory_bias_b11k: Tensor,
+    ) -> tuple[Tensor]:
+        """See `attended`; the arguments are the graph's inputs."""
         position_bqc = self.obj_ptr_tpos_proj(time_sine(pointer_time_bq, EMBED_CHANNELS))
-        result: Tensor = torch.cat([position_bqc[:, :, None]] * POINTER_TOKENS, dim=2).reshape(
-            1, pointers * POINTER_TOKENS, MEMORY_CHANNELS
-        )
-        return result
+        memory = (memory_features_bnc, memory_time_bs, object_pointers_bqc)
+        return self.attended(pix_feat, *memory, position_bqc, memory_bias_b11k)
+
+
+class TimelessAttentionGraph(MemoryAttentionGraph):
+    """All pointers are at the same place, which is nowhere."""
+
+    def forward(
+        self,
+        pix_feat: Tensor,
+        memory_features_bnc: Tensor,
+        memory_time_bs: Tensor,
+        object_pointers_bqc: Tensor,
+        memory_bias_b11k: Tensor,
+    ) -> tuple[Tensor]:
+        """See `attended`; the arguments are the graph's inputs."""
+        position_bqc = torch.zeros(1, int(object_pointers_bqc.shape[1]), MEMORY_CHANNELS)
+        memory = (memory_features_bnc, memory_time_bs, object_pointers_bqc)
+        return self.attended(pix_feat, *memory, position_bqc, memory_bias_b11k)
 
 
 class MaskDownsampleGraph(GraphModule):
@@ -145,24 +182,67 @@ class MaskDecoderGraph(GraphModule):
         self.obj_ptr_proj = network.obj_ptr_proj
         self.no_obj_ptr = network.no_obj_ptr
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def decoded(
+        self,
+        image_embed: Tensor,
+        prompt_xy_norm_bpc: Tensor,
+        prompt_label_bp: Tensor,
+        prompt_bias_b11p: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+        finer: Sequence[Tensor] = (),
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return `masks`, `iou_predictions`, `object_score_logits`, `object_pointers_bmc`.
 
-        The arguments are the graph's inputs.
+        Args are the graph's inputs; `finer` are features at strides 8 and 4, if there are any.
         """
-        given, prompts = self.named(inputs), self.sam_prompt_encoder
-        image_embed = given["image_embed"]
+        prompts = self.sam_prompt_encoder
         masks, iou_bm, score_b1, token_bmc = self.sam_mask_decoder(
-            image_embed + prompts.mask(given["mask_input"], given["has_mask_input"]),
-            prompts.points(given["prompt_xy_norm_bpc"], given["prompt_label_bp"]),
-            given["prompt_bias_b11p"],
+            image_embed + prompts.mask(mask_input, has_mask_input),
+            prompts.points(prompt_xy_norm_bpc, prompt_label_bp),
+            prompt_bias_b11p,
             prompts.grid(*(int(side) for side in image_embed.shape[2:])),
-            given.get("high_res_feats_1"),
-            given.get("high_res_feats_0"),
+            *finer,
         )
         there = (score_b1 > 0).float()[:, None]
         pointer_bmc = there * self.obj_ptr_proj(token_bmc) + (1.0 - there) * self.no_obj_ptr
         return masks, iou_bm, score_b1, pointer_bmc
+
+
+class FineDecoderGraph(MaskDecoderGraph):
+    """Masks have features at strides 8 and 4."""
+
+    def forward(
+        self,
+        image_embed: Tensor,
+        high_res_feats_1: Tensor,
+        high_res_feats_0: Tensor,
+        prompt_xy_norm_bpc: Tensor,
+        prompt_label_bp: Tensor,
+        prompt_bias_b11p: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """See `decoded`; the arguments are the graph's inputs."""
+        prompt = (prompt_xy_norm_bpc, prompt_label_bp, prompt_bias_b11p, mask_input, has_mask_input)
+        return self.decoded(image_embed, *prompt, (high_res_feats_1, high_res_feats_0))
+
+
+class CoarseDecoderGraph(MaskDecoderGraph):
+    """Masks have features at stride 16 alone."""
+
+    def forward(
+        self,
+        image_embed: Tensor,
+        prompt_xy_norm_bpc: Tensor,
+        prompt_label_bp: Tensor,
+        prompt_bias_b11p: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """See `decoded`; the arguments are the graph's inputs."""
+        prompt = (prompt_xy_norm_bpc, prompt_label_bp, prompt_bias_b11p, mask_input, has_mask_input)
+        return self.decoded(image_embed, *prompt)
 
 
 class MemoryEncoderGraph(GraphModule):
@@ -172,23 +252,40 @@ class MemoryEncoderGraph(GraphModule):
         super().__init__(input_names)
         self.memory_encoder = network.memory_encoder
         self.resampler = network.resampler()
+
+    def encoded(self, pix_feat: Tensor, high_res_mask: Tensor, binarize: Tensor) -> Tensor:
+        """Return tokens `[1, N, 64]`; the arguments are inputs of the graph."""
+        soft, hard = torch.sigmoid(high_res_mask), (high_res_mask > 0).float()
+        mask_b1hw = (soft + binarize * (hard - soft)) * _MASK_SCALE + _MASK_BIAS
+        memory_bnc: Tensor = self.resampler(self.memory_encoder(pix_feat, mask_b1hw))
+        return memory_bnc
+
+
+class MarkingEncoderGraph(MemoryEncoderGraph):
+    """Memory says of a frame that the object is not there."""
+
+    def __init__(self, network: SlotBankNetwork, input_names: Sequence[str]) -> None:
+        super().__init__(network, input_names)
         # 2.0 has none: frames without the object are marked by nothing but their mask.
         embedding = network.no_obj_embed_spatial
         self.absent = (
             nn.Parameter(torch.zeros(1, MEMORY_CHANNELS)) if embedding is None else embedding
         )
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor]:
+    def forward(
+        self, pix_feat: Tensor, high_res_mask: Tensor, binarize: Tensor, object_score_logits: Tensor
+    ) -> tuple[Tensor]:
         """Return `memory_features_bnc`, `[1, N, 64]`; the arguments are the graph's inputs."""
-        given = self.named(inputs)
-        logits, score_b1 = given["high_res_mask"], given.get("object_score_logits")
-        soft, hard = torch.sigmoid(logits), (logits > 0).float()
-        mask_b1hw = (soft + given["binarize"] * (hard - soft)) * _MASK_SCALE + _MASK_BIAS
-        memory_bnc: Tensor = self.resampler(self.memory_encoder(given["pix_feat"], mask_b1hw))
-        if score_b1 is None:
-            return (memory_bnc,)
-        absent = (score_b1 <= 0).float()[..., None]
-        return (memory_bnc + absent * self.absent,)
+        absent = (object_score_logits <= 0).float()[..., None]
+        return (self.encoded(pix_feat, high_res_mask, binarize) + absent * self.absent,)
+
+
+class PlainEncoderGraph(MemoryEncoderGraph):
+    """Memory is made of the mask alone."""
+
+    def forward(self, pix_feat: Tensor, high_res_mask: Tensor, binarize: Tensor) -> tuple[Tensor]:
+        """Return `memory_features_bnc`, `[1, N, 64]`; the arguments are the graph's inputs."""
+        return (self.encoded(pix_feat, high_res_mask, binarize),)
 
 
 def _nowhere() -> nn.Linear:
@@ -198,12 +295,17 @@ def _nowhere() -> nn.Linear:
     return linear
 
 
-_GRAPHS: dict[str, Callable[[SlotBankNetwork, Sequence[str]], GraphModule]] = {
-    IMAGE_ENCODER: ImageEncoderGraph,
-    MASK_DOWNSAMPLE: MaskDownsampleGraph,
-    MASK_DECODER: MaskDecoderGraph,
-    MEMORY_ENCODER: MemoryEncoderGraph,
-}
+_Make = Callable[[SlotBankNetwork, Sequence[str]], GraphModule]
+
+
+def _classes(layout: SlotBankLayout) -> dict[str, _Make]:
+    """Return what computes each graph; not there are those of memory attention."""
+    return {
+        IMAGE_ENCODER: ImageEncoderGraph,
+        MASK_DOWNSAMPLE: MaskDownsampleGraph,
+        MASK_DECODER: FineDecoderGraph if layout.high_res else CoarseDecoderGraph,
+        MEMORY_ENCODER: MarkingEncoderGraph if layout.marks_absence else PlainEncoderGraph,
+    }
 
 
 # The modules of a network's graphs, as long as there is the network: who watches what a graph is
@@ -218,7 +320,10 @@ def graph_module(network: SlotBankNetwork, graph: str) -> GraphModule:
     """
     modules = _made.setdefault(network, {})
     if not modules:
-        for spec in network.config.layout.graphs():
-            make = _GRAPHS.get(spec.name, MemoryAttentionGraph)
+        layout = network.config.layout
+        attention = TimedAttentionGraph if layout.pointer_time else TimelessAttentionGraph
+        classes = _classes(layout)
+        for spec in layout.graphs():
+            make = classes.get(spec.name, attention)
             modules[spec.name] = make(network, spec.input_names).eval()
     return modules[graph]

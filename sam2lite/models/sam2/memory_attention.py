@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -14,14 +15,43 @@ _HIDDEN = 2048
 
 
 class Rotations(NamedTuple):
-    """By where queries are, and by where the keys of one frame are."""
+    """By where queries are, and by where the keys of one frame are.
+
+    Attributes:
+        query: of queries.
+        key: of the keys of one frame.
+        grid: height and width that queries have, cells.
+    """
 
     query: Rotation
     key: Rotation
+    grid: tuple[int, int]
+
+
+class Keys(NamedTuple):
+    """What is attended to, projected and rotated.
+
+    Attributes:
+        key_bkc: `[1, K, 256]`.
+        value_bkc: `[1, K, C]`.
+        bias_b1k: `[1, 1, K]`, added to what keys score.
+    """
+
+    key_bkc: Tensor
+    value_bkc: Tensor
+    bias_b1k: Tensor
+
+
+# Makes fewer keys of those of frames, by the grid and the number of frames.
+KeyPooling = Callable[[Keys, tuple[int, int], int], Keys]
 
 
 class RotaryAttention(nn.Module):
-    """Attention of one head whose queries and keys are rotated by where they are."""
+    """Attention of one head whose queries and keys are rotated by where they are.
+
+    Attributes:
+        pooling: of the keys of memory; None where each of them is attended to.
+    """
 
     def __init__(self, memory_channels: int) -> None:
         """Build it.
@@ -30,6 +60,7 @@ class RotaryAttention(nn.Module):
             memory_channels: of keys and values.
         """
         super().__init__()
+        self.pooling: KeyPooling | None = None
         width = EMBED_CHANNELS
         self.q_proj = nn.Linear(width, width)
         self.k_proj = nn.Linear(memory_channels, width)
@@ -57,10 +88,13 @@ class RotaryAttention(nn.Module):
         """
         query = rotated(self.q_proj(query_bnc), rotation.query)
         key = rotated(self.k_proj(key_bkc), rotation.key, frames)
+        value = self.v_proj(value_bkc)
+        if self.pooling is not None and bias_b1k is not None:
+            key, value, bias_b1k = self.pooling(Keys(key, value, bias_b1k), rotation.grid, frames)
         score_bnk = (query * query.shape[-1] ** -0.5) @ key.transpose(1, 2)
         if bias_b1k is not None:
             score_bnk = score_bnk + bias_b1k
-        result: Tensor = self.out_proj(torch.softmax(score_bnk, dim=-1) @ self.v_proj(value_bkc))
+        result: Tensor = self.out_proj(torch.softmax(score_bnk, dim=-1) @ value)
         return result
 
 
@@ -87,7 +121,7 @@ class MemoryAttentionLayer(nn.Module):
     ) -> Tensor:
         """Return `[1, N, 256]`."""
         normed = self.norm1(x_bnc)
-        own = Rotations(rotation.query, rotation.query)
+        own = rotation._replace(key=rotation.query)
         x_bnc = x_bnc + self.self_attn(normed, normed, normed, own)
         seen = self.cross_attn_image(
             self.norm2(x_bnc), key_bkc, memory_bkc, rotation, frames, bias_b1k

@@ -5,24 +5,19 @@ from pathlib import Path
 import pytest
 
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
-from sam2lite.contracts.families.sam2 import FAMILY, LAYOUT, attention_name
+from sam2lite.contracts.families.sam2 import LAYOUT, attention_name
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.exporter.coreml.bundle import write_coreml_bundle
 from sam2lite.exporter.coreml.compress import PRECISIONS
-from sam2lite.exporter.coreml.convert import convert
-from sam2lite.exporter.verify.parity import module_parity
 from sam2lite.mil.archive import read_specification
 from sam2lite.mil.inventory import read_inventory
-from sam2lite.mil.package import load_package
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.family import HOST
 from sam2lite.targets.registry import get_target
+from tests.exporter.coreml.half_precision import LEAST_DB, check_in_half_precision
 from tests.models.sam2.conftest import small
 
 SIZE, WIDE = 128, Aspect(3, 2)
-LEAST_DB = 50.0  # of every output, each FP16 tensor rounded
-# What the Neural Engine has not, and what works on whole numbers.
-FOREIGN = {"gather", "gather_along_axis", "scatter", "select", "topk", "pad", "upsample_bilinear"}
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +38,7 @@ def loaded() -> LoadedModel:
 def test_a_graph_in_fp16_is_near_the_network(
     loaded: LoadedModel, graph: str, aspect: Aspect, pinned: set[str]
 ) -> None:
-    target = get_target("ios17").coreml
-    assert target is not None
-    formed = loaded.with_aspect(aspect)
-    spec = FAMILY.graph(graph).bind(formed.dims(SIZE * aspect.width // aspect.height))
-    fused = loaded.fused()
-    converted = convert(fused.module(graph), spec, target, form=fused.core_ml_form)
-    assert set(converted.pinned.values()) == pinned
-    package = Path(converted.model.package_path)
-    for image in (each for each in read_specification(package).description.input if spec.image):
-        size = image.type.imageType
-        assert (size.width, size.height) == (SIZE * aspect.width // aspect.height, SIZE)
-    assert not FOREIGN & set(read_inventory(package)["main"].ops)
-    run = load_package(package).function().run
-    parity = module_parity(loaded.module(graph), lambda feeds: run(feeds), spec)
-    assert min(error.sqnr_db for error in parity.values()) >= LEAST_DB
+    check_in_half_precision(loaded, graph, SIZE, pinned, aspect)
 
 
 @pytest.mark.slow

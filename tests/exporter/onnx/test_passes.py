@@ -10,6 +10,7 @@ from sam2lite.contracts.families.sam2lite import FAMILY
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import ExportError, VerificationError
 from sam2lite.exporter.onnx.passes import pipeline
+from sam2lite.exporter.onnx.passes.checked import check_pass
 from sam2lite.exporter.onnx.passes.constants import constants
 from sam2lite.exporter.onnx.passes.names import names
 from sam2lite.exporter.onnx.passes.pipeline import PASSES, REGISTRY, run_passes
@@ -18,7 +19,7 @@ from sam2lite.exporter.onnx.passes.shapes import shapes
 from sam2lite.exporter.onnx.passes.simplify import simplify
 from sam2lite.exporter.onnx.passes.static import FORBIDDEN, static
 from sam2lite.exporter.onnx.trace import example_inputs, trace
-from sam2lite.exporter.verify.parity import run_onnx
+from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, run_onnx
 from sam2lite.models.sam2lite.network import Sam2Lite
 from tests.exporter.conftest import Specs
 
@@ -253,3 +254,22 @@ def test_checker_accepts_the_result(fused: Sam2Lite, bound: Specs) -> None:
     spec = bound("memory_encoder", 288)
     model, _ = run_passes(trace(fused.memory_encoder, spec, 13), spec, feeds(spec))
     onnx.checker.check_model(model, full_check=True)
+
+
+def test_a_graph_that_multiplies_roundings_may_round_anew() -> None:
+    model = toy(
+        [
+            helper.make_node("Mul", ["x_bn", "steep"], ["z"]),
+            helper.make_node("Sin", ["z"], ["y_bn"]),
+        ],
+        [tensor("steep", 1e4)],
+    )
+    given = {"x_bn": np.array([[0.31, 0.77, 1.2, 0.9]], np.float32)}
+    values = run_onnx(model, given)["y_bn"]
+    with pytest.raises(VerificationError, match="'other' changed y_bn"):
+        check_pass("other", model, given, {"y_bn": values + np.float32(0.1)})
+    report = check_pass("other", model, given, {"y_bn": values + np.float32(1e-3)})
+    assert report.relative > GRAPH_TOLERANCE
+    steady = toy([helper.make_node("Relu", ["x_bn"], ["y_bn"])])
+    with pytest.raises(VerificationError, match="'other' changed y_bn"):
+        check_pass("other", steady, given, {"y_bn": given["x_bn"] + np.float32(1e-3)})

@@ -150,7 +150,9 @@ def test_a_trunk_that_shapes_do_not_tell_is_taken_from_the_configuration(
     huggingface_folder(state, tmp_path)
     config_file(tmp_path, trunk=other)
     with caplog.at_level(logging.WARNING, "sam2lite"):
-        assert read_checkpoint(tmp_path).config.trunk == other
+        found = read_checkpoint(tmp_path).config
+    assert isinstance(found, Sam2Config)
+    assert found.trunk == other
     assert not caplog.records
 
 

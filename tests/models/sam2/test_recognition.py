@@ -4,12 +4,13 @@ import pytest
 import torch
 import transformers
 
+from sam2lite.models.efficienttam.family import HOST as EFFICIENTTAM
 from sam2lite.models.known_networks import recognised
 from sam2lite.models.sam2.family import HOST
 from tests.models.sam2.conftest import State
 from tests.oracles.names import hugging_face_state
 
-EFFICIENT_TAM = [
+PLAIN_TRUNK = [
     "image_encoder.trunk.pos_embed",
     "image_encoder.trunk.blocks.0.attn.qkv.weight",
     "image_encoder.neck.convs.0.conv_3x3.weight",
@@ -40,7 +41,7 @@ def test_a_configuration_alone_is_enough_to_say_what_is_missing() -> None:
     ("kind", "title"),
     [
         ("Sam2Model", "a checkpoint of SAM 2 for single images, in the layout of Hugging Face"),
-        ("EdgeTamVideoModel", "a checkpoint of EdgeTAM in the layout of Hugging Face"),
+        ("EdgeTamVideoModel", "a network with EdgeTAM's memory behind another trunk"),
         ("Sam3TrackerVideoModel", "a checkpoint of SAM 3 in the layout of Hugging Face"),
         ("Sam3TrackerModel", "a checkpoint of SAM 3 in the layout of Hugging Face"),
         ("SamModel", "a checkpoint of SAM (the first one) in the layout of Hugging Face"),
@@ -55,9 +56,8 @@ def test_neighbours_are_named_and_not_taken(kind: str, title: str) -> None:
     assert known.title == title
 
 
-def test_efficient_tam_has_the_blocks_of_another_trunk() -> None:
-    assert not HOST.recognises(EFFICIENT_TAM, None)
-    known = recognised(EFFICIENT_TAM)
-    assert known is not None
-    assert known.title == "a checkpoint of EfficientTAM"
-    assert "SAM 2 and 2.1" in known.remedy
+def test_a_plain_trunk_has_blocks_of_the_same_names(state: State) -> None:
+    assert not HOST.recognises(PLAIN_TRUNK, None)
+    assert EFFICIENTTAM.recognises(PLAIN_TRUNK, None)
+    assert not EFFICIENTTAM.recognises(list(state), None)
+    assert not EFFICIENTTAM.recognises([], {"model_type": "efficienttam"})

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, ErrorStatistics, compare, run_onnx
+from sam2lite.exporter.verify.parity import (
+    GRAPH_TOLERANCE,
+    ROUNDING_MARGIN,
+    ErrorStatistics,
+    compare,
+    run_onnx,
+)
 from sam2lite.exporter.verify.selection import Arrays
 
 if TYPE_CHECKING:
     import onnx
+
+LAST_BIT = 2.0**-23  # of a number of FP32, relative
 
 
 @dataclass(frozen=True)
@@ -50,11 +58,14 @@ def check_pass(
 
     Raises:
         ExportError: onnxruntime cannot run the graph.
-        VerificationError: an output differs by more than `tolerance`.
+        VerificationError: an output differs by more than `tolerance`, and by more than
+            `ROUNDING_MARGIN` times what the graph itself makes of a last bit of its inputs.
     """
     actual = run_onnx(model, feeds, optimise=False)
     errors = {output: _compare(actual[output], expected[output]) for output in expected}
     worst = max(errors, key=lambda output: errors[output].relative)
+    if not errors[worst].relative <= tolerance:
+        tolerance = max(tolerance, ROUNDING_MARGIN * _unsteadiness(model, feeds, actual)[worst])
     if not errors[worst].relative <= tolerance:
         raise VerificationError(
             f"the pass '{name}' changed {worst} of {model.graph.name} by "
@@ -67,6 +78,24 @@ def check_pass(
         max(error.max_abs for error in errors.values()),
         errors[worst].relative,
     )
+
+
+def _unsteadiness(model: onnx.ModelProto, feeds: Arrays, actual: Arrays) -> dict[str, float]:
+    """Return how far every output moves, over its largest value, where inputs move by a last bit.
+
+    Sharp attention multiplies roundings, of which a pass that takes sums in another order makes new
+    ones; that is no fault of it.
+    """
+    rng = np.random.default_rng(0)
+    moved = {
+        name: array
+        * (1 + np.float32(LAST_BIT) * rng.choice([-1, 1], array.shape)).astype(array.dtype)
+        if array.dtype.kind == "f"
+        else array
+        for name, array in feeds.items()
+    }
+    found = run_onnx(model, moved, optimise=False)
+    return {name: _compare(found[name], actual[name]).relative for name in actual}
 
 
 def _compare(actual: np.ndarray, expected: np.ndarray) -> ErrorStatistics:

@@ -23,10 +23,10 @@ def is_sam2(keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
     if not keys:
         return config is not None and config.get("model_type") == MODEL_TYPE
     plain, windowed = (table in keys for table in _TABLES)
-    efficient_tam = plain and not windowed  # the blocks of a ViT have the same names
+    flat = plain and not windowed  # the blocks of a ViT have the same names
     return (
         any(key.startswith(_BLOCKS) for key in keys)
         and any(key.startswith(_MEMORY) for key in keys)
         and not any(key.startswith(_PERCEIVER) for key in keys)
-        and not efficient_tam
+        and not flat
     )

@@ -100,7 +100,7 @@ class SlotBankReference:
                 raise UnknownNameError(f"{FAMILY.title} setting", name, Settings._fields)
         self.settings = Settings(**settings).checked()
         self._calls = NetworkCalls(network)
-        self._stride = network.config.stride
+        self._step = network.config.size_step
         self._choose = choose or by_the_rules
         self.reset()
 
@@ -140,11 +140,11 @@ class SlotBankReference:
             image_bchw.dtype != torch.uint8
             or image_bchw.shape != (1, 3, *sides)
             or len(sides) != len("HW")
-            or any(side % self._stride for side in sides)
+            or any(side % self._step for side in sides)
         ):
             raise ArgumentError(
                 f"the image is {image_bchw.dtype} {list(image_bchw.shape)}; give torch.uint8 "
-                f"[1, 3, H, W], both multiples of {self._stride}"
+                f"[1, 3, H, W], both multiples of {self._step}"
             )
         self._settle()
         self._features = self._calls.encode(image_bchw)

@@ -16,7 +16,7 @@ LAST = 7
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(128, 192), pytest.param(224, 128, marks=pytest.mark.slow)]
+    ("height", "width"), [(128, 192), pytest.param(256, 128, marks=pytest.mark.slow)]
 )
 def test_hugging_face(oracle_network: Sam2, height: int, width: int) -> None:
     disc = np.hypot(*np.ogrid[-60 : height - 60, -70 : width - 70]) < 30
