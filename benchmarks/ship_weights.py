@@ -11,7 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from sam2lite.models.sam2lite.checkpoint import RANGES_FILE, save_checkpoint
+from sam2lite.models.activation_ranges import RANGES_FILE
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
 
 WEIGHTS = Path(__file__).parent.parent / "sam2lite" / "weights"
