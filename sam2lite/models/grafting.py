@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 from sam2lite.models.loaded import LoadedModel
+
+
+class Fold(Protocol):
+    """A convolution, and what beside it goes into it for inference."""
+
+    @property
+    def conv(self) -> nn.Conv2d:
+        """The convolution."""
+
+    @property
+    def norm(self) -> nn.Module:
+        """A batch norm before or behind it, of its own."""
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the one convolution, with gradients to what they are made of.
+
+        Shape: that of the convolution's weight, and `[out]`.
+        """
 
 
 @runtime_checkable
@@ -48,6 +67,18 @@ class Grafting(Protocol):
         Args:
             network: the teacher's or the graft.
             image_bchw: RGB, 0..255.
+        """
+
+    def folds(self, network: nn.Module) -> Sequence[Fold]:
+        """Return what goes into convolutions of the graft's image encoder for inference."""
+
+    def exported_ranges(
+        self, ranges: Mapping[str, tuple[float, float]]
+    ) -> dict[str, tuple[float, float]]:
+        """Return ranges of layers of the graft by the paths that they have in the inference form.
+
+        Args:
+            ranges: least and greatest input, by the path of the layer.
         """
 
     def description(self, student: LoadedModel) -> dict[str, Any]:

@@ -64,6 +64,10 @@ def distill_encoder(
     ] = None,
     device: Device = "cpu",
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16.")] = False,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Compute as in INT8 at the end, and keep the ranges for it."),
+    ] = False,
     cache_gb: Annotated[
         float | None,
         typer.Option(help="Of the teacher's maps to keep on disk.", show_default="20"),
@@ -93,11 +97,17 @@ def distill_encoder(
         "seed": seed,
         "device": None if device == "cpu" else device,
         "bf16": bf16 or None,
+        "int8": int8 or None,
         "cache_gb": cache_gb,
     }
     given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     best = distil(output, given, resume=resume, force=force, report=_tell)
-    typer.echo(f"{output}: loss {best:.4f} on pictures kept apart; sam2lite-export --model it")
+    if best == float("inf"):
+        typer.echo(f"{output}: stopped before there was a checkpoint; go on with --resume")
+        return
+    typer.echo(f"{output}: loss {best:.4f} on pictures kept apart; export it with")
+    ranges = " --int8 --observer training" if (output / "ranges.json").exists() else ""
+    typer.echo(f"  sam2lite-export ort --model {output}{ranges} -o BUNDLE")
 
 
 def _tell(report: "Report") -> None:

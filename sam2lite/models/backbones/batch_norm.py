@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,42 +46,52 @@ class BatchNorm(nn.Module):
         return scale, self.bias.double() - self.running_mean.double() * scale
 
 
-def with_norm_after(conv: nn.Conv2d, norm: BatchNorm) -> nn.Conv2d:
-    """Return one convolution that computes what a convolution and then a batch norm do."""
-    scale, shift = norm.scale_and_shift()
-    weight = conv.weight.double() * scale[:, None, None, None]
-    return _like(conv, weight, _bias(conv) * scale + shift)
+class Fold(NamedTuple):
+    """A convolution, and the batch norm beside it that goes into it for inference.
 
-
-def with_norm_before(conv: nn.Conv2d, norm: BatchNorm) -> nn.Conv2d:
-    """Return one convolution that computes what a batch norm and then a convolution do.
-
-    Args:
-        conv: of single cells: around others there is a border, which is not normalised.
-        norm: before it.
+    Attributes:
+        conv: if the batch norm stands before it, of single cells: around others there is a border,
+            which is not normalised.
+        norm: behind it, unless it stands before.
+        before: whether it does.
     """
-    assert conv.kernel_size == (1, 1)
-    assert conv.groups == 1
-    scale, shift = norm.scale_and_shift()
-    matrix = conv.weight[..., 0, 0].double()
-    weight = (matrix * scale)[..., None, None]
-    return _like(conv, weight, _bias(conv) + matrix @ shift)
 
+    conv: nn.Conv2d
+    norm: BatchNorm
+    before: bool = False
 
-def _bias(conv: nn.Conv2d) -> Tensor:
-    if conv.bias is None:
-        return torch.zeros(conv.out_channels, dtype=torch.float64)
-    return conv.bias.double()
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of the one convolution, with gradients to what they are made of.
 
+        Shape: that of the convolution's weight, and `[out]`.
+        """
+        conv = self.conv
+        scale, shift = self.norm.scale_and_shift()
+        weight, bias = conv.weight.double(), conv.weight.new_zeros(1).double()
+        if conv.bias is not None:
+            bias = conv.bias.double()
+        if self.before:
+            assert conv.kernel_size == (1, 1)
+            assert conv.groups == 1
+            bias = bias + weight[..., 0, 0] @ shift
+            weight = weight * scale[:, None, None]
+        else:
+            bias = bias * scale + shift
+            weight = weight * scale[:, None, None, None]
+        return weight.float(), bias.float()
 
-def _like(conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    made = nn.Conv2d(
-        conv.in_channels,
-        conv.out_channels,
-        (conv.kernel_size[0], conv.kernel_size[1]),
-        (conv.stride[0], conv.stride[1]),
-        (int(conv.padding[0]), int(conv.padding[1])),
-        groups=conv.groups,
-    )
-    made.load_state_dict({"weight": weight.float(), "bias": bias.float()})
-    return made.requires_grad_(False)
+    @torch.no_grad()
+    def convolution(self) -> nn.Conv2d:
+        """Return the one convolution, for inference."""
+        conv = self.conv
+        weight, bias = self.folded()
+        made = nn.Conv2d(
+            conv.in_channels,
+            conv.out_channels,
+            (conv.kernel_size[0], conv.kernel_size[1]),
+            (conv.stride[0], conv.stride[1]),
+            (int(conv.padding[0]), int(conv.padding[1])),
+            groups=conv.groups,
+        )
+        made.load_state_dict({"weight": weight, "bias": bias})
+        return made.requires_grad_(False)

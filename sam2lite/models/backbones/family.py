@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.families.backbones import FAMILY
 from sam2lite.errors import UnknownNameError
+from sam2lite.models.activation_ranges import RANGES_FILE, read_ranges
+from sam2lite.models.backbones.batch_norm import Fold
 from sam2lite.models.backbones.config import BACKBONES
-from sam2lite.models.backbones.folded import folded
+from sam2lite.models.backbones.folded import folded, folds
 from sam2lite.models.backbones.grafting import check_teacher, grafted, maps
-from sam2lite.models.backbones.network import BackboneNetwork
+from sam2lite.models.backbones.network import BackboneNetwork, ImageEncoder
 from sam2lite.models.backbones.reading.checkpoint import read_checkpoint
 from sam2lite.models.backbones.reading.recognition import is_backbone
+from sam2lite.models.backbones.trunks.casvit_joined import joined_names
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.family import SlotBankHost
 from sam2lite.models.sam2.graphs import ImageEncoderGraph
@@ -25,7 +28,7 @@ from sam2lite.models.sam2.graphs import ImageEncoderGraph
 # Gates, and what takes products of gates: hardly any work, and one range for all channels of a
 # product of three activations is what INT8 breaks at.
 _FLOAT = re.compile(
-    r".*\.trunk\.(network\..+\.attn\.(oper_[qk]\..+|spread|gate|share|dwc|proj)"
+    r".*\.trunk\.(network\..+\.attn\.(oper_[qk]\..+|spread|gate|dwc|proj)"
     r"|base\..+\.fc[12])$"
 )
 
@@ -40,8 +43,12 @@ class BackboneFamily(SlotBankHost):
         return is_backbone(keys, config)
 
     def load(self, path: Path) -> LoadedModel:
-        """See `HostFamily`; the errors are those of `read_checkpoint`."""
-        return self.loaded(read_checkpoint(path), BackboneNetwork)
+        """See `HostFamily`; the errors are those of `read_checkpoint` and `read_ranges`."""
+        loaded = self.loaded(read_checkpoint(path), BackboneNetwork)
+        if not (path / RANGES_FILE).exists():
+            return loaded
+        ranges = read_ranges(path, loaded.quantizable_paths())
+        return dataclasses.replace(loaded, activation_ranges=ranges)
 
     def build(self, name: str, seed: int) -> LoadedModel:
         """See `HostFamily`: no network has a name to be asked for by."""
@@ -89,6 +96,18 @@ class BackboneFamily(SlotBankHost):
     def maps(self, network: nn.Module, image_bchw: Tensor) -> list[Tensor]:
         """See `Grafting`: before the decoder's own convolutions, which the teacher has, too."""
         return maps(network, image_bchw)
+
+    def folds(self, network: nn.Module) -> Sequence[Fold]:
+        """See `Grafting`."""
+        encoder = network.get_submodule("image_encoder")
+        assert isinstance(encoder, ImageEncoder)
+        return list(folds(encoder).values())
+
+    def exported_ranges(
+        self, ranges: Mapping[str, tuple[float, float]]
+    ) -> dict[str, tuple[float, float]]:
+        """See `Grafting`."""
+        return {name: span for path, span in ranges.items() for name in joined_names(path)}
 
     def description(self, student: LoadedModel) -> dict[str, Any]:
         """See `Grafting`; the reader asks it for the input sizes alone."""

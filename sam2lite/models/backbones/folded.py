@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from sam2lite.models.backbones.batch_norm import BatchNorm, with_norm_after, with_norm_before
+from sam2lite.models.backbones.batch_norm import BatchNorm, Fold
 from sam2lite.models.backbones.network import BackboneNetwork, ImageEncoder
 from sam2lite.models.backbones.trunks.casvit import AdditiveAttention
 from sam2lite.models.backbones.trunks.casvit_joined import JoinedAttention
@@ -19,26 +19,34 @@ from sam2lite.models.sam2.image_encoder import Lateral
 def folded(network: BackboneNetwork) -> BackboneNetwork:
     """Return a copy of a network for inference; see `sam2.fused`. No batch norm is left."""
     made = fused(network)
-    _fold(made.image_encoder.trunk)
-    assert isinstance(made.image_encoder, ImageEncoder)
-    _fold_laterals(made.image_encoder)
+    encoder = made.image_encoder
+    assert isinstance(encoder, ImageEncoder)
+    # The trunk's maps are no tokens.
+    for index, lateral in enumerate(encoder.neck.convs):
+        if isinstance(lateral, TokenLateral):
+            encoder.neck.convs[index] = _of_cells(lateral)
+    for (conv, norm), fold in folds(encoder).items():
+        encoder.set_submodule(conv, fold.convolution())
+        encoder.set_submodule(norm, nn.Identity())
+    for path, module in list(encoder.named_modules()):
+        if isinstance(module, AdditiveAttention):
+            encoder.set_submodule(path, JoinedAttention(module))
     return made
 
 
-def _fold(module: nn.Module) -> None:
-    for child in module.children():
-        _fold(child)
-    for conv, norm in _normed(module):
-        made = with_norm_after(_conv(module, conv), _norm(module, norm))
-        module.set_submodule(conv, made)
-        module.set_submodule(norm, nn.Identity())
-    for conv, norm in getattr(module, "prenormed", ()):
-        made = with_norm_before(_conv(module, conv), _norm(module, norm))
-        module.set_submodule(conv, made)
-        module.set_submodule(norm, nn.Identity())
-    for name, child in module.named_children():
-        if isinstance(child, AdditiveAttention):
-            module.set_submodule(name, JoinedAttention(child))
+def folds(encoder: ImageEncoder) -> dict[tuple[str, str], Fold]:
+    """Return all batch norms and what they go into, by the paths of convolution and batch norm."""
+    pairs: list[tuple[str, str, bool]] = []
+    for path, module in encoder.named_modules():
+        within = f"{path}." if path else ""
+        pairs += [(within + conv, within + norm, False) for conv, norm in _normed(module)]
+        prenormed = getattr(module, "prenormed", ())
+        pairs += [(within + conv, within + norm, True) for conv, norm in prenormed]
+    # The neck's convolutions are there from the coarsest map to the finest.
+    coarsest = len(encoder.neck.convs) - 1
+    for index, norm in enumerate(getattr(encoder.trunk, "output_norms", ())):
+        pairs.append((f"neck.convs.{coarsest - index}.conv", f"trunk.{norm}", True))
+    return {(conv, norm): _fold(encoder, conv, norm, before) for conv, norm, before in pairs}
 
 
 def _normed(module: nn.Module) -> Iterable[tuple[str, str]]:
@@ -51,17 +59,11 @@ def _normed(module: nn.Module) -> Iterable[tuple[str, str]]:
     return pairs
 
 
-def _fold_laterals(encoder: ImageEncoder) -> None:
-    """Let convolutions take the trunk's maps, which are no tokens, before their batch norms."""
-    norms = getattr(encoder.trunk, "output_norms", ())
-    for index, lateral in enumerate(reversed(list(encoder.neck.convs))):  # finest first
-        if isinstance(lateral, TokenLateral):
-            lateral = _of_cells(lateral)
-            encoder.neck.convs[len(encoder.neck.convs) - 1 - index] = lateral
-        assert isinstance(lateral, Lateral)
-        if norms:
-            lateral.conv = with_norm_before(lateral.conv, _norm(encoder.trunk, norms[index]))
-            encoder.trunk.set_submodule(norms[index], nn.Identity())
+def _fold(encoder: ImageEncoder, conv: str, norm: str, before: bool) -> Fold:
+    convolution, batch_norm = encoder.get_submodule(conv), encoder.get_submodule(norm)
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(batch_norm, BatchNorm)
+    return Fold(convolution, batch_norm, before)
 
 
 def _of_cells(tokens: TokenLateral) -> Lateral:
@@ -71,15 +73,3 @@ def _of_cells(tokens: TokenLateral) -> Lateral:
     with torch.no_grad():
         made.conv.load_state_dict({"weight": linear.weight[..., None, None], "bias": linear.bias})
     return made.requires_grad_(False)
-
-
-def _conv(module: nn.Module, name: str) -> nn.Conv2d:
-    found = module.get_submodule(name)
-    assert isinstance(found, nn.Conv2d)
-    return found
-
-
-def _norm(module: nn.Module, name: str) -> BatchNorm:
-    found = module.get_submodule(name)
-    assert isinstance(found, BatchNorm)
-    return found

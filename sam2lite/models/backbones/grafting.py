@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from sam2lite.contracts.families.sam2 import IMAGE_ENCODER, LAYOUT
 from sam2lite.errors import ArgumentError
 from sam2lite.models.backbones.config import BACKBONES, config_of
-from sam2lite.models.backbones.network import BackboneNetwork
+from sam2lite.models.backbones.network import BackboneNetwork, settle_norms
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.config import SlotBankConfig
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, graph_module
@@ -17,15 +17,15 @@ from sam2lite.models.sam2.network import SlotBankNetwork
 _ENCODER = "image_encoder."
 
 
-def check_teacher(teacher: LoadedModel) -> None:
-    """Check that a network has SAM 2's heads and memory.
+def check_teacher(teacher: LoadedModel) -> SlotBankConfig:
+    """Check that a network has SAM 2's heads and memory; return what it was built from.
 
     Raises:
         ArgumentError: it has not.
     """
-    network, config = teacher.model, teacher.config
+    config = teacher.config
     if not (
-        isinstance(network, SlotBankNetwork)
+        isinstance(config, SlotBankConfig)
         and config.layout == LAYOUT
         and config.attention_layers == SlotBankConfig.attention_layers
     ):
@@ -33,20 +33,22 @@ def check_teacher(teacher: LoadedModel) -> None:
             f"the teacher {teacher.name} is of the family {teacher.family.title}, whose heads are "
             "made for other maps; choose a checkpoint of SAM 2 or 2.1"
         )
+    return config
 
 
 def grafted(teacher: LoadedModel, encoder: str, size: int | None, seed: int) -> BackboneNetwork:
     """Return the network: trunk and neck have new weights, all else is a copy of the teacher's."""
-    check_teacher(teacher)
+    said = check_teacher(teacher)
     trunk, usual = BACKBONES[encoder]
     theirs = teacher.model.state_dict()
-    config = config_of(trunk, teacher.config.pointer_time, (size or usual,))
+    config = config_of(trunk, said.pointer_time, (size or usual,))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = BackboneNetwork(config)
         for module in network.image_encoder.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        settle_norms(network)  # else they would tell of no pictures for the first dozens of steps
     ours = network.state_dict()
     heads = {name: theirs[name].clone() for name in ours if not name.startswith(_ENCODER)}
     network.load_state_dict({**ours, **heads})

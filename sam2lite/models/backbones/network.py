@@ -72,14 +72,20 @@ def build(config: BackboneConfig, seed: int = 0) -> BackboneNetwork:
         for name, parameter in network.image_encoder.named_parameters():
             if name.endswith(_PRODUCT):
                 parameter.mul_(_PRODUCT_SCALE)
-        norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
-        usual = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.momentum = 1.0
-        network.image_encoder.train()(_pictures())
-        for norm, momentum in zip(norms, usual, strict=True):
-            norm.momentum = momentum
+        settle_norms(network)
     return network.eval()
+
+
+@torch.no_grad()
+def settle_norms(network: BackboneNetwork) -> None:
+    """Give the batch norms of new weights the statistics of random pictures, by PyTorch's seed."""
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    network.image_encoder.train()(_pictures())
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
 
 
 def _pictures() -> Tensor:

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from sam2lite.errors import TrainingError
 from sam2lite.files.atomic import write_atomically
+from sam2lite.models.activation_ranges import RANGES_FILE, ranges_text
 from sam2lite.models.checkpoint import CONFIG_FILE, WEIGHTS_FILE
 from sam2lite.training.run.state import STATE_FILE
 from sam2lite.training.run.tensor_file import replace_tensors
 
 LOG_FILE = "log.csv"
 FEATURES_FOLDER = "features"
-_MADE = (CONFIG_FILE, WEIGHTS_FILE, STATE_FILE, LOG_FILE)
+_MADE = (CONFIG_FILE, WEIGHTS_FILE, RANGES_FILE, STATE_FILE, LOG_FILE)
 
 
 def start_anew(folder: Path, force: bool) -> None:
@@ -50,8 +51,19 @@ def start_anew(folder: Path, force: bool) -> None:
         raise TrainingError(f"cannot write to {folder}: {error.strerror}") from None
 
 
-def keep_checkpoint(folder: Path, state: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+def keep_checkpoint(
+    folder: Path,
+    state: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    ranges: Mapping[str, tuple[float, float]],
+) -> None:
     """Write the weights in place of older ones of the same run.
+
+    Args:
+        folder: of the run.
+        state: the weights.
+        config: of the network.
+        ranges: that layers had in INT8, by path; no file is written for none.
 
     Raises:
         TrainingError: they cannot be written.
@@ -60,5 +72,7 @@ def keep_checkpoint(folder: Path, state: Mapping[str, Tensor], config: Mapping[s
     try:
         replace_tensors(folder / WEIGHTS_FILE, stored)
         write_atomically(str(folder / CONFIG_FILE), (json.dumps(config, indent=2) + "\n").encode())
+        if ranges:
+            write_atomically(str(folder / RANGES_FILE), ranges_text(ranges))
     except (OSError, safetensors.SafetensorError) as error:
         raise TrainingError(f"cannot write the checkpoint {folder}: {error}; make room") from None

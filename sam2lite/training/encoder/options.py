@@ -9,6 +9,7 @@ from typing import Any
 
 from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
+from sam2lite.training.encoder.int8_stage import LEAST_STEPS
 from sam2lite.training.encoder.levels import LOSSES, level_weights
 
 _ANEW = "leave it out to go on with the run as it is, or start anew with --force"
@@ -33,6 +34,7 @@ class EncoderOptions:
         seed: of weights, crops and order.
         device: `cpu` or `cuda`.
         bf16: autocast to bfloat16.
+        int8: the end of the run computes as in INT8, and the checkpoint has ranges for it.
         cache_gb: of the teacher's maps that are kept on disk; 0 to keep none.
     """
 
@@ -50,6 +52,7 @@ class EncoderOptions:
     seed: int = 0
     device: str = "cpu"
     bf16: bool = False
+    int8: bool = False
     cache_gb: float = 20.0
 
     def check(self) -> None:
@@ -69,7 +72,7 @@ class EncoderOptions:
             raise ArgumentError(f"--cache-gb is {self.cache_gb}; choose 0 or more")
         least = {"--batch": (self.batch, 1), "--crops": (self.crops, 0), "--seed": (self.seed, 0)}
         if self.steps is not None:
-            least["--steps"] = self.steps, 1
+            least["--steps"] = self.steps, LEAST_STEPS if self.int8 else 1
         for name, (count, lowest) in least.items():
             whole_number(name, count, lowest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import threading
@@ -26,6 +27,7 @@ from sam2lite.training.encoder.folder import (
     keep_checkpoint,
     start_anew,
 )
+from sam2lite.training.encoder.int8_stage import INT8_SHARE, Int8Stage
 from sam2lite.training.encoder.levels import STRIDES, feature_loss, level_weights
 from sam2lite.training.encoder.options import EncoderOptions, new_options, resumed_options
 from sam2lite.training.encoder.pictures import open_pictures, views
@@ -37,10 +39,11 @@ from sam2lite.training.run.state import Progress, load_state, read_progress, sav
 
 SAVE_EVERY_S = 60.0
 VALIDATIONS = 10  # in a run, at equal distances
-_WARM_UP_STEPS = 20
+_WARM_UP_STEPS, _WARM_UP_SHARE = 20, 0.1  # whichever is less
 _LAST_RATE = 0.03  # of the peak
 _COLUMNS = ["step", "minutes", "lr", "loss", *(f"s{stride}" for stride in STRIDES), "validation"]
 _GIGABYTE = 10**9
+_log = logging.getLogger("sam2lite")
 
 
 class Report(NamedTuple):
@@ -117,7 +120,8 @@ class _Run:
         (self._size,) = self._student.sizes
         self._pictures = open_pictures(Path(options.images))
         self._weights = level_weights(options.weights)
-        self._best, self._validated, self._stop = math.inf, 0, False
+        self._best, self._validated, self._in_int8 = math.inf, 0, False
+        self._stop = False
 
     def check_same(self, kept: Mapping[str, Any]) -> None:
         """Check that teacher and pictures are those that a run was started with."""
@@ -132,16 +136,17 @@ class _Run:
                 )
         self._best = float(kept.get("best", math.inf))
         self._validated = int(kept.get("validated", 0))
+        self._in_int8 = bool(kept.get("in_int8", False))
 
     def train(self, resume: bool, report: Callable[[Report], None]) -> float:
         """See `distill_encoder`."""
         network = self._student.model.to(self._device)
         encoder = self._host.trained_part(network)
-        encoder.to(memory_format=torch.channels_last)
+        encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimiser = make_optimiser(encoder)
         step, before_s = 0, 0.0
         if resume:
-            progress = load_state(self._folder, encoder, optimiser, {}, {})
+            progress = load_state(self._folder, encoder, optimiser, {}, self._int8.observed)
             step, before_s = progress.step, progress.elapsed_s
         started = saved = time.perf_counter()
         with ExitStack() as stack:
@@ -153,20 +158,19 @@ class _Run:
                 if share >= 1.0:
                     break
                 rate = self._rate(step, share)
-                loss, levels = self._step(step, rate, encoder, optimiser)
+                with self._int8.at(share):
+                    loss, levels = self._step(step, rate, encoder, optimiser)
                 step += 1
                 elapsed_s = before_s + time.perf_counter() - started
-                share = min(1.0, self._share(step, elapsed_s))
+                at, share = share, min(1.0, self._share(step, elapsed_s))
                 validation, best = None, False
                 if int(VALIDATIONS * share) > self._validated:
                     self._validated = int(VALIDATIONS * share)
-                    validation = self._validate(encoder)
-                    best = validation < self._best
-                    if best:
-                        self._best = validation
-                        config = self._host.description(self._student)
-                        keep_checkpoint(self._folder, network.state_dict(), config)
-                row = dict(zip(_COLUMNS, (step, elapsed_s / 60, rate, loss, *levels), strict=False))
+                    with self._int8.at(at):
+                        validation = self._validate(encoder)
+                    best = self._keep_best(validation, at)
+                values = (step, elapsed_s / 60, rate, loss, *levels)
+                row: dict[str, object] = dict(zip(_COLUMNS, values, strict=False))
                 log.write(row if validation is None else {**row, "validation": validation})
                 if validation is not None or time.perf_counter() - saved > SAVE_EVERY_S:
                     self._save(encoder, optimiser, step, elapsed_s)
@@ -174,7 +178,25 @@ class _Run:
                 report(Report(step, share, loss, validation, best))
             elapsed_s = before_s + time.perf_counter() - started
             self._save(encoder, optimiser, step, elapsed_s)
+        if self._int8.asked and not self._in_int8:
+            _log.warning(
+                "the run ended before its last %.0f %%, which compute in INT8; go on with "
+                "--resume, or give more time",
+                100 * INT8_SHARE,
+            )
         return self._best
+
+    def _keep_best(self, validation: float, share: float) -> bool:
+        """Write the checkpoint if none before had a lower loss; return whether it was written."""
+        if self._int8.begun(share) and not self._in_int8:
+            self._best, self._in_int8 = math.inf, True  # from now on it is that in INT8
+        if validation >= self._best:
+            return False
+        self._best = validation
+        student = self._student
+        config, ranges = self._host.description(student), self._int8.ranges()
+        keep_checkpoint(self._folder, student.model.state_dict(), config, ranges)
+        return True
 
     def _share(self, step: int, elapsed_s: float) -> float:
         if self._options.steps is not None:
@@ -182,7 +204,8 @@ class _Run:
         return elapsed_s / (60.0 * self._options.minutes)
 
     def _rate(self, step: int, share: float) -> float:
-        warmth = min(1.0, (step + 1) / _WARM_UP_STEPS)
+        # Runs of few steps have warmed up after a share of them.
+        warmth = min(1.0, max((step + 1) / _WARM_UP_STEPS, share / _WARM_UP_SHARE))
         cosine = 0.5 * (1.0 + math.cos(math.pi * share))
         return self._options.learning_rate * warmth * (_LAST_RATE + (1.0 - _LAST_RATE) * cosine)
 
@@ -243,6 +266,10 @@ class _Run:
             yield names[picture], number
 
     @cached_property
+    def _int8(self) -> Int8Stage:
+        return Int8Stage(self._student, self._host, self._options.int8)
+
+    @cached_property
     def _features(self) -> TeacherFeatures:
         options, host = self._options, self._host
         network = self._teacher.model.to(self._device).eval().requires_grad_(False)
@@ -271,8 +298,10 @@ class _Run:
             "pictures_sha256": self._pictures.sha256,
             "best": self._best,
             "validated": self._validated,
+            "in_int8": self._in_int8,
         }
-        save_state(self._folder, encoder, optimiser, {}, {}, Progress(step, elapsed_s, kept))
+        progress = Progress(step, elapsed_s, kept)
+        save_state(self._folder, encoder, optimiser, {}, self._int8.observed, progress)
 
     def _hear_interrupts(self, stack: ExitStack) -> None:
         """Let a signal end the run after the step that it comes in."""

@@ -61,7 +61,7 @@ def test_known_trunks_are_named_and_have_the_size_that_they_were_trained_at(
 def test_heads_of_2_0(tmp_path: Path) -> None:
     network = build(config_of(ResNetConfig((8, 8, 8, 8), (1, 1, 1, 1)), of_2_1=False), 1)
     found = load_model(nanosam2_file(network.state_dict(), tmp_path))
-    assert not found.config.pointer_time
+    assert found.config.to_json()["version"] == "2.0"
     assert found.name.startswith("sam2_resnet")
 
 

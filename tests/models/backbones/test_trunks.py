@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.families.backbones import FAMILY
 from sam2lite.exporter.onnx.trace import example_inputs, trace
-from sam2lite.models.backbones.batch_norm import BatchNorm, with_norm_before
+from sam2lite.models.backbones.batch_norm import BatchNorm, Fold
 from sam2lite.models.backbones.config import (
     BACKBONES,
     CasVitConfig,
@@ -37,7 +37,7 @@ def check_close(ours: Tensor, theirs: Tensor) -> None:
 
 
 def randomly(config: TrunkConfig) -> nn.Module:
-    return build(config_of(config), seed=5).image_encoder.trunk
+    return build(config_of(config), seed=5).image_encoder.get_submodule("trunk")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_graph_for_inference_computes_the_same(network: BackboneNetwork, graph
 
 def test_batch_norms_before_a_border_are_not_folded() -> None:
     with pytest.raises(AssertionError):
-        with_norm_before(nn.Conv2d(4, 4, 3, padding=1), BatchNorm(4))
+        Fold(nn.Conv2d(4, 4, 3, padding=1), BatchNorm(4), before=True).folded()
 
 
 @pytest.mark.parametrize(

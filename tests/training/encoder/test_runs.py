@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,51 +14,14 @@ from typer.testing import CliRunner
 
 from sam2lite.cli.main import app
 from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
-from sam2lite.models.backbones import config as backbones
-from sam2lite.models.backbones.config import ResNetConfig
 from sam2lite.models.registry import load_model
-from sam2lite.models.sam2.config import HieraConfig, Sam2Config
+from sam2lite.models.sam2.config import Sam2Config
 from sam2lite.models.sam2.network import build
 from sam2lite.training.encoder import run as encoder_run
 from sam2lite.training.encoder.levels import WEIGHTS, feature_loss, level_weights
 from sam2lite.training.encoder.pictures import open_pictures, views
 from sam2lite.training.encoder.run import Report, distill_encoder
-
-TRUNK = HieraConfig(16, 1, (1, 1, 3, 1), (8, 4, 14, 7), (2, 3, 4))
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("teacher") / "teacher.pt"
-    torch.save({"model": build(Sam2Config("", TRUNK), seed=3).state_dict()}, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As SA-1B: masks beside pictures, in numbered folders."""
-    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    for index in range(6):
-        inside = folder / f"sa_{index // 3:06}"
-        inside.mkdir(exist_ok=True)
-        coarse = rng.integers(0, 256, (6, 8, 3), np.uint8)
-        picture = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(inside / f"sa_{index}.jpg"), picture)
-        (inside / f"sa_{index}.json").write_text("{}")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two image encoders that train in seconds."""
-    for name, width in (("small", 16), ("other", 8)):
-        known = ResNetConfig((width, width, width, width), (1, 1, 1, 1)), 128
-        monkeypatch.setitem(backbones.BACKBONES, name, known)
-
-
-def options(teacher: Path, images: Path, **more: Any) -> dict[str, Any]:
-    given = {"teacher": str(teacher), "images": str(images), "backbone": "small"}
-    return {**given, "steps": 10, "batch": 2, "crops": 1, "learning_rate": 5e-3, **more}
+from tests.training.encoder.conftest import TRUNK, options
 
 
 def test_the_loss_falls_and_the_run_is_a_checkpoint(

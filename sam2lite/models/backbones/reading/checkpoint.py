@@ -90,15 +90,18 @@ def _sizes_said(found: Found) -> tuple[int, ...] | None:
     """Return the input sizes that a configuration of this family names."""
     if found.config is None or found.config.get("model_type") != NAME:
         return None
-    sizes = found.config.get("sizes")
-    sound = isinstance(sizes, list) and sizes and all(type(size) is int for size in sizes)
-    step = BackboneConfig.stride
-    if not sound or not all(step <= size <= _LARGEST and size % step == 0 for size in sizes):
+    sizes, step = found.config.get("sizes"), BackboneConfig.stride
+    if not isinstance(sizes, list) or not sizes or not all(_sound(size) for size in sizes):
         raise ModelError(
             f"{printable(found.path / CONFIG_FILE)}: `sizes` is {sizes!r:.60}; it must be a list "
             f"of multiples of {step}"
         )
     return tuple(sorted(set(sizes)))
+
+
+def _sound(size: object) -> bool:
+    step = BackboneConfig.stride
+    return type(size) is int and step <= size <= _LARGEST and size % step == 0
 
 
 def _trunk_of(claims: Mapping[str, Tensor], path: Path) -> TrunkConfig:

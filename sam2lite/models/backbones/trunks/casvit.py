@@ -182,7 +182,8 @@ class CasVit(nn.Module):
         Args:
             image_bchw: normalised.
         """
-        x_bchw, maps = self.patch_embed(image_bchw), []
+        maps: list[Tensor] = []
+        x_bchw = self.patch_embed(image_bchw)
         for part in self.network:
             x_bchw = part(x_bchw)
             if isinstance(part, nn.Sequential):
