@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from sam2lite.contracts.families.sam2 import IMAGE_ENCODER, LAYOUT
 from sam2lite.errors import ArgumentError
 from sam2lite.models.backbones.config import BACKBONES, config_of
-from sam2lite.models.backbones.network import BackboneNetwork, settle_norms
+from sam2lite.models.backbones.network import BackboneNetwork, settle
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.config import SlotBankConfig
 from sam2lite.models.sam2.graphs import ImageEncoderGraph, graph_module
@@ -48,7 +48,7 @@ def grafted(teacher: LoadedModel, encoder: str, size: int | None, seed: int) -> 
         for module in network.image_encoder.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        settle_norms(network)  # else they would tell of no pictures for the first dozens of steps
+        settle(network)  # batch norms, too: else dozens of steps would pass until they tell
     ours = network.state_dict()
     heads = {name: theirs[name].clone() for name in ours if not name.startswith(_ENCODER)}
     network.load_state_dict({**ours, **heads})

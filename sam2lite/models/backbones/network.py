@@ -69,16 +69,19 @@ def build(config: BackboneConfig, seed: int = 0) -> BackboneNetwork:
         torch.manual_seed(seed)
         network = BackboneNetwork(config)
         randomise(network)
-        for name, parameter in network.image_encoder.named_parameters():
-            if name.endswith(_PRODUCT):
-                parameter.mul_(_PRODUCT_SCALE)
-        settle_norms(network)
+        settle(network)
     return network.eval()
 
 
 @torch.no_grad()
-def settle_norms(network: BackboneNetwork) -> None:
-    """Give the batch norms of new weights the statistics of random pictures, by PyTorch's seed."""
+def settle(network: BackboneNetwork) -> None:
+    """Keep an image encoder of new weights within bounds, by PyTorch's seed.
+
+    Products are scaled down, and batch norms get the statistics of random pictures.
+    """
+    for name, parameter in network.image_encoder.named_parameters():
+        if name.endswith(_PRODUCT):
+            parameter.mul_(_PRODUCT_SCALE)
     norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
     usual = [norm.momentum for norm in norms]
     for norm in norms:

@@ -6,7 +6,7 @@ import torch
 
 from sam2lite.models.backbones.batch_norm import BatchNorm
 from sam2lite.models.backbones.family import HOST
-from sam2lite.models.backbones.network import BackboneNetwork
+from sam2lite.models.backbones.network import BackboneNetwork, build
 from sam2lite.training.quantization import SimulatedInt8
 from tests.models.backbones.conftest import SMALL, small_config
 from tests.oracles.clip import random_clip
@@ -33,7 +33,7 @@ def test_folded_layers_compute_the_same_until_ranges_are_known(network: Backbone
 
 def test_every_batch_norm_goes_into_a_convolution_and_statistics_stand_still() -> None:
     for kind in SMALL:
-        network = BackboneNetwork(small_config(kind))
+        network = build(small_config(kind), seed=6)
         norms = {module for module in network.modules() if isinstance(module, BatchNorm)}
         folds = HOST.folds(network)
         assert {fold.norm for fold in folds} == norms
