@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 from sam2lite.cli.app import run_app
-from sam2lite.models.sam2lite.checkpoint import RANGES_FILE, save_checkpoint
+from sam2lite.models.activation_ranges import RANGES_FILE
+from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
 
 WEIGHTS = Path(__file__).parent.parent / "sam2lite" / "weights"

@@ -9,7 +9,7 @@ PACKAGE = ROOT / "sam2lite"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # Families that are built on another one's rooms, which they import from.
-BUILT_ON = {"edgetam": "sam2", "efficienttam": "sam2"}
+BUILT_ON = {"backbones": "sam2", "edgetam": "sam2", "efficienttam": "sam2"}
 
 
 def place(path: Path) -> str:

@@ -13,6 +13,7 @@ from sam2lite.cli.network.ablate import ablate
 from sam2lite.cli.network.budget import budget
 from sam2lite.cli.network.calibrate import calibrate
 from sam2lite.cli.network.distill import distill
+from sam2lite.cli.network.distill_encoder import distill_encoder
 from sam2lite.cli.network.eval import eval as evaluate
 from sam2lite.cli.network.models import models
 from sam2lite.cli.network.sensitivity import sensitivity
@@ -36,6 +37,7 @@ app = make_app(
         sensitivity,
         train,
         distill,
+        distill_encoder,
         ablate,
         budget,
         demo,

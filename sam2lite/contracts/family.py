@@ -116,6 +116,7 @@ class Family(NamedTuple):
 
 # Where each family's `FAMILY` is, by its name. Imported when it is asked for.
 _MODULES = {
+    "backbones": "sam2lite.contracts.families.backbones",
     "efficienttam": "sam2lite.contracts.families.efficienttam",
     "edgetam": "sam2lite.contracts.families.edgetam",
     "sam2": "sam2lite.contracts.families.sam2",

@@ -10,6 +10,7 @@ from sam2lite.errors import ModelError, UnknownNameError
 from sam2lite.files.reading import printable
 from sam2lite.models.family import HostFamily, no_variants
 from sam2lite.models.found import Found, look_at
+from sam2lite.models.grafting import Grafting
 from sam2lite.models.hub import cached, is_hub_id
 from sam2lite.models.known_networks import recognised
 from sam2lite.models.loaded import LoadedModel
@@ -35,6 +36,21 @@ def host_of(family: str) -> HostFamily:
     """
     host: HostFamily = load(get_family(family).host)
     return host
+
+
+def grafting_host(encoder: str) -> Grafting:
+    """Return the family that has an image encoder for the heads of other networks.
+
+    Raises:
+        UnknownNameError: none has one of that name.
+    """
+    families: list[object] = list(hosts())
+    grafting = [family for family in families if isinstance(family, Grafting)]
+    for family in grafting:
+        if encoder in family.encoder_names:
+            return family
+    names = [name for family in grafting for name in family.encoder_names]
+    raise UnknownNameError("image encoder", encoder, names)
 
 
 def published_names() -> list[str]:

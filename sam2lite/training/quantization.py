@@ -5,7 +5,8 @@ What is simulated (Jacob et al. 2018, sec. 3, with straight-through gradients):
 - Every `ConvBn`, `Conv2d` and `Linear` quantizes its input per tensor to U8 and its weight per
   output channel to symmetric S8 (-127..127). Biases, which are INT32 in a graph, stay in float.
 - A `ConvBn` is first folded into one convolution, as in `ConvBn.fused`, so its batch norm never
-  runs: the running statistics stand still, its scale and shift go on learning.
+  runs: the running statistics stand still, its scale and shift go on learning. So it is with
+  batch norms of their own that a family says to go into a convolution.
 - In float stay the products of attention (q k^T, softmax, a v), normalisation, residual additions,
   products of two activations, and the whole of `memory_select`. The key projection of
   `FewQueriesAttention` is absorbed into q k^T, so it stays in float as well.
@@ -20,7 +21,7 @@ zeros, and stays in float.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.errors import ModelError
+from sam2lite.models.grafting import Fold
 from sam2lite.models.sam2lite.blocks import ConvBn
 from sam2lite.models.sam2lite.quantizable import Layer
 
@@ -40,6 +42,8 @@ LEAST_SCALE = torch.finfo(torch.float32).eps
 # nothing, such as those of the mask prompt, which few frames have.
 WARM_UP_CALLS = 20
 GROW, SHRINK = 0.1, 0.001
+
+Weights = tuple[Tensor, Tensor | None]
 
 
 def quantized_weight(weight: Tensor) -> Tensor:
@@ -75,9 +79,15 @@ class SimulatedInt8:
             on; changed in place.
     """
 
-    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
-        """Take layers over, by path: those of one network, all on one device."""
+    def __init__(self, layers: Mapping[str, nn.Module], folds: Iterable[Fold] = ()) -> None:
+        """Take layers over.
+
+        Args:
+            layers: those that are quantized, by path, of one network and on one device.
+            folds: convolutions with batch norms that go into them, quantized or not.
+        """
         self._layers = {path: _checked(layer) for path, layer in layers.items()}
+        self._folds: dict[nn.Module, Fold] = {fold.conv: fold for fold in folds}
         device = next(next(iter(self._layers.values())).parameters()).device
         self.observed = {path: torch.zeros(3, device=device) for path in self._layers}
 
@@ -94,15 +104,20 @@ class SimulatedInt8:
         self.detach()
 
     def attach(self) -> None:
-        """Replace the computation of every quantized layer."""
+        """Replace the computation of every quantized layer, and of what goes into others."""
+        # An attribute of the instance hides the method of its class.
+        for conv, fold in self._folds.items():
+            vars(conv)["forward"] = partial(_folded, fold)
+            vars(fold.norm)["forward"] = _unchanged
         for path, layer in self._layers.items():
-            # An attribute of the instance hides the method of its class.
-            vars(layer)["forward"] = partial(_simulated, layer, self.observed[path])
+            weights = partial(_weights, layer, self._folds.get(layer))
+            vars(layer)["forward"] = partial(_simulated, layer, weights, self.observed[path])
 
     def detach(self) -> None:
         """Give every layer its own computation back."""
-        for layer in self._layers.values():
-            vars(layer).pop("forward", None)
+        norms = [fold.norm for fold in self._folds.values()]
+        for module in (*self._layers.values(), *self._folds, *norms):
+            vars(module).pop("forward", None)
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the range of every layer that was run on more than zeros, by path."""
@@ -142,8 +157,8 @@ def _checked(layer: nn.Module) -> Layer:
     return layer
 
 
-def _simulated(layer: Layer, observed: Tensor, x: Tensor) -> Tensor:
-    weight, bias = _weights(layer)
+def _simulated(layer: Layer, weights: Callable[[], Weights], observed: Tensor, x: Tensor) -> Tensor:
+    weight, bias = weights()
     if layer.training and x.numel():
         _observe(observed, x.detach().float())
     elif not observed[2]:  # never run, or on nothing but zeros or an empty memory bank
@@ -166,8 +181,18 @@ def _observe(observed: Tensor, x: Tensor) -> None:
     observed[2] += seen.any()  # zeros alone, such as an absent mask prompt, tell no range
 
 
-def _weights(layer: Layer) -> tuple[Tensor, Tensor | None]:
+def _folded(fold: Fold, x: Tensor) -> Tensor:
+    return _apply(fold.conv, x, *fold.folded())
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def _weights(layer: Layer, fold: Fold | None) -> Weights:
     """Return weight and bias of a layer as an export has them, with gradients."""
+    if fold is not None:
+        return fold.folded()
     return layer.folded() if isinstance(layer, ConvBn) else (layer.weight, layer.bias)
 
 

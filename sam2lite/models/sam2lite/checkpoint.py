@@ -1,8 +1,6 @@
 """Checkpoints of SAM2-Lite: a folder with `config.json` and `model.safetensors`, written whole.
 
-A network that was trained with INT8 simulated has `ranges.json` as well: a schema version, and the
-least and greatest input of every quantized module by its path in the network.
-`sam2lite.training.quantization` says what a range means.
+A network that was trained with INT8 simulated has `ranges.json` as well.
 """
 
 from __future__ import annotations
@@ -11,11 +9,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from sam2lite.errors import ModelError, OutputError
 from sam2lite.files.staging import FolderKind, staged_folder
+from sam2lite.models.activation_ranges import RANGES_FILE, ranges_text, read_ranges
 from sam2lite.models.checkpoint import (
     CONFIG_FILE,
     COPY_AGAIN,
@@ -34,12 +32,9 @@ from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.models.tensor_files import claimed_tensors
 
-RANGES_FILE = "ranges.json"
-RANGES_SCHEMA_VERSION = 1
 CHECKPOINT = FolderKind(
     "a checkpoint", CONFIG_FILE, '"licence"', (CONFIG_FILE, WEIGHTS_FILE, RANGES_FILE)
 )
-LARGEST = float(np.finfo(np.float32).max)  # of a range
 
 
 def save_checkpoint(
@@ -83,8 +78,7 @@ def save_checkpoint(
         (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
         (staging / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         if activation_ranges:
-            ranges = {"schema_version": RANGES_SCHEMA_VERSION, **activation_ranges}
-            (staging / RANGES_FILE).write_text(json.dumps(ranges, indent=1), encoding="utf-8")
+            (staging / RANGES_FILE).write_bytes(ranges_text(activation_ranges))
 
 
 def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
@@ -120,38 +114,8 @@ def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
     check_fit(weights, model.state_dict(), state)
     model.load_state_dict(state)
     check_finite(weights, model.state_dict())
-    ranges = _read_ranges(folder / RANGES_FILE, model)
+    ranges = read_ranges(folder, dict(model.named_modules()))
     return LoadedModel(model, config, licence, trained, sha256, host, ranges)
-
-
-def _read_ranges(path: Path, model: Sam2Lite) -> dict[str, tuple[float, float]] | None:
-    if not path.exists():
-        return None
-    values = read_object(path)
-    version = values.pop("schema_version", None)
-    if version != RANGES_SCHEMA_VERSION:
-        raise ModelError(
-            f"{path} has schema version {version!r}, this release reads {RANGES_SCHEMA_VERSION}; "
-            "train again, or delete the file to do without ranges"
-        )
-    modules = dict(model.named_modules())
-    for name, value in values.items():
-        if name not in modules:
-            raise ModelError(f"{path} names {name!r}, which is no module of the {CONFIG_FILE}")
-        if not _is_range(value):
-            raise ModelError(
-                f"{path} has {value!r} for {name}; it must be [min, max], finite and in order"
-            )
-    return {name: (float(least), float(greatest)) for name, (least, greatest) in values.items()}
-
-
-def _is_range(values: object) -> bool:
-    return (
-        isinstance(values, list)
-        and len(values) == 2
-        and all(type(value) in (int, float) and abs(value) <= LARGEST for value in values)
-        and values[0] <= values[1]
-    )
 
 
 def _read_config(path: Path) -> tuple[Sam2LiteConfig, str, bool]:
