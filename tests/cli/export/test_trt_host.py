@@ -49,7 +49,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorrt]:
     monkeypatch.setattr(trt, "shared_runtime", lambda: runtime)
     monkeypatch.setattr(trt_host, "import_tensorrt", lambda: tensorrt)
 
-    def compared(bundle: object, model: object) -> LoopParity:
+    def compared(bundle: object, model: object, exact: bool = False) -> LoopParity:
         return LoopParity(frames=1, objects=1, present=1, non_empty=1)
 
     monkeypatch.setattr(loop_parity, "loop_parity", compared)
