@@ -22,6 +22,7 @@ MEDDLED = Simulation(correction_shares=(0.0, 0.0, 1.0), late_correction=1.0, tru
 @pytest.mark.parametrize("kind", [CENTRE_CLICK, MASK])
 def test_it_is_the_reference_loop(mini: Sam2Lite, kind: int) -> None:
     """The same rules, written twice: a batch of objects, and one object after the other."""
+    torch.manual_seed(0)  # of other weights a token may score as another one, but for rounding
     model = Sam2Lite(dataclasses.replace(mini.config, budget=256)).eval()
     batch = make_batch((9,), BatchShape(side=240, frames=4, clips=1, targets=3), kind)
     with torch.no_grad():
