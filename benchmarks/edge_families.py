@@ -42,6 +42,9 @@ from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.footage import recordings
 from sam2lite.exporter.precision.int8 import all_layers, unmeasured
 from sam2lite.exporter.precision.schemes import Making
+from sam2lite.models.backbones.config import BACKBONES as TRUNKS
+from sam2lite.models.backbones.config import TrunkConfig, config_of
+from sam2lite.models.backbones.network import build as build_backbone
 from sam2lite.models.edgetam.config import EdgeTamConfig
 from sam2lite.models.edgetam.network import build as build_edgetam
 from sam2lite.models.efficienttam.config import PUBLISHED as EFFICIENTTAMS
@@ -91,6 +94,10 @@ def _edgetam_published(network: Any, size: int) -> Any:
     return edge_model(network, size)
 
 
+def _behind(trunk: TrunkConfig) -> Network:
+    return Network(lambda: build_backbone(config_of(trunk), 1), 512)
+
+
 _TI = "efficienttam_ti_512x512"
 _EDGETAM = Network(lambda: build_edgetam(EdgeTamConfig(), 1), 512, published=_edgetam_published)
 NETWORKS = {
@@ -100,6 +107,10 @@ NETWORKS = {
     "SAM 2.1 tiny, 512 px": Network(
         lambda: build_sam2(SAM2S["sam2.1_hiera_tiny"]), 512, published=_sam2_published
     ),
+    **{
+        f"{name} under SAM 2.1's heads, 512 px": _behind(trunk)
+        for name, (trunk, _) in TRUNKS.items()
+    },
     "our Tiny, 480 px": Network("tiny", 480),
 }
 

@@ -31,8 +31,6 @@ from tests.doubles.sam2_bundle import FunctionSession
 from tests.oracles.rules import ModuleBundle
 from tests.training.encoder.conftest import SIDE, options
 
-POINT = 0.01
-
 
 def test_a_run_that_was_stopped_in_int8_ends_as_one_that_was_not(
     teacher: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -73,9 +71,18 @@ def test_runs_that_are_too_short_for_it(
     assert not (tmp_path / "run" / "ranges.json").exists()
 
 
-@pytest.mark.parametrize("backbone", ["small", "small_casvit"])
+# Random heads have logits near 0, so that masks move by more than features do. The second is far
+# off: each output has one range, which the products of its gates make wide.
+@pytest.mark.parametrize(
+    ("backbone", "least_cosine", "least_iou"), [("small", 0.99, 0.94), ("small_casvit", 0.6, 0.6)]
+)
 def test_what_was_trained_for_int8_runs_in_it(
-    backbone: str, teacher: Path, images: Path, tmp_path: Path
+    backbone: str,
+    least_cosine: float,
+    least_iou: float,
+    teacher: Path,
+    images: Path,
+    tmp_path: Path,
 ) -> None:
     distill_encoder(tmp_path / "run", options(teacher, images, backbone=backbone, int8=True))
     loaded = load_model(tmp_path / "run")
@@ -90,13 +97,9 @@ def test_what_was_trained_for_int8_runs_in_it(
     (ours, our_masks), (theirs, their_masks) = (seen(bundle, pictures) for bundle in bundles)
     for name in ours[0]:
         alike = [cosine(mine[name], other[name]) for mine, other in zip(ours, theirs, strict=True)]
-        assert min(alike) < 1.0, name
-        if backbone == "small_casvit" and min(alike) < 1.0 - POINT:
-            pytest.xfail("outputs are rounded in one range each, which products make wide")
-        assert min(alike) >= 1.0 - POINT, name
+        assert least_cosine <= min(alike) < 1.0, name
     assert any(0.05 < mask.mean() < 0.95 for mask in their_masks)
-    if overlap(np.stack(our_masks), np.stack(their_masks)) < 1.0 - POINT:
-        pytest.xfail("random heads have logits near 0, and masks move by more than a point")
+    assert overlap(np.stack(our_masks), np.stack(their_masks)) >= least_iou
 
 
 def in_int8(loaded: LoadedModel, footage: Path, cache: Path) -> onnx.ModelProto:
