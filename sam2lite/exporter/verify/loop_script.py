@@ -63,7 +63,8 @@ class LoopScript:
         rungs = bundle.manifest.rungs
         switches = len(rungs) > 1 and bundle.family.keeps_memory_across_sizes
         self.rungs = [rungs[-1], rungs[0]] if switches else [rungs[-1]]
-        self._acted: list[Found] = []  # by the bundle's loop, act by act
+        # What the bundle's loop had found after each act, and what PyTorch's found by it.
+        self._acted: list[tuple[Found, Found]] = []
 
     def followed(self, count: ChoiceCount) -> list[tuple[Found, Found]]:
         """Play it to both loops; return what each found, the bundle's first, for every frame.
@@ -82,9 +83,10 @@ class LoopScript:
             for index in range(self.frames):
                 for act in self._acts(index):
                     actual.update(act(segmenter))
-                    self._acted.append(dict(actual))
                     # Afterwards, because ties are decided as the segmenter has decided them.
-                    expected.update(act(reference))
+                    found = act(reference)
+                    expected.update(found)
+                    self._acted.append((dict(actual), found))
                 frames.append((dict(actual), dict(expected)))
         return frames
 
@@ -97,17 +99,13 @@ class LoopScript:
             seed: of the directions.
         """
         actual: Found = {}
-        count = ChoiceCount()
-        loops = [
-            self._reference(loaded, count, actual)
-            for loaded in (self._loaded, _moved(self._loaded, seed))
-        ]
+        moved = self._reference(_moved(self._loaded, seed), ChoiceCount(), actual)
         acts = (act for index in range(self.frames) for act in self._acts(index))
         largest = 0.0
-        for act, acted in zip(acts, self._acted, strict=True):
+        for act, (acted, expected) in zip(acts, self._acted, strict=True):
             actual.update(acted)
-            one, other = (act(loop) for loop in loops)
-            largest = max([largest, *(_distance(one[key], other[key]) for key in one)])
+            found = act(moved)
+            largest = max([largest, *(_distance(found[key], expected[key]) for key in found)])
         return largest
 
     def _reference(
