@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sam2lite.models.backbones import config as backbones
 from sam2lite.models.backbones.config import CasVitConfig, ResNetConfig, TrunkConfig
 from sam2lite.models.sam2.config import HieraConfig, Sam2Config
 from sam2lite.models.sam2.network import build
+from sam2lite.training.encoder import run as encoder_run
+from sam2lite.training.encoder.run import Report, distill_encoder
 
 SIDE = 128  # px
 TRUNK = HieraConfig(16, 1, (1, 1, 3, 1), (8, 4, 14, 7), (2, 3, 4))
@@ -55,3 +58,28 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def options(teacher: Path, images: Path, **more: Any) -> dict[str, Any]:
     given = {"teacher": str(teacher), "images": str(images), "backbone": "small"}
     return {**given, "steps": 10, "batch": 2, "crops": 1, "learning_rate": 5e-3, **more}
+
+
+def check_stopped_run(
+    given: dict[str, Any], last_step: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Train in one piece and in two; both runs, `whole` and `parts`, end with the same bits."""
+    whole = distill_encoder(folder / "whole", given)
+    runs: list[encoder_run._Run] = []
+    start = encoder_run._Run.train
+
+    def watched(run: encoder_run._Run, *arguments: Any) -> float:
+        runs.append(run)
+        return start(run, *arguments)
+
+    def stop(report: Report) -> None:
+        runs[0]._stop = report.step == last_step
+
+    monkeypatch.setattr(encoder_run._Run, "train", watched)
+    distill_encoder(folder / "parts", given, report=stop)
+    assert distill_encoder(folder / "parts", {}, resume=True) == whole
+    for name in ("model.safetensors", "state.safetensors"):
+        ours, theirs = load_file(folder / "parts" / name), load_file(folder / "whole" / name)
+        assert ours.keys() == theirs.keys()
+        for key, tensor in theirs.items():
+            assert torch.equal(ours[key], tensor), key

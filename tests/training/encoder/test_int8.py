@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-import torch
-from safetensors.torch import load_file
 
 import sam2lite
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
@@ -25,36 +23,17 @@ from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2.network import SlotBankNetwork
 from sam2lite.targets.registry import get_target
-from sam2lite.training.encoder import run as encoder_run
-from sam2lite.training.encoder.run import Report, distill_encoder
+from sam2lite.training.encoder.run import distill_encoder
 from tests.doubles.sam2_bundle import FunctionSession
 from tests.oracles.rules import ModuleBundle
-from tests.training.encoder.conftest import SIDE, options
+from tests.training.encoder.conftest import SIDE, check_stopped_run, options
 
 
 def test_a_run_that_was_stopped_in_int8_ends_as_one_that_was_not(
     teacher: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = options(teacher, images, int8=True)
-    whole = distill_encoder(tmp_path / "whole", given)
-    runs: list[encoder_run._Run] = []
-    start = encoder_run._Run.train
-
-    def watched(run: encoder_run._Run, *arguments: object) -> float:
-        runs.append(run)
-        return start(run, *arguments)  # type: ignore[arg-type]
-
-    def stop(report: Report) -> None:
-        runs[0]._stop = report.step == 9
-
-    monkeypatch.setattr(encoder_run._Run, "train", watched)
-    distill_encoder(tmp_path / "parts", given, report=stop)
-    assert distill_encoder(tmp_path / "parts", {}, resume=True) == whole
-    for name in ("model.safetensors", "state.safetensors"):
-        ours, theirs = load_file(tmp_path / "parts" / name), load_file(tmp_path / "whole" / name)
-        assert ours.keys() == theirs.keys()
-        for key, tensor in theirs.items():
-            assert torch.equal(ours[key], tensor), key
+    check_stopped_run(given, 9, tmp_path, monkeypatch)
     written = [(tmp_path / run / "ranges.json").read_text() for run in ("parts", "whole")]
     assert written[0] == written[1]
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from sam2lite.cli.main import app
@@ -17,11 +16,10 @@ from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2.config import Sam2Config
 from sam2lite.models.sam2.network import build
-from sam2lite.training.encoder import run as encoder_run
 from sam2lite.training.encoder.levels import WEIGHTS, feature_loss, level_weights
 from sam2lite.training.encoder.pictures import open_pictures, views
 from sam2lite.training.encoder.run import Report, distill_encoder
-from tests.training.encoder.conftest import TRUNK, options
+from tests.training.encoder.conftest import TRUNK, check_stopped_run, options
 
 
 def test_the_loss_falls_and_the_run_is_a_checkpoint(
@@ -52,25 +50,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     kept: bool, teacher: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = options(teacher, images, cache_gb=20.0 if kept else 0.0)
-    whole = distill_encoder(tmp_path / "whole", given)
-    runs: list[encoder_run._Run] = []
-    start = encoder_run._Run.train
-
-    def watched(run: encoder_run._Run, *arguments: Any) -> float:
-        runs.append(run)
-        return start(run, *arguments)
-
-    def stop(report: Report) -> None:
-        runs[0]._stop = report.step == 4
-
-    monkeypatch.setattr(encoder_run._Run, "train", watched)
-    distill_encoder(tmp_path / "parts", given, report=stop)
-    assert distill_encoder(tmp_path / "parts", {}, resume=True) == whole
-    for name in ("model.safetensors", "state.safetensors"):
-        ours, theirs = load_file(tmp_path / "parts" / name), load_file(tmp_path / "whole" / name)
-        assert ours.keys() == theirs.keys()
-        for key, tensor in theirs.items():
-            assert torch.equal(ours[key], tensor), key
+    check_stopped_run(given, 4, tmp_path, monkeypatch)
 
 
 def test_what_a_resumed_run_may_not_change(teacher: Path, images: Path, tmp_path: Path) -> None:
