@@ -24,6 +24,7 @@ A message says what happened, the value, and what to do about it.
 
 import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Iterable, Mapping
 
 
@@ -97,9 +98,22 @@ class DependencyError(Sam2LiteError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            "{} needs the package '{}', which is not installed; "
-            "run: pip install 'sam2lite[{}]'".format(purpose, package, extra)
+            "{} needs the package '{}', which is not installed; run: {}".format(
+                purpose, package, install_extra(extra)
+            )
         )
+
+
+def install_extra(extra: str) -> str:
+    """Return the command that installs an extra of this package, which is on no index.
+
+    Args:
+        extra: its name, or several with commas between.
+    """
+    checkout = Path(__file__).absolute().parent.parent
+    if (checkout / "pyproject.toml").is_file():
+        return "pip install -e '{}[{}]'".format(checkout, extra)
+    return "pip install '.[{}]' in a checkout of sam2lite".format(extra)
 
 
 class VideoError(Sam2LiteError):
@@ -142,6 +156,10 @@ class VerificationError(Sam2LiteError):
     """A result that misses its parity or accuracy bound, or that its target would not take."""
 
     exit_code = 3
+
+
+class PromptWarning(UserWarning):
+    """A prompt that was changed a little, because it could not be meant as it was given."""
 
 
 class TargetWarning(UserWarning):

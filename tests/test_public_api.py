@@ -29,6 +29,15 @@ def test_importing_the_package_imports_nothing_else() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_an_extra_is_installed_from_where_the_package_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout = Path(sam2lite.__file__).parent.parent
+    assert errors.install_extra("export") == f"pip install -e '{checkout}[export]'"
+    assert "sam2lite[" not in str(errors.DependencyError("torch", "export", "export"))
+    monkeypatch.setattr(errors, "__file__", "/usr/lib/python3/sam2lite/errors.py")
+    expected = "pip install '.[export,trt]' in a checkout of sam2lite"
+    assert errors.install_extra("export,trt") == expected
+
+
 def error_classes(root: type[errors.Sam2LiteError]) -> set[type[errors.Sam2LiteError]]:
     return {root}.union(*(error_classes(child) for child in root.__subclasses__()))
 

@@ -92,11 +92,11 @@ def test_every_module_imports_without_extras(base_venv: Path, tmp_path: Path) ->
     )
     failed = json.loads(done.stdout)
     # Networks are classes of torch; without it their packages say how to get it.
-    assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.models")
-    assert "pip install 'sam2lite[export]'" in failed.pop("sam2lite.calibration")
-    assert "pip install 'sam2lite[train]'" in failed.pop("sam2lite.training")
-    assert "pip install 'sam2lite[coreml]'" in failed.pop("sam2lite.mil")
-    assert "pip install 'sam2lite[coreml]'" in failed.pop("sam2lite.exporter.coreml")
+    assert "pip install '.[export]' in a checkout" in failed.pop("sam2lite.models")
+    assert "pip install '.[export]' in a checkout" in failed.pop("sam2lite.calibration")
+    assert "pip install '.[train]' in a checkout" in failed.pop("sam2lite.training")
+    assert "pip install '.[coreml]' in a checkout" in failed.pop("sam2lite.mil")
+    assert "pip install '.[coreml]' in a checkout" in failed.pop("sam2lite.exporter.coreml")
     assert failed == {}
 
 
@@ -136,5 +136,5 @@ def test_export_without_extras_says_what_to_install(base_venv: Path, tmp_path: P
         check=False,
     )
     assert done.returncode == 1
-    assert "pip install 'sam2lite[export]'" in done.stderr
+    assert "pip install '.[export]' in a checkout" in done.stderr
     assert "Traceback" not in done.stderr

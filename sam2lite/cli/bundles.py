@@ -10,7 +10,7 @@ from sam2lite import __version__
 from sam2lite.cli.export.options import DEFAULT_MODEL, missing_packages
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.cli.reports.exported import precision_lines
-from sam2lite.errors import BundleError
+from sam2lite.errors import BundleError, install_extra
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.cache import cache_dir
@@ -53,8 +53,8 @@ def bundle_or_default(path: Path | None, backend: str | None = None) -> Bundle:
         if missing:
             raise BundleError(
                 "no --bundle was given and the default one cannot be made here, because "
-                f"{', '.join(missing)} is not installed; run: pip install 'sam2lite[export]', or "
-                "make a bundle elsewhere with `sam2lite-export ort -o DIR` and give it as --bundle"
+                f"{', '.join(missing)} is not installed; run: {install_extra('export')}; or make "
+                "a bundle elsewhere with `sam2lite export ort -o DIR` and give it as --bundle"
             ) from None
     typer.echo(f"making the default bundle once, in {cached}", err=True)
     export_default(cached)

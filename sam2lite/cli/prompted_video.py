@@ -24,7 +24,7 @@ Masks = Annotated[
     typer.Option(
         "--mask",
         metavar=MASK_FORM,
-        help="Mask of the first frame, not 0 on the object. Repeatable.",
+        help="Mask of the first frame, not 0 on the object, or opaque there alone. Repeatable.",
     ),
 ]
 PromptsFile = Annotated[

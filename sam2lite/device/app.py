@@ -13,6 +13,7 @@ from sam2lite import __version__
 from sam2lite.device import bench, build, doctor, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
 from sam2lite.files.reading import printable
+from sam2lite.runtimes.bundle import folder_of
 from sam2lite.runtimes.commands.interrupts import clean_up_after, interrupted, leave_at_once
 from sam2lite.runtimes.commands.plain_warnings import show_plainly
 
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         own.add_argument(
             "--bundle",
             metavar="DIR",
+            type=folder_of,
             default=_own_folder(),
             help="the bundle; the folder that holds device.pyz if not given",
         )

@@ -138,7 +138,7 @@ class ReferenceTracker:
         """Do what `prompt` does, with a prompt that is made already."""
         object_id = checked_id(object_id)
         check_frame(frame)
-        prompt.slots(frame.shape[1], frame.shape[0])  # checked before anything changes
+        prompt.inside(frame.shape[1], frame.shape[0])  # checked before anything changes
         self._show(frame, frame_index, joins_tracked=True)
         return self._given(object_id, prompt)
 

@@ -144,6 +144,12 @@ class Bundle:
             adapter.check_graph(self, key)
 
 
+def folder_of(path: str) -> str:
+    """Return the folder of a bundle that is named by it, or by the manifest in it."""
+    folder, name = os.path.split(str(path))
+    return (folder or os.curdir) if name == schema.MANIFEST_FILE else str(path)
+
+
 def read_manifest(path: str) -> Tuple[Manifest, str]:
     """Read a bundle's manifest without looking at its files.
 
@@ -153,7 +159,11 @@ def read_manifest(path: str) -> Tuple[Manifest, str]:
     Raises:
         BundleError: there is none, or it cannot be read or understood.
     """
-    path = str(path)
+    path = folder_of(path)
+    if os.path.isfile(path):
+        raise BundleError(
+            "{} is a file; a bundle is the folder that holds {}".format(path, schema.MANIFEST_FILE)
+        )
     if not os.path.isdir(path):
         raise BundleError(
             "there is no bundle at {}; make one with: sam2lite-export ort -o {}".format(path, path)
@@ -197,7 +207,7 @@ def open_bundle(
     """Open and check a bundle; a `TargetWarning` says what fits this machine badly.
 
     Args:
-        path: the directory.
+        path: the directory, or its manifest.
         backend: to run it with; that it was made for, if not given.
         simulate: opens the graphs instead of the backend.
 
@@ -207,6 +217,7 @@ def open_bundle(
             differs from the manifest, a path leaves the directory, a graph's tensors are not those
             of the contract, or it was made for a backend that has no adapter.
     """
+    path = folder_of(path)
     manifest, sha256 = read_manifest(path)
     if manifest.backend not in backend_names():
         raise BundleError(

@@ -1,5 +1,6 @@
 """What a user points at: clicks, a box or a mask in source pixels, and their form in the graphs."""
 
+import warnings
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
@@ -14,10 +15,14 @@ from sam2lite.contracts.loop import (
     MASKED_BIAS,
     PROMPT_SLOTS,
 )
-from sam2lite.errors import ArgumentError, PromptError
+from sam2lite.errors import ArgumentError, PromptError, PromptWarning
 
 _PADDING_XY_NORM = 0.5  # an unused slot points at the middle of the frame; its bias hides it
 MAX_ID = (1 << 63) - 1  # of objects; state files have 64 bits
+# What lies so little outside the frame was rounded, or comes from a detector that does not stop at
+# the edge: it is moved there. A click that is further out, or a box, is of another picture.
+_CLICK_SLACK_PX = 1.0
+_BOX_SLACK = 0.01  # of the frame's side, and at least a pixel
 
 
 class PromptSlots(NamedTuple):
@@ -80,14 +85,13 @@ class Prompt:
             height: of the frame, px.
 
         Raises:
-            PromptError: a click or a corner lies outside, or the mask has another size.
+            PromptError: see `inside`.
         """
-        self.check_inside(width, height)
+        prompt = self.inside(width, height)
         slots = empty_slots()
-        xy = self.points_xy
-        labels = self.labels
-        if self.box_xyxy is not None:
-            xy = np.concatenate([xy, self.box_xyxy.reshape(2, 2)])
+        xy, labels = prompt.points_xy, prompt.labels
+        if prompt.box_xyxy is not None:
+            xy = np.concatenate([xy, prompt.box_xyxy.reshape(2, 2)])
             labels = np.append(labels, [LABEL_BOX_TOP_LEFT, LABEL_BOX_BOTTOM_RIGHT])
         # A corner may lie on the frame's outer edge, half a pixel beyond the last centre.
         slots.prompt_xy_norm_bpc[0, : len(xy)] = np.minimum((xy + 0.5) / (width, height), 1.0)
@@ -95,22 +99,50 @@ class Prompt:
         slots.prompt_bias_b11p[0, 0, 0, : len(xy)] = 0.0
         return slots
 
-    def check_inside(self, width: int, height: int) -> None:
-        """Raise PromptError unless clicks and corners lie in the frame and the mask has its size.
+    def inside(self, width: int, height: int) -> "Prompt":
+        """Return the prompt as it lies in a frame: what is just outside is moved to the edge.
+
+        A click may be a pixel outside, a box a hundredth of the frame's side or a pixel; a
+        `PromptWarning` says so, once for frames of a size.
 
         Args:
             width: of the frame, px.
             height: of the frame, px.
+
+        Raises:
+            PromptError: a click or a corner lies further outside, or the mask has another size.
         """
+        self._check_inside(width, height)
+        points_xy = np.clip(self.points_xy, 0, (width - 1, height - 1))
+        box_xyxy = self.box_xyxy
+        if box_xyxy is not None:
+            box_xyxy = np.clip(box_xyxy, 0, (width, height, width, height))
+        if (points_xy == self.points_xy).all() and (
+            box_xyxy is None or (box_xyxy == self.box_xyxy).all()
+        ):
+            return self
+        warnings.warn(
+            "a prompt reaches a little beyond the frame of {}x{} px and was moved to its "
+            "edge".format(width, height),
+            PromptWarning,
+            stacklevel=1,  # so that Python says it once, whoever asks
+        )
+        return Prompt(points_xy, self.labels, box_xyxy, self.mask_hw)
+
+    def _check_inside(self, width: int, height: int) -> None:
+        slack = _CLICK_SLACK_PX
         for x, y in self.points_xy:
-            if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+            if not (-slack <= x <= width - 1 + slack and -slack <= y <= height - 1 + slack):
                 raise PromptError(
                     "the click ({:g}, {:g}) lies outside the frame of {}x{} px; x must be in 0..{} "
                     "and y in 0..{}".format(x, y, width, height, width - 1, height - 1)
                 )
         if self.box_xyxy is not None:
             x1, y1, x2, y2 = self.box_xyxy
-            if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
+            slack_x, slack_y = (max(1.0, _BOX_SLACK * side) for side in (width, height))
+            leaves = min(x1 + slack_x, y1 + slack_y) < 0
+            leaves = leaves or x2 > width + slack_x or y2 > height + slack_y
+            if leaves or x1 >= width or y1 >= height or x2 <= 0 or y2 <= 0:
                 raise PromptError(
                     "the box ({:g}, {:g}, {:g}, {:g}) leaves the frame; x must be in 0..{} and y "
                     "in 0..{}".format(x1, y1, x2, y2, width, height)
@@ -127,11 +159,13 @@ def checked_id(object_id: Any) -> int:
     """Return an object's id as an integer of Python.
 
     Raises:
-        PromptError: it is no integer of 64 bits.
+        PromptError: it is no integer of 64 bits, as state files, results and folders of masks have.
     """
     try:
         return whole_number("the object's id", object_id, -MAX_ID - 1, MAX_ID)
     except ArgumentError as error:
+        if isinstance(object_id, str):
+            raise PromptError("{}; number the objects, and keep their names apart".format(error))
         raise PromptError(str(error))
 
 
@@ -185,9 +219,25 @@ def _box(value: Any) -> np.ndarray:
     if box_xyxy.shape != (4,):
         raise PromptError("box {} is not four numbers; give {}".format(shown(value), form))
     x1, y1, x2, y2 = box_xyxy
-    if x1 >= x2 or y1 >= y2:
+    if x1 == x2 or y1 == y2:
         raise PromptError("box {} has no area; give {}".format(shown(value), form))
+    if x1 > x2 or y1 > y2:
+        # Two mistakes look alike, so that neither is mended in silence.
+        ordered = (min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+        remedy = "{} if its corners are swapped".format(_corners(ordered))
+        if x2 > 0 and y2 > 0:
+            sized = _corners((x1, y1, x1 + x2, y1 + y2))
+            remedy += ", {} if it is x, y, width and height".format(sized)
+        raise PromptError(
+            "box {} ends left of its start or above it; give x1, y1, x2, y2: {}".format(
+                shown(value), remedy
+            )
+        )
     return box_xyxy
+
+
+def _corners(box: Sequence[float]) -> str:
+    return ",".join("{:g}".format(number) for number in box)
 
 
 def _mask(value: Any) -> np.ndarray:

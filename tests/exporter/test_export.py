@@ -186,7 +186,7 @@ def test_a_folder_that_is_there_is_refused_before_any_work(
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sam2lite.exporter.backends.find_spec", lambda name: None)
-    with pytest.raises(DependencyError, match=r"pip install 'sam2lite\[export\]'"):
+    with pytest.raises(DependencyError, match=r"pip install .*\[export\]'"):
         sam2lite.export(Recipe(output="b"))
 
 

@@ -226,7 +226,7 @@ def test_coremltools_must_be_there_and_the_one_relied_on(monkeypatch: pytest.Mon
         raise importlib.metadata.PackageNotFoundError
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    with pytest.raises(DependencyError, match=r"pip install 'sam2lite\[coreml\]'"):
+    with pytest.raises(DependencyError, match=r"pip install .*\[coreml\]'"):
         import_coremltools.__wrapped__()
 
 

@@ -12,7 +12,7 @@ import pytest
 from sam2lite.contracts.family import family_names
 from sam2lite.errors import ArgumentError, BundleError, SessionError, UnknownNameError
 from sam2lite.runtimes.backends.tensorrt import session as trt
-from sam2lite.runtimes.bundle import open_bundle
+from sam2lite.runtimes.bundle import open_bundle, read_manifest
 
 Data = dict[str, Any]
 
@@ -61,6 +61,18 @@ def test_a_bundle_opens(bundle: Path) -> None:
 
 def test_a_path_object_will_do(bundle: Path) -> None:
     assert open_bundle(bundle).path == str(bundle)  # type: ignore[arg-type]
+
+
+def test_the_manifest_stands_for_its_folder(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert open_bundle(str(bundle / "manifest.json")).path == str(bundle)
+    assert read_manifest(str(bundle / "manifest.json")) == read_manifest(str(bundle))
+    monkeypatch.chdir(bundle)
+    assert open_bundle("manifest.json").path == "."
+
+
+def test_another_file_is_no_bundle(bundle: Path) -> None:
+    with pytest.raises(BundleError, match=r"memory_select.onnx is a file; a bundle is the folder"):
+        open_bundle(str(bundle / "graphs" / "memory_select.onnx"))
 
 
 def test_one_flipped_bit_is_found(bundle: Path) -> None:

@@ -1,3 +1,4 @@
+import warnings
 from typing import Any
 
 import numpy as np
@@ -5,8 +6,8 @@ import pytest
 
 from sam2lite.contracts.families.sam2lite import MASK_DECODER, graph_dims
 from sam2lite.contracts.loop import LABEL_PAD, MASKED_BIAS, PROMPT_SLOTS
-from sam2lite.errors import PromptError
-from sam2lite.runtimes.prompts import Prompt, empty_slots
+from sam2lite.errors import PromptError, PromptWarning
+from sam2lite.runtimes.prompts import Prompt, checked_id, empty_slots
 from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits
 
 WIDTH, HEIGHT = 200, 100
@@ -75,13 +76,42 @@ def test_arrays_are_taken_as_lists_are() -> None:
     assert prompt.box_xyxy.tolist() == [1, 2, 3, 4]
 
 
+EDGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "a click": ({"points": [(200, 5), (7, -1)]}, {"points": [(199, 5), (7, 0)]}),
+    "a fraction": ({"points": [(-0.5, 99.4)]}, {"points": [(0, 99)]}),
+    "a pixel of a box": ({"box": (0, -1, 201, 50)}, {"box": (0, 0, 200, 50)}),
+    "a hundredth of the width": ({"box": (-2, 0, 202, 101)}, {"box": (0, 0, 200, 100)}),
+}
+
+
+@pytest.mark.parametrize(("given", "moved"), EDGES.values(), ids=EDGES.keys())
+def test_what_is_just_outside_is_moved_to_the_edge_and_said(
+    given: dict[str, Any], moved: dict[str, Any]
+) -> None:
+    with pytest.warns(PromptWarning, match="beyond the frame of 200x100 px and was moved"):
+        slots = Prompt(**given).slots(WIDTH, HEIGHT)
+    expected = Prompt(**moved)
+    assert expected.inside(WIDTH, HEIGHT) is expected
+    assert (slots.prompt_xy_norm_bpc == expected.slots(WIDTH, HEIGHT).prompt_xy_norm_bpc).all()
+
+
+def test_what_is_just_outside_is_said_once_for_a_size() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        for right in (200.5, 201, 201.5):
+            Prompt(box=(1, 1, right, 9)).inside(200, 100)
+    assert len(said) == 1
+
+
 OUTSIDE = {
     "right of the frame": (
-        {"points": [(200, 5)]},
-        r"click \(200, 5\) .* 200x100 px; x must be in 0..199",
+        {"points": [(200.1, 5)]},
+        r"click \(200.1, 5\) .* 200x100 px; x must be in 0..199",
     ),
-    "above it": ({"points": [(5, -1)]}, r"click \(5, -1\) .* y in 0..99"),
-    "box": ({"box": (0, 0, 201, 50)}, r"box \(0, 0, 201, 50\) leaves .* x must be in 0..200"),
+    "above it": ({"points": [(5, -2)]}, r"click \(5, -2\) .* y in 0..99"),
+    "box": ({"box": (0, 0, 203, 50)}, r"box \(0, 0, 203, 50\) leaves .* x must be in 0..200"),
+    "box above": ({"box": (0, -2, 20, 50)}, r"leaves the frame"),
+    "box beside": ({"box": (200.5, 0, 201, 50)}, r"leaves the frame"),
     "mask of another size": (
         {"mask": np.ones((50, 60), bool)},
         "mask is 60x50 px, but the frame is 200x100",
@@ -119,7 +149,8 @@ UNUSABLE = {
     ),
     "labels without points": ({"labels": [1], "box": (0, 0, 2, 2)}, "1 labels for 0 points"),
     "box without area": ({"box": (5, 5, 5, 9)}, r"\(5, 5, 5, 9\) has no area; give x1"),
-    "box upside down": ({"box": (5, 9, 8, 5)}, "has no area"),
+    "box upside down": ({"box": (5, 9, 8, 5)}, "5,5,8,9 if its corners are swapped, 5,9,13,14 if"),
+    "box to the left": ({"box": (9, 5, -1, 8)}, "give x1, y1, x2, y2: -1,5,9,8 if [a-z ]*$"),
     "box of three": ({"box": (5, 9, 8)}, "is not four numbers"),
     "mask in colour": ({"mask": np.ones((4, 4, 3), bool)}, r"shape \(4, 4, 3\)"),
     "mask of floats": ({"mask": np.ones((4, 4))}, "type float64"),
@@ -130,6 +161,18 @@ UNUSABLE = {
 def test_what_cannot_be_used_is_refused(prompt: dict[str, Any], message: str) -> None:
     with pytest.raises(PromptError, match=message):
         Prompt(**prompt)
+
+
+@pytest.mark.parametrize("object_id", ["cup", "1", None, 1.0, True, (1,), 2**63])
+def test_an_object_is_called_by_a_whole_number(object_id: Any) -> None:
+    with pytest.raises(PromptError, match=r"the object's id is .* must be a whole number"):
+        checked_id(object_id)
+
+
+def test_a_name_is_told_to_be_kept_apart() -> None:
+    with pytest.raises(PromptError, match=r"'cup'.*number the objects, and keep their names"):
+        checked_id("cup")
+    assert checked_id(np.int32(3)) == 3
 
 
 def test_slots_are_as_many_as_the_contract_says() -> None:

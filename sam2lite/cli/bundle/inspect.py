@@ -28,7 +28,7 @@ from sam2lite.cli.reports.shown import MOST_ROWS, first, holds
 from sam2lite.contracts.build_plan import PLAN_FILE
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.files.reading import printable_data
-from sam2lite.runtimes.bundle import read_manifest
+from sam2lite.runtimes.bundle import folder_of, read_manifest
 
 
 def inspect(
@@ -42,8 +42,9 @@ def inspect(
     Reads the manifest only, and of a bundle for TensorRT which engines are built; `sam2lite verify`
     checks the files behind it.
     """
-    manifest, sha256 = read_manifest(str(bundle))
-    engines = read_engine_report(str(bundle), manifest) if PLAN_FILE in manifest.files else {}
+    path = folder_of(str(bundle))
+    manifest, sha256 = read_manifest(path)
+    engines = read_engine_report(path, manifest) if PLAN_FILE in manifest.files else {}
     if as_json:
         data = {"bundle_sha256": sha256, **manifest.to_json()}
         typer.echo(_json({**data, **({"engines": engines} if engines else {})}))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.contracts.backends import get_backend
-from sam2lite.errors import BundleError
+from sam2lite.errors import BundleError, install_extra
 from sam2lite.runtimes.backends.simulated import opened
 from sam2lite.runtimes.bundle import Bundle
 
@@ -76,7 +76,7 @@ def _loop(bundle: Bundle, model: str | None) -> dict[str, Any]:
 
     missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
     if missing:
-        return {"skipped": f"{', '.join(missing)} not installed (pip install 'sam2lite[export]')"}
+        return {"skipped": f"{', '.join(missing)} not installed ({install_extra('export')})"}
     from sam2lite.exporter.verify.loop_parity import loop_parity
     from sam2lite.models.registry import host_of, load_model, published_names
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
-from sam2lite.errors import ArgumentError, BundleError, SessionError
+from sam2lite.errors import ArgumentError, BundleError, SessionError, install_extra
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.commands.child_import import describe_signal, fatal_signal, remedy_for
@@ -45,7 +45,16 @@ _ISA_FLAGS = (
     "asimddp",
     "i8mm",
 )
-_EXPORT_PACKAGES = ("torch", "onnx", "onnxscript", "onnxsim", "safetensors")
+# Packages that only some commands need: the extra that brings each, and what for.
+_OPTIONAL = {
+    "torch": ("export", "only export needs it"),
+    "onnx": ("export", "only export needs it"),
+    "onnxscript": ("export", "only export needs it"),
+    "onnxsim": ("export", "only export needs it"),
+    "safetensors": ("export", "only export needs it"),
+    "coremltools": ("coreml", "only bundles for Core ML need it"),
+    "polygraphy": ("trt", "only --target host of `sam2lite export trt` needs it"),
+}
 
 
 class Check(NamedTuple):
@@ -108,7 +117,7 @@ def check_video_backends(installs: Installs = PIP) -> Check:
 
 def check_h264() -> Check:
     """Look for PyAV and its H.264 encoder."""
-    remedy = "pip install 'sam2lite[video]'; until then clips are written as mp4v"
+    remedy = install_extra("video") + "; until then clips are written as mp4v"
     try:
         import av
     except Exception as error:  # absent, or at odds with its libraries
@@ -119,11 +128,11 @@ def check_h264() -> Check:
     return Check("H.264 output", OK, value + ", libx264")
 
 
-def check_export_package(name: str) -> Check:
-    """Look for a package that export needs, without importing it: torch alone takes seconds."""
+def check_optional(name: str) -> Check:
+    """Look for a package that some commands need, without importing it: torch takes seconds."""
     if importlib.util.find_spec(name) is None:
-        remedy = "pip install 'sam2lite[export]'; only export needs it"
-        return Check(name, ABSENT, "not installed", remedy)
+        extra, purpose = _OPTIONAL[name]
+        return Check(name, ABSENT, "not installed", install_extra(extra) + "; " + purpose)
     return Check(name, OK, _installed_version(name))
 
 
@@ -136,12 +145,9 @@ def check_tensorrt() -> Check:
     except Exception as error:  # NumPy, or a TensorRT that does not fit its libraries
         usable, value = False, "{}: {}".format(type(error).__name__, error)
     if not usable:
-        remedy = "only bundles for TensorRT need it; `sam2lite-export trt` makes them anywhere"
+        remedy = "only bundles for TensorRT need it; `sam2lite export trt` makes them anywhere"
         return Check("TensorRT", MISSING, value.partition(";")[0], remedy)
-    if importlib.util.find_spec("polygraphy") is None:
-        remedy = "pip install 'sam2lite[trt]', to build engines with --target host"
-        return Check("TensorRT", WARNING, value + "; without polygraphy", remedy)
-    return Check("TensorRT", OK, value + "; polygraphy " + _installed_version("polygraphy"))
+    return Check("TensorRT", OK, value)
 
 
 def check_cpu() -> Check:
@@ -224,7 +230,7 @@ CHECKS: Tuple[Callable[[], Check], ...] = (
     check_opencv,
     check_video_backends,
     check_h264,
-    *(functools.partial(check_export_package, name) for name in _EXPORT_PACKAGES),
+    *(functools.partial(check_optional, name) for name in _OPTIONAL),
     check_tensorrt,
     check_cpu,
     check_target,

@@ -38,7 +38,8 @@ def parse_prompts(
     Args:
         points: values of `--point`, for frame 0: `X,Y[,LABEL[,OBJECT]]` in source pixels.
         boxes: values of `--box`, for frame 0: `X1,Y1,X2,Y2[,OBJECT]`.
-        masks: values of `--mask`, for frame 0: `FILE.png[,OBJECT]`; pixels not 0 are the object.
+        masks: values of `--mask`, for frame 0: `FILE.png[,OBJECT]`; pixels not 0 are the object,
+            or, where the picture has alpha that is not all opaque, those more than half opaque.
         prompts_file: JSON as in `FILE_FORM`, for any frame; masks are relative to its folder.
 
     Returns:
@@ -139,7 +140,23 @@ def _read_mask(path: Path) -> np.ndarray:
     refusal = "the mask '{}' does not exist or is not an image; check the path"
     if not os.path.lexists(str(path).replace("\0", "?")):
         raise PromptError(refusal.format(shown_path))
-    return read_picture(path, cv2.IMREAD_GRAYSCALE, PromptError, refusal)
+    return _drawn(read_picture(path, cv2.IMREAD_UNCHANGED, PromptError, refusal))
+
+
+def _drawn(picture: np.ndarray) -> np.ndarray:
+    """Return what a picture shows of an object, [height, width]: its alpha, if that says something.
+
+    Args:
+        picture: grey, BGR or BGR with alpha, of 8 or 16 bits.
+    """
+    if picture.ndim == 2:
+        return picture
+    alpha = picture[:, :, 3:]
+    opaque = np.iinfo(picture.dtype).max
+    if (alpha < opaque).any():  # cut out: what lies beneath is white as often as black
+        return alpha[:, :, 0] > opaque // 2
+    drawn: np.ndarray = (picture[:, :, :3] != 0).any(axis=2)
+    return drawn
 
 
 def _file_entries(path: Path) -> Iterator[_Entry]:

@@ -63,7 +63,7 @@ def check_prompts(prompts: Prompts, source: FrameSource, frames: Optional[int]) 
     for frame, by_object in prompts.items():
         for object_id, prompt in by_object.items():
             try:
-                prompt.slots(source.width, source.height)
+                prompt.inside(source.width, source.height)
             except PromptError as error:
                 raise PromptError(
                     "frame {}, object {}: {}".format(frame, object_id, error)

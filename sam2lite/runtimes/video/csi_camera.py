@@ -9,6 +9,7 @@ import re
 from typing import Any, NamedTuple
 
 from sam2lite.errors import ArgumentError
+from sam2lite.targets.registry import jetson_host
 
 PREFIX = "csi:"
 FORM = "csi:SENSOR[,WIDTHxHEIGHT[@FPS]]"
@@ -67,6 +68,11 @@ def reason_closed(text: str, cv2: Any) -> str:
         text: how the camera was named.
         cv2: the OpenCV that tried.
     """
+    if jetson_host() is None:
+        return (
+            "camera '{}' is on the CSI port of a Jetson, and this machine is none; name a USB "
+            "camera as 0 or /dev/video0, or give a GStreamer pipeline of your own".format(text)
+        )
     if not has_gstreamer(cv2.getBuildInformation()):
         return (
             "camera '{}' needs an OpenCV with GStreamer, and {} here has none, like all that pip "

@@ -10,7 +10,13 @@ from typer.testing import CliRunner
 from sam2lite.cli.export.main import app
 from sam2lite.cli.main import app as main_app
 from sam2lite.contracts.build_plan import NOT_BUILT
-from sam2lite.errors import ArgumentError, DependencyError, SessionError, VerificationError
+from sam2lite.errors import (
+    ArgumentError,
+    DependencyError,
+    SessionError,
+    VerificationError,
+    install_extra,
+)
 from sam2lite.exporter.tensorrt import engines as trt_engines
 from sam2lite.exporter.tensorrt import host as trt_host
 from sam2lite.exporter.verify import loop_parity
@@ -143,7 +149,7 @@ def test_without_polygraphy_it_says_what_to_install(
     monkeypatch.setattr(trt_host, "find_spec", lambda name: None)
     result = runner.invoke(app, quick(model, tmp_path / "b"))
     assert isinstance(result.exception, DependencyError)
-    assert "pip install 'sam2lite[trt]'" in str(result.exception)
+    assert install_extra("trt") in str(result.exception)
     assert not (tmp_path / "b").exists()
 
 

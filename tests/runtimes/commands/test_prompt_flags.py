@@ -29,6 +29,42 @@ def write(path: Path, *entries: Any) -> Path:
     return path
 
 
+def cut_out(dtype: type, alpha_outside: float = 0.0) -> np.ndarray:
+    """A white picture with alpha: opaque in a rectangle of 10 x 20, half so at its edge."""
+    full = np.iinfo(dtype).max
+    picture: np.ndarray = np.full((48, 64, 4), full, dtype)
+    picture[:, :, 3] = int(alpha_outside * full)
+    picture[10:20, 10:30, 3] = full
+    picture[9, 10:30, 3] = full // 2
+    return picture
+
+
+COLOURED = np.zeros((48, 64, 3), np.uint8)
+COLOURED[10:20, 10:30, 0] = 1  # too dark a blue for a grey of 8 bits
+
+
+@pytest.mark.parametrize(
+    ("picture", "pixels"),
+    [
+        (cut_out(np.uint8), 200),
+        (cut_out(np.uint16), 200),
+        (cut_out(np.uint8, alpha_outside=1.0) // 255 * 255, 48 * 64 - 20),
+        (np.dstack([COLOURED, np.full((48, 64), 255, np.uint8)]), 200),
+        (COLOURED, 200),
+        (COLOURED.astype(np.uint16), 200),
+    ],
+    ids=["cut out", "16 bits", "a hole", "opaque", "colours", "colours of 16 bits"],
+)
+def test_alpha_is_the_mask_unless_it_is_opaque(
+    picture: np.ndarray, pixels: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "mask.png"
+    cv2.imwrite(str(path), picture)
+    prompt = parse_prompts([], [], [str(path)], None)[0][1]
+    assert prompt.mask_hw is not None
+    assert prompt.mask_hw.sum() == pixels
+
+
 def test_nothing_gives_nothing() -> None:
     assert parse_prompts([], [], [], None) == {}
 

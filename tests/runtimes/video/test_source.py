@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError, VideoError
+from sam2lite.runtimes.video import csi_camera
 from sam2lite.runtimes.video import source as video_source
 from sam2lite.runtimes.video.source import DEFAULT_FPS, open_source, silence_opencv
 from sam2lite.runtimes.video.writer import VideoWriter
+from sam2lite.targets.registry import get_target
 
 STEP = 8  # grey levels between one frame and the next
 
@@ -271,6 +273,20 @@ def test_a_misspelt_csi_camera_is_refused(spec: str) -> None:
     assert f"'{spec}'" in str(told.value)
 
 
+@pytest.mark.parametrize("gstreamer", ["YES (1.20.3)", "NO"])
+def test_a_csi_camera_is_of_a_jetson_alone(gstreamer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "getBuildInformation", lambda: f"  GStreamer:  {gstreamer}\n")
+    with pytest.raises(VideoError, match="Jetson, and this machine is none; name a USB") as told:
+        open_source("csi:0")
+    assert "uninstall" not in str(told.value)
+
+
+@pytest.fixture
+def on_a_jetson(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csi_camera, "jetson_host", lambda: get_target("jetson-nano"))
+
+
+@pytest.mark.usefixtures("on_a_jetson")
 def test_a_csi_camera_without_gstreamer_says_whose_opencv_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -279,6 +295,7 @@ def test_a_csi_camera_without_gstreamer_says_whose_opencv_has_it(
         open_source("csi:0")
 
 
+@pytest.mark.usefixtures("on_a_jetson")
 def test_a_csi_camera_that_is_not_there_says_what_to_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -50,7 +50,7 @@ def tokens_of(prompt: Prompt, width: int, height: int, input_size: tuple[int, in
     Raises:
         PromptError: it does not fit the frame.
     """
-    prompt.slots(width, height)  # checks it
+    prompt = prompt.inside(width, height)
     xy: list[list[float]] = []
     labels: list[int] = []
     if prompt.box_xyxy is not None:
@@ -83,7 +83,7 @@ def mask_at(prompt: Prompt, width: int, height: int, input_size: tuple[int, int]
     Raises:
         PromptError: it does not fit the frame, is mixed with clicks, or vanishes at that size.
     """
-    prompt.slots(width, height)  # checks it
+    prompt = prompt.inside(width, height)
     if prompt.mask_hw is None or len(prompt.points_xy) or prompt.box_xyxy is not None:
         raise PromptError("a mask is taken as it is; give it without clicks and box")
     mask_b1hw = torch.from_numpy(prompt.mask_hw)[None, None].float()

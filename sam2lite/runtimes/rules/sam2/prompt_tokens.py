@@ -74,7 +74,7 @@ def prompt_tokens(prompt: Optional[Prompt], width: int, height: int) -> PromptTo
     """
     if prompt is None:
         return NO_PROMPT
-    prompt.check_inside(width, height)
+    prompt = prompt.inside(width, height)
     xy, labels = prompt.points_xy, prompt.labels
     if prompt.box_xyxy is not None:
         xy = np.concatenate([prompt.box_xyxy.reshape(2, 2), xy])
