@@ -33,6 +33,7 @@ from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.video.colours import ObjectColours
 from sam2lite.runtimes.video.overlay import draw_overlay
 from sam2lite.runtimes.video.source import FrameSource
 from sam2lite.runtimes.video.writer import VideoWriter
@@ -107,6 +108,7 @@ class TrackWriter:
             self._json.write(header[: -len("\n}")] + ',\n "frames": [')
         except OSError as error:
             raise self._output_error(error)
+        self._colours = ObjectColours()
         self._video: Optional[VideoWriter] = None
         if overlay:
             path = os.path.join(folder, OVERLAY_FILE)
@@ -127,7 +129,8 @@ class TrackWriter:
         except OSError as error:
             raise self._output_error(error)
         if self._video is not None:
-            self._video.write(draw_overlay(frame_bgr, result.masks))
+            colours = self._colours.of(frame_bgr, result.masks)
+            self._video.write(draw_overlay(frame_bgr, result.masks, colours=colours))
         self.frame_count += 1
         self.dropped_frames = self._source.dropped_frames
         self.latency_ms += result.stage_ms["total"]

@@ -6,18 +6,8 @@ import cv2
 import numpy as np
 
 from sam2lite.errors import ArgumentError
+from sam2lite.runtimes.video.colours import PALETTE_BGR, Colour
 
-# Okabe and Ito's colours, which colour-blind viewers tell apart too, in BGR; black is left out.
-# https://jfly.uni-koeln.de/color/
-PALETTE_BGR = (
-    (233, 180, 86),  # sky blue
-    (0, 159, 230),  # orange
-    (115, 158, 0),  # green
-    (66, 228, 240),  # yellow
-    (167, 121, 204),  # purple
-    (0, 94, 213),  # vermilion
-    (178, 114, 0),  # blue
-)
 _OPACITY = 0.5
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _REFERENCE_HEIGHT_PX = 480  # lines and letters are sized for this and scaled to the frame
@@ -27,6 +17,7 @@ def draw_overlay(
     frame_bgr: np.ndarray,
     masks_by_object: Mapping[int, np.ndarray],
     captions: Optional[Mapping[int, str]] = None,
+    colours: Optional[Mapping[int, Colour]] = None,
 ) -> np.ndarray:
     """Return a copy of the frame with every object tinted, outlined and labelled.
 
@@ -34,12 +25,14 @@ def draw_overlay(
         frame_bgr: uint8 [height, width, 3].
         masks_by_object: bool or uint8 [height, width] by object id; later ones lie on top.
         captions: ASCII text by object id; the id where there is none.
+        colours: by object id, as `ObjectColours` chooses them; the palette's in turn where there
+            is none.
 
     Raises:
         ArgumentError: a mask has not the frame's size.
     """
     image_bgr = frame_bgr.copy()
-    corners = {}
+    corners, chosen = {}, colours or {}
     for object_id, mask in masks_by_object.items():
         if mask.shape != frame_bgr.shape[:2]:
             raise ArgumentError(
@@ -47,12 +40,13 @@ def draw_overlay(
                     object_id, mask.shape, frame_bgr.shape[:2]
                 )
             )
-        corner = _tint(image_bgr, mask.astype(np.uint8), _colour(object_id))
+        colour = chosen.get(object_id, _in_turn(object_id))
+        corner = _tint(image_bgr, mask.astype(np.uint8), colour)
         if corner is not None:
             corners[object_id] = corner
     for object_id, corner in corners.items():  # after all masks, so that none covers a label
         text = (captions or {}).get(object_id, str(object_id))
-        _write(image_bgr, text, corner, _colour(object_id))
+        _write(image_bgr, text, corner, chosen.get(object_id, _in_turn(object_id)))
     return image_bgr
 
 
@@ -86,13 +80,11 @@ def contact_sheet(frames_bgr: Sequence[np.ndarray], columns: int, width: int) ->
     return sheet_bgr
 
 
-def _colour(object_id: int) -> Tuple[int, int, int]:
+def _in_turn(object_id: int) -> Colour:
     return PALETTE_BGR[(object_id - 1) % len(PALETTE_BGR)]
 
 
-def _tint(
-    image_bgr: np.ndarray, mask: np.ndarray, colour: Tuple[int, int, int]
-) -> Optional[Tuple[int, int]]:
+def _tint(image_bgr: np.ndarray, mask: np.ndarray, colour: Colour) -> Optional[Tuple[int, int]]:
     """Blend the colour in where the mask is not 0; return its top left corner, if it has one."""
     x, y, width, height = cv2.boundingRect(mask)
     if not width:
@@ -109,9 +101,7 @@ def _tint(
     return x, y
 
 
-def _write(
-    image_bgr: np.ndarray, text: str, corner: Tuple[int, int], colour: Tuple[int, int, int]
-) -> None:
+def _write(image_bgr: np.ndarray, text: str, corner: Tuple[int, int], colour: Colour) -> None:
     """Write black on a patch of the colour, which sits on the corner and inside the image."""
     scale = max(0.4, 0.5 * image_bgr.shape[0] / _REFERENCE_HEIGHT_PX)  # 0.4: still legible
     thickness = _thickness(image_bgr)

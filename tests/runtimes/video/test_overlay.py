@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError
-from sam2lite.runtimes.video.overlay import PALETTE_BGR, contact_sheet, draw_overlay
+from sam2lite.runtimes.video.colours import PALETTE_BGR
+from sam2lite.runtimes.video.overlay import contact_sheet, draw_overlay
 
 FRAME_BGR = np.full((240, 320, 3), 100, np.uint8)
 
@@ -49,6 +50,13 @@ def test_objects_have_colours_of_their_own_that_do_not_change() -> None:
     alone = draw_overlay(FRAME_BGR, {3: square(100, 200)})
     together = draw_overlay(FRAME_BGR, {2: square(0, 0), 3: square(100, 200)})
     assert np.array_equal(alone[150, 250], together[150, 250])
+
+
+def test_colours_that_are_given_are_drawn() -> None:
+    image = draw_overlay(FRAME_BGR, {1: square(100, 100)}, colours={1: (1, 2, 255)})
+    assert image[100, 140].tolist() == [1, 2, 255]
+    other = draw_overlay(FRAME_BGR, {1: square(100, 100)}, colours={2: (1, 2, 255)})
+    assert np.array_equal(other, draw_overlay(FRAME_BGR, {1: square(100, 100)}))
 
 
 def test_a_caption_replaces_the_number() -> None:
