@@ -8,7 +8,7 @@ import typer
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
 from sam2lite.cli.reports.exported import fp16_lines, print_result
-from sam2lite.cli.reports.preflight import describe, tensorrt_target
+from sam2lite.cli.reports.preflight import describe, rewritten_lines, tensorrt_target
 from sam2lite.contracts.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def onnx(
         str | None,
         typer.Option(
             metavar="ID",
-            help="A target with TensorRT; say what its ONNX parser would not take of the graphs.",
+            help="A target with TensorRT; rewrite the graphs for its ONNX parser, and say what it "
+            "would still not take.",
         ),
     ] = None,
     recipe: options.RecipeFile = None,
@@ -57,8 +58,9 @@ def onnx(
     With --fp16, the float loop tracks first, and what overflows FP16 there stays in FP32, beside
     softmax, layer norm, selection and coordinates. Exit code 3 if an output loses too much.
 
-    With --check-for, exit code 3 if the target's parser would not take a graph as it is; the graphs
-    are written all the same. The answer comes from tables: no TensorRT is asked.
+    With --check-for, graphs are rewritten as for a bundle of that target, and exit code 3 says that
+    its parser would still not take one; they are written all the same. --skip-pass leaves a rewrite
+    out. The answer comes from tables: no TensorRT is asked.
     """
     asked = request.ask(
         "onnx",
@@ -98,7 +100,8 @@ def _print(asked: request.Asked, manifest: Manifest, findings: "dict[str, list[F
     more: dict[str, Any] = {}
     lines: list[str] = []
     if asked.recipe.check_for is not None:
-        lines = describe(findings, tensorrt_target(asked.recipe.check_for))
+        target = tensorrt_target(asked.recipe.check_for)
+        lines = [*rewritten_lines(manifest, target), *describe(findings, target)]
         listed = {key: [entry.to_json() for entry in found] for key, found in findings.items()}
         more["findings"] = listed
     print_result(

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from sam2lite.contracts.backends import get_backend
+from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.profile import TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target
@@ -46,6 +47,25 @@ def tensorrt_target(
         profile = with_jetpack(profile, jetpack)
     assert profile.tensorrt is not None  # a release has one
     return TensorRtTarget(profile.id, profile.opset, profile.tensorrt)
+
+
+def rewritten_lines(manifest: Manifest, target: TensorRtTarget) -> list[str]:
+    """Return a line about what was rewritten in plain graphs for a target; none if nothing was.
+
+    Args:
+        manifest: of the graphs.
+        target: whose TensorRT they were rewritten for.
+    """
+    done: dict[str, str] = {}
+    for graph in manifest.verification["graphs"].values():
+        for step in graph["passes"]:
+            if "operators" in step:  # a rewrite, and not one of the ordinary passes
+                border = (f"{name} becomes {dtype}" for name, dtype in step["border"].items())
+                done[step["name"]] = f" ({', '.join(border)})" if step["border"] else ""
+    if not done:
+        return []
+    listed = ", ".join(name + border for name, border in done.items())
+    return [f"rewritten for TensorRT {target.tensorrt.version}: {listed}"]
 
 
 def describe(findings: "dict[str, list[Finding]]", target: TensorRtTarget) -> list[str]:

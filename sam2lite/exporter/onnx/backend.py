@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sam2lite.contracts.backends import get_backend
+from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import RecipeError, VerificationError
 from sam2lite.exporter.backends import ExportRequest, exporter_of
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter, with_opset
+from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.precision.fp16 import Fp16
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.schemes import CALLS, Scheme
@@ -69,17 +70,25 @@ class OnnxExporter(GraphExporter):
     fields = GraphExporter.fields | {"opset", "check_for"}
 
     def target(self, recipe: Recipe) -> TargetProfile:
-        """See `BackendExporter`; the opset is that of `check_for` unless it is given."""
+        """See `BackendExporter`; parser and opset are those of `check_for`, unless one is given."""
         if recipe.target is not None:
             raise RecipeError(
                 f"`target` is {recipe.target!r}, and graphs alone are for no device; leave it out, "
                 "or give `check_for` to hear what a parser would not take",
                 "target",
             )
-        opset = recipe.opset
+        opset, plain = recipe.opset, PLAIN
         if recipe.check_for is not None:
-            opset = opset or _checked(recipe.check_for).opset
-        return PLAIN if opset is None else with_opset(PLAIN, opset)
+            checked = _checked(recipe.check_for)
+            opset, plain = opset or checked.opset, PLAIN._replace(tensorrt=checked.tensorrt)
+        return plain if opset is None else with_opset(plain, opset)
+
+    def passes_for(self, target: TargetProfile) -> tuple[GraphPass, ...]:
+        """See `BackendExporter`: what the parser of `check_for` needs, so that it may say yes."""
+        if target.tensorrt is None:
+            return ()
+        exporters = map(exporter_of, backend_names())
+        return next(asked.passes_for(target) for asked in exporters if asked.knows_parser)
 
     def after(self, request: ExportRequest, manifest: Manifest) -> None:
         """Ask the parser of the target in `check_for`.
@@ -96,7 +105,7 @@ class OnnxExporter(GraphExporter):
         if refused:
             raise GraphsRefusedError(
                 f"{target.runtime} of {target.id} would not take {refused} of {len(findings)} "
-                "graphs as they are; change what the findings name. The graphs are in "
+                "graphs, even rewritten for it; change what the findings name. The graphs are in "
                 f"{request.output}",
                 manifest,
                 findings,

@@ -19,7 +19,7 @@ PALETTE_BGR = (
     (178, 114, 0),  # blue
 )  # type: Tuple[Colour, ...]
 _MARGIN = 0.25  # of an object's box: what its outline is seen against
-_SAMPLE_PX = 48  # the picture is looked at in so many pixels a side
+_SAMPLE_PX = 32  # the picture is looked at in so many pixels a side
 _NEAREST_PART = 25  # percentile: a colour that a quarter of the place has is no good colour
 
 
@@ -38,7 +38,7 @@ class ObjectColours:
     ) -> Dict[int, Colour]:
         """Return the colours of the objects that were seen so far, with those of this frame.
 
-        It costs something for an object that is new alone: less than a millisecond.
+        Only an object that is new costs something: one or two milliseconds.
 
         Args:
             frame_bgr: uint8 [height, width, 3].
