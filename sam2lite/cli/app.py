@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sam2lite import __version__
+from sam2lite.cli.json_output import JsonCommand
 from sam2lite.errors import Sam2LiteError
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.commands.interrupts import clean_up_after, interrupted, leave_at_once
@@ -37,19 +38,34 @@ Version = Annotated[
 ]
 
 
-def make_app(title: str, commands: list[Callable[..., None]]) -> typer.Typer:
-    """Return an application whose commands are named like their functions."""
+_WIDTH = 100  # columns of help, where the terminal has them
+
+
+Command = Callable[..., None] | tuple[str, typer.Typer]
+
+
+def make_app(title: str, commands: list[Command]) -> typer.Typer:
+    """Return an application whose commands are named like their functions.
+
+    Args:
+        title: what it is, in a sentence.
+        commands: in the order of help; applications among them, by their names.
+    """
     app = _bare_app(title)
     app.callback()(_global_options)
     for command in commands:
-        app.command()(command)
+        if isinstance(command, tuple):
+            name, group = command
+            app.add_typer(group, name=name)
+        else:
+            app.command(cls=JsonCommand)(command)
     return app
 
 
 def make_command(command: Callable[..., None]) -> typer.Typer:
     """Return an application that is one command; it takes `Debug` and `Version` itself."""
     app = _bare_app(None)
-    app.command()(command)
+    app.command(cls=JsonCommand)(command)
     return app
 
 
@@ -57,10 +73,10 @@ def _bare_app(title: str | None) -> typer.Typer:
     return typer.Typer(
         help=title,
         no_args_is_help=title is not None,
-        add_completion=False,
+        subcommand_metavar="COMMAND",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
     )
 
 

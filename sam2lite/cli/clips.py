@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.errors import ArgumentError
 from sam2lite.files.staging import FolderKind, staged_folder
 
@@ -56,12 +57,11 @@ def clips(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the folder if it has anything in it.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON on standard output.")
-    ] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Make procedural clips: textured objects that move, deform and hide one another.
+    """Make procedural clips with exact masks.
 
+    Textured objects move, deform and hide one another.
     The same seed, size and number of frames give the same clip. `clips.json` in the folder lists
     the objects of each clip, with a click well inside each one.
     """
@@ -102,11 +102,8 @@ def clips(
         }
         (folder / _INDEX).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     seconds = time.perf_counter() - started
-    if as_json:
-        typer.echo(
-            json.dumps({**result, "path": str(output), "seconds": round(seconds, 3)}, indent=2)
-        )
-    else:
+    told = {**result, "path": str(output), "seconds": round(seconds, 3)}
+    if not put_json(as_json, told):
         typer.echo(f"{output}: {count} clips of {frames} frames, {width}x{height}, {seconds:.1f} s")
 
 

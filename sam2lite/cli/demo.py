@@ -50,8 +50,10 @@ def demo(
     ] = 33.3,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
 ) -> None:
-    """Make a video, export the default network for this machine, track one click, benchmark.
+    """Show the main job end to end, on a clip made for it.
 
+    A video is made, the default network exported for this machine, one click tracked, and the
+    bundle measured.
     Takes two minutes. The folder appears when all of it is done.
     """
     with staged_folder(output, force, DEMO) as folder:

@@ -1,6 +1,5 @@
 """`sam2lite doctor`: what works on this machine, and what to run to mend what does not."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.runtimes.commands.machine_checks import (
     ABSENT,
     MISSING,
@@ -28,11 +28,9 @@ def doctor(
         Path | None,
         typer.Option(metavar="DIR", help="See whether this bundle fits the machine, too."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Check what works on this machine, and say what to run to mend what does not.
+    """Check what works on this machine, and how to mend it.
 
     Looks at Python, NumPy, ONNX Runtime, OpenCV and its video backends, H.264 output, the packages
     that export needs, TensorRT, the processor, memory, the cache folder and cameras. Changes
@@ -42,10 +40,8 @@ def doctor(
     """
     checks = run_checks(None if bundle is None else str(bundle))
     ready = can_track(checks)
-    if as_json:
-        report = {"can_track": ready, "checks": [check._asdict() for check in checks]}
-        typer.echo(json.dumps(report, indent=2))
-    else:
+    report = {"can_track": ready, "checks": [check._asdict() for check in checks]}
+    if not put_json(as_json, report):
         _print_table(checks, bundle is not None)
     if not ready:
         raise typer.Exit(1)

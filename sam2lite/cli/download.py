@@ -1,11 +1,11 @@
 """`sam2lite download`: the files of a list of links, such as SA-1B's."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import DownloadError
@@ -32,10 +32,11 @@ def download(
     limit: Annotated[
         int | None, typer.Option(min=1, help="The first so many of the list.", show_default="all")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Fetch the files of a list; run it again to go on where it stopped.
+    """Fetch the files of a list, such as SA-1B's.
 
+    Run it again to go on where it stopped.
     A file has its name only when it is whole; until then it ends in .part. One that is there
     already is compared with the size and the checksum of the list and not fetched again. Links that
     are dead and files that came damaged are told at the end, with exit code 1; the others come.
@@ -56,7 +57,7 @@ def download(
     _report([by_name[link.name] for link in wanted], output, as_json)
 
 
-def _report(outcomes: "list[Outcome]", output: Path, as_json: bool) -> None:
+def _report(outcomes: "list[Outcome]", output: Path, as_json: str | None) -> None:
     """Print what became of the files.
 
     Raises:
@@ -68,18 +69,16 @@ def _report(outcomes: "list[Outcome]", output: Path, as_json: bool) -> None:
     for outcome in of_state[State.DOWNLOADED]:
         if outcome.remark:
             warn(f"{outcome.link.name}: {outcome.remark}")
-    if as_json:
-        files = [
-            {
-                "name": each.link.name,
-                "state": each.state,
-                "came_bytes": each.came_bytes,
-                "remark": each.remark,
-            }
-            for each in outcomes
-        ]
-        typer.echo(json.dumps({"folder": str(output), "files": files}, indent=1))
-    else:
+    files = [
+        {
+            "name": each.link.name,
+            "state": each.state,
+            "came_bytes": each.came_bytes,
+            "remark": each.remark,
+        }
+        for each in outcomes
+    ]
+    if not put_json(as_json, {"folder": str(output), "files": files}):
         came = sum(each.came_bytes for each in outcomes) / _MEGABYTE
         counts = ", ".join(f"{len(found)} {state}" for state, found in of_state.items())
         typer.echo(f"{output}: {counts}; {came:,.1f} MB came")

@@ -1,6 +1,7 @@
 """The `sam2lite` command."""
 
 from sam2lite.cli.app import make_app, run_app
+from sam2lite.cli.bundle.bench import bench
 from sam2lite.cli.bundle.compare import compare
 from sam2lite.cli.bundle.inspect import inspect
 from sam2lite.cli.bundle.track import track
@@ -9,6 +10,7 @@ from sam2lite.cli.clips import clips
 from sam2lite.cli.demo import demo
 from sam2lite.cli.doctor import doctor
 from sam2lite.cli.download import download
+from sam2lite.cli.export.main import app as export_app
 from sam2lite.cli.network.ablate import ablate
 from sam2lite.cli.network.budget import budget
 from sam2lite.cli.network.calibrate import calibrate
@@ -23,7 +25,9 @@ from sam2lite.cli.targets import targets
 app = make_app(
     "Promptable video segmentation on edge devices: track, check, compare, train and score.",
     [
+        ("export", export_app),
         track,
+        bench,
         evaluate,
         inspect,
         verify,

@@ -1,12 +1,12 @@
 """`sam2lite targets`: the devices that bundles can be made for."""
 
-import json
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.reports.target_sheet import print_sheet
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.registry import get_target, host_target, list_targets
@@ -21,11 +21,9 @@ def targets(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """List the targets, or explain what one of them can and cannot do, with sources.
+    """List the targets, or explain one, with sources.
 
     This tells what a device can run; `sam2lite-export --help` tells what can be made for it today.
 
@@ -33,18 +31,15 @@ def targets(
     """
     if name is None:
         _list(as_json)
-    elif as_json:
-        typer.echo(json.dumps(get_target(name).to_json(), indent=2))
-    else:
+    elif not put_json(as_json, get_target(name).to_json()):
         print_sheet(_console(), get_target(name))
 
 
-def _list(as_json: bool) -> None:
+def _list(as_json: str | None) -> None:
     host = _host_id()
     profiles = list_targets()
-    if as_json:
-        report = {"host": host, "targets": [profile.to_json() for profile in profiles]}
-        typer.echo(json.dumps(report, indent=2))
+    report = {"host": host, "targets": [profile.to_json() for profile in profiles]}
+    if put_json(as_json, report):
         return
     table = Table(Column("Target", no_wrap=True), "Device", "Backend", "Computes in")
     for profile in profiles:

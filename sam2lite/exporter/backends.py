@@ -97,7 +97,7 @@ class BackendExporter:
             raise RecipeError(
                 f"`target` must be given for {self.name}; `sam2lite targets` lists them", "target"
             )
-        target = get_target(name)
+        target = get_target(name, lambda profile: profile.backend == self.name)
         check_backend(target, self.name)
         return target
 

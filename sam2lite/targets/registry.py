@@ -1,8 +1,9 @@
 """The targets by name, and the one that fits this machine."""
 
-from typing import List, Optional
+from typing import Callable, List, Optional
 
 from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.targets.aliases import id_of
 from sam2lite.targets.apple import APPLE_TARGETS
 from sam2lite.targets.cpu import CPU_TARGETS
 from sam2lite.targets.cuda import CUDA_TARGETS
@@ -36,19 +37,28 @@ def list_targets() -> List[TargetProfile]:
     return list(_TARGETS)
 
 
-def get_target(name: str) -> TargetProfile:
-    """Return a profile by its id; `host` is the profile that fits this machine.
+def get_target(
+    name: str, offered: Callable[[TargetProfile], bool] = lambda profile: True
+) -> TargetProfile:
+    """Return a profile by its id or an alias; `host` is the profile that fits this machine.
+
+    Args:
+        name: of the target.
+        offered: which profiles serve the caller; others are found, too, but not suggested.
 
     Raises:
-        UnknownNameError: there is no such target; the message lists them.
+        UnknownNameError: there is no such target; the message lists those that are offered.
         ArgumentError: `host` was asked for and no profile fits.
     """
     if name == HOST:
         return host_target()
-    for profile in _TARGETS:
-        if profile.id == name:
-            return profile
-    raise UnknownNameError("target", name, [HOST] + [profile.id for profile in _TARGETS])
+    by_id = {profile.id: profile for profile in _TARGETS}
+    meant = id_of(name, list(by_id))
+    if meant is not None:
+        return by_id[meant]
+    known = [HOST] if any(offered(profile) for profile in CPU_TARGETS) else []
+    known += [profile.id for profile in _TARGETS if offered(profile)]
+    raise UnknownNameError("target", name, known)
 
 
 def host_target(machine: Optional[Machine] = None) -> TargetProfile:

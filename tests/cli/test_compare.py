@@ -7,11 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from sam2lite.bench import compare as command
 from sam2lite.bench.compare import Agreement
+from sam2lite.cli.app import make_command
 from sam2lite.cli.bundle.compare import compare
 from sam2lite.errors import (
     ArgumentError,
@@ -26,8 +26,7 @@ from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.video.source import FrameSource
 
 FRAMES = 5
-app = typer.Typer()
-app.command()(compare)
+app = make_command(compare)
 
 
 @pytest.fixture(scope="module")

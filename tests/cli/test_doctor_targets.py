@@ -8,10 +8,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import sam2lite
+from sam2lite.cli.app import make_app
 from sam2lite.cli.doctor import doctor
 from sam2lite.cli.targets import targets
 from sam2lite.errors import TargetWarning, UnknownNameError, install_extra
@@ -32,9 +32,7 @@ from sam2lite.runtimes.commands.machine_checks import (
 from sam2lite.targets.profile import TargetProfile
 from sam2lite.targets.registry import get_target, host_target, list_targets
 
-app = typer.Typer()
-app.command()(doctor)
-app.command()(targets)
+app = make_app("tests", [doctor, targets])
 runner = CliRunner(env={"COLUMNS": "200"})
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import cv2
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from sam2lite.cli.app import make_command
 from sam2lite.cli.network.eval import eval as command
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
 from sam2lite.errors import (
@@ -20,8 +20,7 @@ from sam2lite.errors import (
     VideoError,
 )
 
-app = typer.Typer()
-app.command()(command)
+app = make_command(command)
 
 
 @pytest.fixture(scope="module")

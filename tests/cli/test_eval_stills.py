@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from sam2lite.cli.app import make_command
 from sam2lite.cli.network.eval import eval as command
 from sam2lite.errors import ArgumentError, UnknownNameError, VideoError
 from tests.doubles.stills_folder import make_stills
 
-app = typer.Typer()
-app.command()(command)
+app = make_command(command)
 
 
 @pytest.fixture(scope="module")

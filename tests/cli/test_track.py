@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
+from sam2lite.cli.app import make_command
 from sam2lite.cli.bundle.track import track
 from sam2lite.errors import (
     ArgumentError,
@@ -34,8 +34,7 @@ FRAMES = 8
 WIDTH, HEIGHT = 96, 72
 FPS = 12.5
 
-app = typer.Typer()
-app.command()(track)
+app = make_command(track)
 
 
 def frame(index: int) -> np.ndarray:

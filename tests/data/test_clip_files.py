@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
+from sam2lite.cli.app import make_command
 from sam2lite.cli.clips import clips
 from sam2lite.data.clips import ClipConfig, Effect, generate_clip, write_davis, write_video
 from sam2lite.errors import ArgumentError, OutputError
@@ -79,8 +79,7 @@ def test_video_reads_back(tmp_path: Path) -> None:
 
 # The command
 
-APP = typer.Typer()
-APP.command()(clips)
+APP = make_command(clips)
 SHORT = ["--size", "48x32", "--frames", "3"]
 
 

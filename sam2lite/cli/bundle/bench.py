@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sam2lite.cli.app import Debug, Version, make_command, run_app, share_threads
 from sam2lite.cli.bundles import Backend, bundle_or_default
+from sam2lite.cli.json_output import STDOUT, json_option, put_json
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.simulated import require_times
 from sam2lite.contracts.loop import MAX_OBJECTS
@@ -89,15 +90,12 @@ def bench(
             help="Exit code 4 if the median of the last third of the frames exceeds the budget.",
         ),
     ] = False,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the result to a JSON file as well."),
-    ] = None,
+    to_json: Annotated[str | None, json_option()] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the JSON file.")] = False,
     debug: Debug = False,
     version: Version = False,
 ) -> None:
-    """Measure a bundle on this machine: time by stage, frames a second, memory, start-up.
+    """Measure a bundle here: time by stage, memory, start-up.
 
     Objects count as present on every frame, whatever the network says, so that every frame does
     all of the work. Times are medians and percentiles over frames; `total` leaves decoding out.
@@ -131,7 +129,8 @@ def bench(
 
     measure, show = (rungs_result, print_rungs) if rungs else (loop_result, print_loop)
     with ExitStack() as stack:
-        write = stack.enter_context(reserved_json(json_file, force)) if json_file else None
+        to_file = Path(to_json) if to_json not in (None, STDOUT) else None
+        write = stack.enter_context(reserved_json(to_file, force)) if to_file else None
         opened = _open(bundle, backend, rung)
         share_threads(opened, threads)
         footage = stack.enter_context(_open_footage(video, objects))
@@ -140,7 +139,8 @@ def bench(
         prompts = _choose_prompts(point or [], footage, objects)
         with shown_progress("bench") as progress:
             report = measure(subject, prompts, Amount(frames, warmup, load), progress)
-        show(report, Console(markup=False, highlight=False, emoji=False))
+        if to_json != STDOUT or not put_json(to_json, report):
+            show(report, Console(markup=False, highlight=False, emoji=False))
         if write is not None:
             write(report)
     if fail_over_budget:

@@ -1,6 +1,5 @@
 """`sam2lite compare`: how far two bundles agree on a clip."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from sam2lite.bench.compare import compare as compare_bundles
 from sam2lite.cli import prompted_video
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import Backend
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.simulated import simulated_elsewhere
@@ -42,10 +42,11 @@ def compare(
             min=0.0, max=1.0, help="Exit code 3 if an object's mean IoU is below.", metavar="IOU"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Track a clip with two bundles, each with its own memory, and say how far the masks agree.
+    """Say how far the masks of two bundles agree on a clip.
 
+    Both track it, each with its own memory.
     This is how much a precision, an input size or a version changes on your own video; it does not
     say which of the two is right. Frames on which neither shows the object count as an IoU of 1,
     and are counted, so that agreement about nothing can be told from agreement about something.
@@ -66,9 +67,7 @@ def compare(
     )
     for message in report["warnings"]:
         warn(message)
-    if as_json:
-        typer.echo(json.dumps(report, indent=1))
-    else:
+    if not put_json(as_json, report):
         _print_report(report)
     for object_id, found in report["objects"].items():
         if min_iou is not None and found["mean_iou"] < min_iou:

@@ -1,6 +1,5 @@
 """`sam2lite inspect`: what a bundle holds, from its manifest."""
 
-import json
 import math
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.reports.coreml import (
     function_table,
@@ -33,21 +33,19 @@ from sam2lite.runtimes.bundle import folder_of, read_manifest
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle's folder.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the manifest, with the bundle's SHA-256.")
-    ] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Show what a bundle holds: model, target, graphs, tensors, files, and how it was verified.
+    """Show what a bundle holds, and how it was verified.
 
+    Of it are shown model, target, graphs, tensors and files.
     Reads the manifest only, and of a bundle for TensorRT which engines are built; `sam2lite verify`
     checks the files behind it.
     """
     path = folder_of(str(bundle))
     manifest, sha256 = read_manifest(path)
     engines = read_engine_report(path, manifest) if PLAN_FILE in manifest.files else {}
-    if as_json:
-        data = {"bundle_sha256": sha256, **manifest.to_json()}
-        typer.echo(_json({**data, **({"engines": engines} if engines else {})}))
+    data = {"bundle_sha256": sha256, **manifest.to_json()}
+    if put_json(as_json, {**data, **({"engines": engines} if engines else {})}):
         return
     manifest, engines = manifest.for_people(), printable_data(engines)
     if engines:
@@ -63,11 +61,6 @@ def inspect(
     if any(engine["state"] != NOT_BUILT for engine in engines.values()):
         console.print(_engines(engines))
     console.print(_tensors(manifest))
-
-
-def _json(data: dict[str, Any]) -> str:
-    # JSON lets this one control character stand as it is.
-    return json.dumps(data, indent=1).replace("\x7f", "\\u007f")
 
 
 def _summary(manifest: Manifest, sha256: str) -> Table:

@@ -1,6 +1,5 @@
 """`sam2lite track`: follow objects through a video, and write what was found."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from sam2lite.cli import prompted_video
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import Backend, bundle_or_default
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.simulated import require_times, simulated_elsewhere
@@ -70,9 +70,7 @@ def track(
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Write no video.")] = False,
     no_masks: Annotated[bool, typer.Option("--no-masks", help="Write no PNG files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as JSON on standard output.")
-    ] = False,
+    as_json: ToJson = None,
 ) -> None:
     """Follow objects through a video or a camera's frames.
 
@@ -113,7 +111,5 @@ def track(
         )
     for message in summary["warnings"]:
         warn(message)
-    if as_json:
-        typer.echo(json.dumps(summary, indent=1))
-    else:
+    if not put_json(as_json, summary):
         typer.echo("\n".join(summary_lines(summary)))

@@ -1,12 +1,12 @@
 """`sam2lite verify`: check a bundle again, here and now."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sam2lite.cli.bundles import Backend
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.exporter.verify.check import verify as check
@@ -26,9 +26,9 @@ def verify(
         ),
     ] = None,
     backend: Backend = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Check a bundle: its files, that every graph opens and runs, and parity with PyTorch.
+    """Check a bundle again: files, graphs, parity.
 
     Files are checked against the manifest's SHA-256. Every graph of every input size runs once.
     Where the export extra is installed and the network it was made from is at hand, the frame loop
@@ -38,8 +38,7 @@ def verify(
     Exit code 0: all that could be checked holds. 1: damaged. 3: parity is missed.
     """
     results = check(simulated_elsewhere(open_bundle(str(bundle), backend)), model)
-    if as_json:
-        typer.echo(json.dumps(results, indent=1))
+    if put_json(as_json, results):
         return
     loop = results["loop"]
     for key in ("bundle_sha256", "files", "graphs"):

@@ -7,6 +7,7 @@ import typer
 
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson
 from sam2lite.cli.reports.coreml import package_lines, package_report
 from sam2lite.cli.reports.exported import print_result
 
@@ -45,9 +46,9 @@ def coreml(
     save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Export a network to Core ML packages that can be added to an Xcode project.
+    """Export Core ML packages for an Xcode project.
 
     From iOS 18 on, one package holds a graph at all input sizes, its weights once; before, there is
     one package for each. Every package is read again and evaluated by a simulation of Core ML's

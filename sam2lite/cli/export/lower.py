@@ -1,6 +1,5 @@
 """`sam2lite-export lower`: any ONNX file, rewritten for an old TensorRT."""
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sam2lite.cli.export import options
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.reports.preflight import describe, tensorrt_target
 from sam2lite.errors import DependencyError, VerificationError
 
@@ -38,13 +38,14 @@ def lower(
     ] = None,
     skip_pass: options.SkipPass = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Rewrite an ONNX file of static shapes so that a target's TensorRT parser takes it.
+    """Rewrite an ONNX file for a target's TensorRT.
 
-    After every pass, all outputs are compared with those of the file as it came, by onnxruntime on
-    random inputs or on those of --feeds. A pass that makes something which the parser takes no
-    better is left out. Weights are written into the one file, wherever they were.
+    Its shapes must be static. After every pass, all outputs are compared with those of the file as
+    it came, by onnxruntime on random inputs or on those of --feeds. A pass that makes something
+    which the parser takes no better is left out. Weights are written into the one file, wherever
+    they were.
 
     Exit code 3, and no file, if the parser would still not take it: the node, the operator, the
     first version that takes it, and what to change are printed. The answer comes from tables: no
@@ -70,20 +71,19 @@ def lower(
         write_onnx(lowered.model, output, force)
     seconds = time.perf_counter() - started
     worst = max((applied.relative for applied in lowered.passes), default=0.0)
-    if as_json:
-        result = {
-            "path": None if lowered.findings else str(output),
-            "target": served.id,
-            "tensorrt": version,
-            "opset": opset_of(lowered.model),
-            "seconds": round(seconds, 2),
-            "worst_relative_error": worst,
-            "passes": [applied.to_json() for applied in lowered.passes],
-            "left_out": lowered.left_out,
-            "findings": [finding.to_json() for finding in lowered.findings],
-        }
-        typer.echo(json.dumps(result, indent=1))
-    else:
+    result = {
+        "path": None if lowered.findings else str(output),
+        "target": served.id,
+        "tensorrt": version,
+        "opset": opset_of(lowered.model),
+        "seconds": round(seconds, 2),
+        "worst_relative_error": worst,
+        "passes": [applied.to_json() for applied in lowered.passes],
+        "left_out": lowered.left_out,
+        "findings": [finding.to_json() for finding in lowered.findings],
+    }
+    quiet = put_json(as_json, result)
+    if not quiet:
         typer.echo("\n".join(map(_line, lowered.passes)) or "no pass had anything to change")
         for name, why in lowered.left_out.items():
             typer.echo(f"{name}: left out; {why}")
@@ -93,7 +93,7 @@ def lower(
             f"TensorRT {version} of {served.id} would not take '{file}' even rewritten, so nothing "
             "was written; change what the findings name"
         )
-    if not as_json:
+    if not quiet:
         megabytes = output.stat().st_size / 1e6
         typer.echo(
             f"{output}: {seconds:.1f} s, {megabytes:.1f} MB, opset {opset_of(lowered.model)}, "

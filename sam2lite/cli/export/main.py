@@ -8,7 +8,7 @@ from sam2lite.cli.export.ort import ort
 from sam2lite.cli.export.trt import trt
 
 app = make_app(
-    "Export a network: to plain ONNX graphs, or to a verified bundle.",
+    "Export a network: plain graphs, or a verified bundle.",
     [onnx, ort, trt, coreml, lower],
 )
 

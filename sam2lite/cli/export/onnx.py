@@ -7,6 +7,7 @@ import typer
 
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson
 from sam2lite.cli.reports.exported import fp16_lines, print_result
 from sam2lite.cli.reports.preflight import describe, rewritten_lines, tensorrt_target
 from sam2lite.contracts.manifest import Manifest
@@ -48,12 +49,12 @@ def onnx(
     save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Export a network to plain ONNX graphs with static shapes, each compared with PyTorch.
+    """Export plain ONNX graphs, each compared with PyTorch.
 
-    Writes graphs/*.onnx, their shared weights in one file, and manifest.json with the tensors of
-    every graph. `sam2lite-export ort` makes a bundle that can be run.
+    Shapes are static. Writes graphs/*.onnx, their shared weights in one file, and manifest.json
+    with the tensors of every graph. `sam2lite export ort` makes a bundle that can be run.
 
     With --fp16, the float loop tracks first, and what overflows FP16 there stays in FP32, beside
     softmax, layer norm, selection and coordinates. Exit code 3 if an output loses too much.

@@ -38,13 +38,13 @@ Variant = Annotated[
 Rungs = Annotated[
     str | None,
     typer.Option(
-        metavar="R,R,...",
-        help="Input sizes to export, px; all of the network's if not given: 240,288,...,480. "
+        metavar="R,R",
+        help="Input sizes to export, px; all of the network's if not given: 240,288 to 480. "
         "672x384, width and height, where the network takes inputs that are not square.",
     ),
 ]
 ImageSizes = Annotated[
-    str | None, typer.Option("--image-sizes", metavar="R,R,...", help="The same as --rungs.")
+    str | None, typer.Option("--image-sizes", metavar="R,R", help="The same as --rungs.")
 ]
 Precision = Annotated[
     str | None,
@@ -100,7 +100,6 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it e
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be exported, and export nothing.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 
 
 def missing_packages() -> list[str]:

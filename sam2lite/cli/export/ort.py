@@ -7,6 +7,7 @@ import typer
 
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson
 from sam2lite.cli.reports.exported import print_result
 
 
@@ -53,9 +54,9 @@ def ort(
     save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Export a network to a bundle that ONNX Runtime runs on a CPU.
+    """Export a bundle that ONNX Runtime runs on a CPU.
 
     Every graph is compared with PyTorch, and so is the whole frame loop over a clip; both results
     stand in the bundle's manifest. Exit code 3 if a bound is missed.

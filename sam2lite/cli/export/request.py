@@ -1,6 +1,5 @@
 """From flags to a recipe, and from a recipe to an export with everything shown."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 
 import typer
 
+from sam2lite.cli.json_output import put_json
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.errors import ArgumentError, OutputError, RecipeError
 from sam2lite.exporter.recipe import FIELDS, Recipe
@@ -27,7 +27,7 @@ class Asked(NamedTuple):
         names: what each field of the recipe is to be called in messages.
         save_recipe: file to write the recipe to, if any.
         dry_run: print what would be exported, and export nothing.
-        as_json: print one JSON object.
+        as_json: where the result goes as JSON, see `json_output`.
         started: when the command began, by `time.perf_counter`.
     """
 
@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     names: Mapping[str, str]
     save_recipe: Path | None
     dry_run: bool
-    as_json: bool
+    as_json: str | None
     started: float
 
 
@@ -45,7 +45,7 @@ def ask(
     recipe: Path | None,
     save_recipe: Path | None,
     dry_run: bool,
-    as_json: bool,
+    as_json: str | None,
     **flags: Any,
 ) -> Asked:
     """Return the recipe of a command.
@@ -103,8 +103,7 @@ def run(asked: Asked) -> Bundle | None:
         asked.recipe.save(asked.save_recipe, force=asked.recipe.force)
     if not asked.dry_run:
         return bundle
-    if asked.as_json:
-        typer.echo(json.dumps(found, indent=1))
+    if put_json(asked.as_json, found):
         return None
     for key, value in found.items():
         typer.echo(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")

@@ -7,6 +7,7 @@ import typer
 
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson
 from sam2lite.cli.reports.engines import built_engines, engine_lines
 from sam2lite.cli.reports.exported import print_result
 from sam2lite.cli.reports.memory import describe_memory
@@ -55,9 +56,9 @@ def trt(
     save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Export a network to a bundle from which a board builds its TensorRT engines.
+    """Export a bundle of which a board builds its TensorRT engines.
 
     An engine works on the chip and with the TensorRT it was built with, so none is made here: the
     bundle has graphs that the target's TensorRT takes, the plan of the build, and device.pyz;

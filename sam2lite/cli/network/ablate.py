@@ -1,6 +1,5 @@
 """`sam2lite ablate`: what each part of the training recipe is worth, by runs of equal time."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from rich.table import Table
 from sam2lite.bench.ablations.ablation import STAGES, VARIANTS
 from sam2lite.bench.ablations.ablation import ablate as run_study
 from sam2lite.bench.ablations.table import HEADINGS, caption, cells
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.network.train import Device, LearningRate, Start, Steps, make_options, tell
 from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError
@@ -35,7 +35,7 @@ def ablate(
     variants: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME,...",
+            metavar="NAME,NAME",
             help=f"{', '.join(VARIANTS)}. The first is always among them.",
             show_default="all",
         ),
@@ -49,10 +49,11 @@ def ablate(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the runs in --output, and do the missing ones.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Train and score variants of the recipe, each with one part left out or replaced.
+    """Train and score variants of the training recipe.
 
+    Each has one part left out or replaced.
     All trainings are of stage 1, take the same time, and start from the same weights; every variant
     has the same seeds and the same held-out clips. Pruning policies and memory budgets are scored
     with the full recipe's weights. A study that is stopped goes on with --resume.
@@ -78,9 +79,7 @@ def ablate(
         begin=lambda line: typer.echo(line, err=True),
         report=tell,
     )
-    if as_json:
-        typer.echo(json.dumps(results, indent=1))
-    else:
+    if not put_json(as_json, results):
         _print(results)
 
 

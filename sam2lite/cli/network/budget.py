@@ -1,6 +1,5 @@
 """`sam2lite budget`: what each pruning policy keeps of the accuracy at each memory budget."""
 
-import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from sam2lite.cli.app import share_threads
 from sam2lite.cli.bundles import bundle_or_default
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import Rung, warn
 from sam2lite.cli.simulated import require_times
@@ -52,9 +52,9 @@ def budget(
         str, typer.Option(help="click, box or mask, made from the truth of the first frame.")
     ] = "mask",
     rung: Rung = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Compare pruning policies at several memory budgets, on generated clips.
+    """Compare pruning policies at several memory budgets.
 
     Ordinary clips score all objects. In the others one object is hidden for 8 frames or more, then
     returns: "hiding" is its J&F over the clip, "returned" its J&F once it is back in sight. The
@@ -111,9 +111,7 @@ def budget(
         "prompt": prompt,
         "rows": [row.to_json() for row in rows],
     }
-    if as_json:
-        typer.echo(json.dumps(report, indent=1))
-    else:
+    if not put_json(as_json, report):
         _print_rows(rows)
 
 

@@ -1,6 +1,5 @@
 """`sam2lite calibrate`: activation ranges alone."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from sam2lite.cli.export import options
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.contracts.input_sizes import read_sizes
 from sam2lite.errors import OutputError
 from sam2lite.files.atomic import check_file
@@ -27,10 +27,11 @@ def calibrate(
     calib_seed: quantize.Seed = 0,
     observer: quantize.Observer = quantize.DEFAULT_OBSERVER,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Run the float loop over footage, and write the range of every tensor that INT8 will hold.
+    """Write the range of every tensor that INT8 will hold.
 
+    They are observed while the float loop runs over footage.
     One file serves every target: `sam2lite-export ort --int8 --ranges FILE` renders it as each of
     them wants it.
     """
@@ -51,9 +52,8 @@ def calibrate(
     except OSError as error:
         raise OutputError(f"cannot write {output}: {error.strerror}") from None
     seconds = time.perf_counter() - started
-    if as_json:
-        result = {"path": str(output), "seconds": round(seconds, 2), "ranges": len(found.spans)}
-        typer.echo(json.dumps(result, indent=1))
+    result = {"path": str(output), "seconds": round(seconds, 2), "ranges": len(found.spans)}
+    if put_json(as_json, result):
         return
     made = found.provenance
     typer.echo(

@@ -65,8 +65,9 @@ def distill(
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Train a network as `train` does, with a teacher at its side, and write a checkpoint.
+    """Train a network with a teacher at its side.
 
+    It is done as `train` does, and writes a checkpoint.
     The student also learns the teacher's masks, which frames in memory it attends to, and which
     parts of a frame read the same from it; of a teacher of another family it learns the masks
     alone. With --cache the teacher runs once for each batch.

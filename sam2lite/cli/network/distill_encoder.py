@@ -75,8 +75,9 @@ def distill_encoder(
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Train an image encoder to give a teacher's maps, and write it with the teacher's heads.
+    """Train an image encoder for a teacher's heads.
 
+    It learns to give the teacher's maps, and is written with the teacher's heads.
     The output is a checkpoint that is exported as any other. Ctrl-C saves, and --resume goes on.
     """
     _need_packages()

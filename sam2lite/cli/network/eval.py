@@ -10,6 +10,7 @@ import typer
 
 from sam2lite.cli.bundles import Backend
 from sam2lite.cli.export import options
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.network.eval_coco import CocoRun, score_coco, show_coco_results
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
@@ -130,10 +131,11 @@ def eval(  # noqa: A001 - commands are named like their functions
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Prompt objects on the first frame of every clip, track them, and score the masks.
+    """Score how well objects are followed, beside baselines.
 
+    Objects are prompted on the first frame of every clip and tracked, and their masks scored.
     J, F and their mean are those of DAVIS 2017, averaged over objects; the first frame counts only
     in its own column. Objects are followed that cover 0.3 % of the first frame or more. The
     baselines need no network, and each has the prompt it can use. With --coco, every object of a
@@ -197,8 +199,7 @@ def eval(  # noqa: A001 - commands are named like their functions
             f"{unscored} of {scores.main.objects} objects have no mask after the first frame; they "
             "count in first_frame_j alone"
         )
-    if as_json:
-        typer.echo(json.dumps(report, indent=1))
+    if put_json(as_json, report):
         return
     print_tables(f"{recipe.kind} {recipe.source}", source, prompt, scores)
     if stills is not None:

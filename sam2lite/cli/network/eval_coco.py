@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from sam2lite.cli.json_output import put_json
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.coco_tables import print_coco_table
@@ -54,7 +55,7 @@ class CocoRun:
     workers: int
 
 
-def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: bool) -> None:
+def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: str | None) -> None:
     """Score a network, print a table or JSON, and write a folder of scores if one is named.
 
     Raises:
@@ -90,8 +91,7 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: bool) ->
         if folder is not None:
             _write_folder(folder, report, results)
     _say_left_out(found.crowds, results.empty)
-    if as_json:
-        typer.echo(json.dumps(report, indent=1))
+    if put_json(as_json, report):
         return
     columns = {
         **{f"{rung} px\n{run.prompt}": scores for rung, scores in results.by_rung.items()},
@@ -103,7 +103,7 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: bool) ->
         typer.echo(f"written: {output}")
 
 
-def show_coco_results(files: Sequence[Path], category: str | None, as_json: bool) -> None:
+def show_coco_results(files: Sequence[Path], category: str | None, as_json: str | None) -> None:
     """Print the means of files of scores, a column each.
 
     Raises:
@@ -120,10 +120,9 @@ def show_coco_results(files: Sequence[Path], category: str | None, as_json: bool
         crowds += read.crowds
         columns[str(file)] = read.scores if category is None else _of(category, read.scores)
     _say_left_out(crowds, 0)
-    if as_json:
-        means = {name: {"by_size": means_to_json(mean_ious(columns[name]))} for name in columns}
-        report = {"schema_version": SCHEMA_VERSION, "category": category, "files": means}
-        typer.echo(json.dumps(report, indent=1))
+    means = {name: {"by_size": means_to_json(mean_ious(columns[name]))} for name in columns}
+    report = {"schema_version": SCHEMA_VERSION, "category": category, "files": means}
+    if put_json(as_json, report):
         return
     # A table has no room for folders, unless they alone tell files apart.
     short = {name: Path(name).name for name in columns}

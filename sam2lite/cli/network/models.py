@@ -1,6 +1,5 @@
 """`sam2lite models`: the networks that there are, and their parameters."""
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sam2lite.cli.export import options
+from sam2lite.cli.json_output import ToJson, put_json
 
 
 def models(
@@ -16,9 +16,9 @@ def models(
         typer.Argument(metavar="[NAME|PATH]", help="One network only: a size, or a checkpoint."),
     ] = None,
     variant: options.Variant = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: ToJson = None,
 ) -> None:
-    """List the networks: parameters by module, memory budget, rungs."""
+    """List the networks: parameters, memory, input sizes."""
     from sam2lite.models.registry import host_of, load_model, published_names
 
     rows: dict[str, dict[str, Any]] = {}
@@ -32,8 +32,7 @@ def models(
             "rungs": list(loaded.sizes),
             "trained": loaded.trained,
         }
-    if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+    if put_json(as_json, rows):
         return
     table = Table("Model", "Module", "Parameters", "M", "Published M", "Memory tokens")
     for name, row in rows.items():

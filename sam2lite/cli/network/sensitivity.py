@@ -1,6 +1,5 @@
 """`sam2lite sensitivity`: what each layer and each graph loses in INT8, alone."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from sam2lite.cli.export import options
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.errors import OutputError
 from sam2lite.files.atomic import check_file, replacing
 
@@ -37,10 +37,11 @@ def sensitivity(
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw SQNR by layer.")
     ] = None,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
-    """Put one layer after the other into INT8, and each graph as a whole, all the rest in float.
+    """Say what each layer, and each graph, loses in INT8.
 
+    One after the other is put into INT8, all the rest in float.
     SQNR is that of the graph's worst output on recorded calls. The IoU is that of the masks over a
     clip with those of the float loop: of graphs always, of layers with --clip-iou.
     """
@@ -72,8 +73,7 @@ def sensitivity(
     results = [Sensitivity(name, ratios[name], ious.get(name)) for name in graphs | layers]
     if plot is not None:
         _draw(plot, [result for result in results if result.name in layers], side)
-    if as_json:
-        typer.echo(json.dumps([asdict(result) for result in results], indent=1))
+    if put_json(as_json, [asdict(result) for result in results]):
         return
     _print(results)
 

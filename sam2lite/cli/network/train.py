@@ -81,8 +81,9 @@ def train(
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Train a network, on clips generated meanwhile or on a data set, and write a checkpoint.
+    """Train a network, and write a checkpoint.
 
+    Clips are generated meanwhile, or come from a data set.
     The run can be stopped at any time (Ctrl-C saves) and goes on with --resume. Under torchrun the
     same command trains on several GPUs.
     """

@@ -1,6 +1,5 @@
 """What the export commands print about a bundle that was made: all of it is in the manifest."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 
 import typer
 
+from sam2lite.cli.json_output import put_json
 from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.reports.shown import choices
 from sam2lite.contracts.backends import get_backend
@@ -28,7 +28,7 @@ def print_result(
     output: Path,
     manifest: Manifest,
     started: float,
-    as_json: bool,
+    as_json: str | None,
     more: Mapping[str, Any] | None = None,
     *,
     lines: Sequence[str] = (),
@@ -40,7 +40,7 @@ def print_result(
         output: the folder.
         manifest: of what was written.
         started: when the command began, by `time.perf_counter`.
-        as_json: one JSON object instead of lines.
+        as_json: where the result goes as JSON, see `json_output`.
         more: goes into the JSON object.
         lines: to print before all others.
         next_step: what to do with the folder, `{}` its path; that of the backend if not given.
@@ -50,18 +50,17 @@ def print_result(
     loop = manifest.verification.get("loop")
     for line in precision_lines(manifest):
         typer.echo(line, err=True)
-    if as_json:
-        result = {
-            "path": str(output),
-            "seconds": round(seconds, 2),
-            "megabytes": round(manifest.megabytes, 2),
-            "worst_relative_error": worst,
-            "loop": loop,
-            "agreement": manifest.verification.get("agreement"),
-            "graphs": sorted(manifest.graphs),
-            **(more or {}),
-        }
-        typer.echo(json.dumps(result, indent=1))
+    result = {
+        "path": str(output),
+        "seconds": round(seconds, 2),
+        "megabytes": round(manifest.megabytes, 2),
+        "worst_relative_error": worst,
+        "loop": loop,
+        "agreement": manifest.verification.get("agreement"),
+        "graphs": sorted(manifest.graphs),
+        **(more or {}),
+    }
+    if put_json(as_json, result):
         return
     for line in lines:
         typer.echo(line)

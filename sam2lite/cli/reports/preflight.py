@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError
-from sam2lite.targets.profile import TargetProfile, TensorRt
+from sam2lite.targets.profile import TensorRt
 from sam2lite.targets.registry import get_target
 from sam2lite.targets.releases import with_jetpack
 
@@ -35,7 +35,7 @@ def tensorrt_target(
         UnknownNameError: there is no such target, or no such release.
         ArgumentError: it has no TensorRT, or never had that release.
     """
-    profile: TargetProfile = get_target(name)
+    profile = get_target(name, lambda known: known.tensorrt is not None)
     if profile.tensorrt is None:
         runs = get_backend(profile.backend).title
         takes = "that takes all our graphs" if profile.coreml is None else "that takes no ONNX"

@@ -4,6 +4,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from sam2lite.targets.aliases import aliases_of
 from sam2lite.targets.profile import CoreMl, QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.releases import span_of, tensorrts_of
 from sam2lite.targets.tensorrt.ops import newest_opset, not_taken, read_version
@@ -31,6 +32,8 @@ def print_sheet(console: Console, profile: TargetProfile) -> None:
     """Print everything that is known of a target."""
     notes = Footnotes()
     console.print(Text(f"{profile.id}: {profile.title}", style="bold"))
+    if aliases_of(profile.id):
+        console.print(f"Also called {', '.join(aliases_of(profile.id))}.")
     console.print(_precisions(profile, notes))
     console.print(_facts(profile, notes))
     tensorrt = profile.tensorrt

@@ -113,7 +113,7 @@ class OnnxExporter(GraphExporter):
 
 
 def _checked(name: str) -> TargetProfile:
-    target = get_target(name)
+    target = get_target(name, lambda known: exporter_of(known.backend).knows_parser)
     if not exporter_of(target.backend).knows_parser:
         raise RecipeError(
             f"`check_for` is '{name}', which runs {get_backend(target.backend).title}, and nothing "

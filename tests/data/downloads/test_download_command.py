@@ -4,15 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import typer
 from typer.testing import CliRunner
 
+from sam2lite.cli.app import make_command
 from sam2lite.cli.download import download
 from sam2lite.errors import DownloadError
 from tests.data.downloads.conftest import Served, Server
 
-app = typer.Typer()
-app.command()(download)
+app = make_command(download)
 
 
 def run(*args: object) -> Any:
