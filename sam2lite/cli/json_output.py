@@ -16,10 +16,14 @@ _FLAG = "--json"
 
 
 def _checked(to: str | None) -> str | None:
-    """Refuse a file that is there, before the work begins."""
-    if to is not None and to != STDOUT and os.path.lexists(to):
+    """Refuse a file that is there or cannot be, before the work begins."""
+    if to is None or to == STDOUT:
+        return to
+    if os.path.lexists(to):
         check_file(to, True)  # a folder, or a link
         raise OutputError(f"'{to}' exists; choose another name for --json")
+    if not Path(to).parent.is_dir():
+        raise OutputError(f"cannot write '{to}': its folder is not there; make it first")
     return to
 
 

@@ -40,6 +40,12 @@ class Backend(NamedTuple):
 # The next step with a bundle that runs here.
 TRACK = "sam2lite track --bundle {} --video FILE --point X,Y -o DIR"
 
+# With one that runs elsewhere, with and without device.pyz in it.
+TRACK_ON_BOARD = (
+    "copy {} to the board and run there: python3 device.pyz track --video FILE --point X,Y -o DIR"
+)
+TRACK_ELSEWHERE = "copy {} to a machine with sam2lite and run there: " + TRACK
+
 DEFAULT_BACKEND = "ort"  # of an export that names none: it runs on the machine that exports
 
 _BACKENDS: Dict[str, Backend] = {}

@@ -1,8 +1,8 @@
-"""What people call devices, for the ids of their targets. Hyphens, spaces and capitals are alike."""
+"""What people call devices, for the ids of their targets; hyphens and capitals do not count."""
 
-from typing import List, Optional, Sequence
+from typing import Dict, List, Mapping, Optional, Sequence
 
-ALIASES = {
+ALIASES: Mapping[str, Sequence[str]] = {
     "raspberry-pi-5": ("pi5", "rpi5", "cm5"),
     "raspberry-pi-4": ("pi4", "rpi4", "cm4"),
     "arm64": ("aarch64", "armv8"),
@@ -27,7 +27,7 @@ ALIASES = {
     "ios16": ("iphone-14",),
     "ios17": ("iphone", "ipad", "iphone-15"),
     "ios18": ("iphone-16", "iphone-17"),
-}  # type: Mapping[str, Sequence[str]]
+}
 
 
 def id_of(name: str, ids: Sequence[str]) -> Optional[str]:
@@ -37,7 +37,7 @@ def id_of(name: str, ids: Sequence[str]) -> Optional[str]:
         name: an id, however it is spelt, or what else the device is called.
         ids: that there are.
     """
-    meant = {_bare(known): known for known in ids}  # type: Dict[str, str]
+    meant: Dict[str, str] = {_bare(known): known for known in ids}
     for known, others in ALIASES.items():
         for other in others:
             meant.setdefault(_bare(other), known)

@@ -31,7 +31,7 @@ def test_targets_are_listed_by_id() -> None:
     assert [get_target(name).id for name in IDS] == IDS
 
 
-@pytest.mark.parametrize("name", ["raspberry-pi-6", "", "X86-64", "jetson-nana"])
+@pytest.mark.parametrize("name", ["raspberry-pi-6", "", "jetson-nana"])
 def test_unknown_target_lists_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
         get_target(name)
@@ -43,9 +43,9 @@ def test_unknown_target_lists_the_known_ones(name: str) -> None:
     ("name", "meant"),
     [
         ("jetson-nana", "jetson-nano"),
-        ("Jetson-Nano", "jetson-nano"),
-        ("orin-nano", "jetson-orin-nano"),
-        ("raspberrypi5", "raspberry-pi-5"),
+        ("Jetson-Nanno", "jetson-nano"),
+        ("orin-nanos", "jetson-orin-nano"),
+        ("raspberrypie5", "raspberry-pi-5"),
         ("hosst", "host"),
     ],
 )

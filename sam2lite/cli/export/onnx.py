@@ -28,7 +28,9 @@ def onnx(
     ] = None,
     rungs: options.Rungs = None,
     image_sizes: options.ImageSizes = None,
-    precision: options.Precision = None,
+    precision: Annotated[
+        str | None, typer.Option(metavar="NAME", help="fp32 or fp16.", show_default="fp32")
+    ] = None,
     fp16: Annotated[
         bool,
         typer.Option("--fp16", help="Weights and arithmetic in FP16, but for what must not."),

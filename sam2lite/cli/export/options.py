@@ -46,11 +46,13 @@ Rungs = Annotated[
 ImageSizes = Annotated[
     str | None, typer.Option("--image-sizes", metavar="R,R", help="The same as --rungs.")
 ]
+# FP32 computes what PyTorch does, so that what loses more is asked for. The chips of TensorRT and
+# Core ML are made for FP16. See docs/adr/0014.
 Precision = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16 for trt, fp32 for the others"
-    ),
+    str | None, typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp32")
+]
+GpuPrecision = Annotated[
+    str | None, typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16")
 ]
 JetPack = Annotated[
     str | None,

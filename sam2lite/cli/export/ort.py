@@ -9,6 +9,10 @@ from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
 from sam2lite.cli.json_output import ToJson
 from sam2lite.cli.reports.exported import print_result
+from sam2lite.contracts.backends import TRACK, TRACK_ELSEWHERE, TRACK_ON_BOARD
+from sam2lite.errors import ArgumentError
+from sam2lite.runtimes.bundle import Bundle
+from sam2lite.targets.registry import host_target
 
 
 def ort(
@@ -92,4 +96,16 @@ def ort(
     )
     bundle = request.run(asked)
     if bundle is not None:
-        print_result(Path(bundle.path), bundle.manifest, asked.started, as_json)
+        step = _next_step(bundle, device_app=asked.recipe.device_app)
+        print_result(Path(bundle.path), bundle.manifest, asked.started, as_json, next_step=step)
+
+
+def _next_step(bundle: Bundle, *, device_app: bool) -> str:
+    """Return what to do with a bundle: that depends on where it is to run, and by what."""
+    if device_app:
+        return TRACK_ON_BOARD
+    try:
+        here = bundle.manifest.target["id"] == host_target().id
+    except ArgumentError:
+        here = False
+    return TRACK if here else TRACK_ELSEWHERE

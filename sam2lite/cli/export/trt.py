@@ -39,7 +39,7 @@ def trt(
     variant: options.Variant = None,
     rungs: options.Rungs = None,
     image_sizes: options.ImageSizes = None,
-    precision: options.Precision = None,
+    precision: options.GpuPrecision = None,
     fp16: options.Fp16 = False,
     int8: options.Int8 = False,
     fallback: options.Fallback = False,

@@ -79,7 +79,8 @@ def print_result(
         else "of a graph in float"
     )
     typer.echo(
-        f"{output}: {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst relative error {where} "
+        f"{output}: {manifest.precision}, {seconds:.1f} s, {manifest.megabytes:.1f} MB, worst "
+        f"relative error {where} "
         f"{worst:.1e}"
     )
 

@@ -9,7 +9,7 @@ Colour = Tuple[int, int, int]  # blue, green, red
 
 # Okabe and Ito's colours, which colour-blind viewers tell apart too; black is left out.
 # https://jfly.uni-koeln.de/color/
-PALETTE_BGR = (
+PALETTE_BGR: Tuple[Colour, ...] = (
     (233, 180, 86),  # sky blue
     (0, 159, 230),  # orange
     (115, 158, 0),  # green
@@ -17,7 +17,7 @@ PALETTE_BGR = (
     (167, 121, 204),  # purple
     (0, 94, 213),  # vermilion
     (178, 114, 0),  # blue
-)  # type: Tuple[Colour, ...]
+)
 _MARGIN = 0.25  # of an object's box: what its outline is seen against
 _SAMPLE_PX = 32  # the picture is looked at in so many pixels a side
 _NEAREST_PART = 25  # percentile: a colour that a quarter of the place has is no good colour
@@ -31,7 +31,7 @@ class ObjectColours:
     """
 
     def __init__(self) -> None:
-        self._chosen = {}  # type: Dict[int, Colour]
+        self._chosen: Dict[int, Colour] = {}
 
     def of(
         self, frame_bgr: np.ndarray, masks_by_object: Mapping[int, np.ndarray]

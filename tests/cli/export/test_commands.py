@@ -31,6 +31,24 @@ def test_ort_prints_where_how_long_how_large_how_far(tmp_path: Path) -> None:
     assert manifest.model.trained
 
 
+@pytest.mark.parametrize(
+    ("options", "step"),
+    [
+        ([], "next: sam2lite track --bundle "),
+        (["--target", "rpi5"], "to a machine with sam2lite and run there: sam2lite track"),
+        (["--target", "rpi5", "--device-app"], "to the board and run there: python3 device.pyz"),
+    ],
+)
+def test_the_next_step_is_of_where_the_bundle_runs(
+    options: list[str], step: str, model: str, tmp_path: Path
+) -> None:
+    arguments = ["ort", "--model", model, "--rungs", "240", "-o", str(tmp_path / "b")]
+    result = runner.invoke(app, [*arguments, *options])
+    assert result.exit_code == 0, result.output
+    (told,) = (line for line in result.stdout.splitlines() if line.startswith("next: "))
+    assert step in told
+
+
 def test_untrained_networks_are_called_so(tmp_path: Path) -> None:
     arguments = ["ort", "--model", "small", "-o", str(tmp_path / "b"), "--dry-run"]
     assert "small is untrained" in runner.invoke(app, arguments).stderr
