@@ -26,6 +26,7 @@ from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
 from sam2lite.training.run.state import STATE_FILE, read_progress
+from sam2lite.training.run.trainer import RunOptions
 from tests.conftest import MINI
 from tests.interrupts import interruptible
 
@@ -59,6 +60,8 @@ def run(*arguments: str) -> Result:
         (["--device", "tpu"], ArgumentError, "the device is 'tpu'; choose cpu or cuda"),
         (["--data", "nowhere"], VideoError, "nowhere"),
         (["--resume"], TrainingError, f"no run to resume in .*{STATE_FILE} is missing"),
+        (["--resume", "--force"], ArgumentError, "--force would do nothing beside --resume"),
+        (["--steps", "9", "--minutes", "1"], ArgumentError, "--minutes would do nothing beside"),
     ],
 )
 @pytest.mark.parametrize(
@@ -75,6 +78,33 @@ def test_what_cannot_be_run_is_refused_before_it_starts(
     with pytest.raises(error, match=message):
         run(*command, "-o", str(output), *arguments)
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--minutes", "90"], "--minutes is 90.0, but the run in .* goes on with 30.0, as it was"),
+        (["--stages", "1"], "--stages is 1, but .* goes on with 1,2; leave it out"),
+        (["--seed", "0"], "--seed is 0, but .* goes on with 3"),
+        (["--from", "tiny"], "--from is tiny, but .* goes on with not given"),
+    ],
+)
+def test_a_run_that_goes_on_keeps_its_options_and_says_so(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = RunOptions(minutes=30.0, stages=(1, 2), seed=3)
+    monkeypatch.setattr("sam2lite.training.run.folder.open_run", lambda *args, **more: kept)
+    monkeypatch.setattr("sam2lite.training.run.launch.launch", lambda *args, **more: None)
+    resumed = ["train", "-o", str(tmp_path / "run"), "--processes", "1", "--resume"]
+    with pytest.raises(ArgumentError, match=message):
+        run(*resumed, *arguments)
+    assert run(*resumed, "--minutes", "30", "--seed", "3").exit_code == 0
+
+
+def test_a_cache_that_is_not_there_is_not_filled(tmp_path: Path) -> None:
+    command = ["distill", "--teacher", "tiny", "-o", str(tmp_path / "run")]
+    with pytest.raises(ArgumentError, match="--cached-batches does nothing without --cache"):
+        run(*command, "--cached-batches", "8")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sam2lite.cli.app import Debug, Version, make_command, run_app, share_threads
 from sam2lite.cli.bundles import Backend, bundle_or_default
+from sam2lite.cli.given import refuse_without
 from sam2lite.cli.json_output import STDOUT, json_option, put_json
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.simulated import require_times
@@ -27,6 +28,7 @@ MAX_LOAD = 64  # processes; more is a slip of the finger
 
 
 def bench(
+    context: typer.Context,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Bundle to measure; the default one if not given."),
@@ -103,6 +105,8 @@ def bench(
     Exit code 0: measured. 1: the video, the bundle or the output cannot be used. 2: wrong
     arguments. 4: --fail-over-budget, and it was.
     """
+    to_file = None if to_json in (None, STDOUT) else Path(str(to_json))
+    refuse_without(context, "force", "--json FILE", to_file is not None)
     _check_range("--frames", frames, 3 if load else 1, 10**6)  # three thirds
     _check_range("--warmup", warmup, 0, 10**6)
     _check_range("--objects", objects, 1, MAX_OBJECTS)
@@ -129,7 +133,6 @@ def bench(
 
     measure, show = (rungs_result, print_rungs) if rungs else (loop_result, print_loop)
     with ExitStack() as stack:
-        to_file = Path(to_json) if to_json not in (None, STDOUT) else None
         write = stack.enter_context(reserved_json(to_file, force)) if to_file else None
         opened = _open(bundle, backend, rung)
         share_threads(opened, threads)
@@ -139,7 +142,7 @@ def bench(
         prompts = _choose_prompts(point or [], footage, objects)
         with shown_progress("bench") as progress:
             report = measure(subject, prompts, Amount(frames, warmup, load), progress)
-        if to_json != STDOUT or not put_json(to_json, report):
+        if to_file is not None or not put_json(to_json, report):
             show(report, Console(markup=False, highlight=False, emoji=False))
         if write is not None:
             write(report)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sam2lite.cli.given import refuse_without
 from sam2lite.cli.network.train import (
     Data,
     Device,
@@ -22,12 +23,14 @@ from sam2lite.cli.network.train import (
     Steps,
     make_options,
     parse_stages,
+    refuse_ignored,
     run,
 )
 from sam2lite.errors import ArgumentError
 
 
 def distill(
+    context: typer.Context,
     teacher: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +75,8 @@ def distill(
     parts of a frame read the same from it; of a teacher of another family it learns the masks
     alone. With --cache the teacher runs once for each batch.
     """
+    refuse_ignored(context, steps=steps, resume=resume)
+    refuse_without(context, "cached_batches", "--cache", cache is not None or resume)
     if teacher is None and not resume:
         raise ArgumentError("no teacher is given; name a checkpoint with --teacher")
     options = make_options(
@@ -92,7 +97,7 @@ def distill(
     )
     if teacher is not None:
         _tell_of(teacher, model)
-    run(options, output, processes, resume=resume, force=force)
+    run(context, options, output, processes, resume=resume, force=force)
 
 
 def _tell_of(teacher: str, model: str) -> None:

@@ -10,6 +10,7 @@ import typer
 
 from sam2lite.cli.bundles import Backend
 from sam2lite.cli.export import options
+from sam2lite.cli.given import refuse_beside, refuse_without
 from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.network.eval_coco import CocoRun, score_coco, show_coco_results
 from sam2lite.cli.progress import progress_bar
@@ -142,12 +143,13 @@ def eval(  # noqa: A001 - commands are named like their functions
     picture is prompted by itself, and the mean IoU is told by size. docs/evaluation.md defines
     every number.
     """
+    refuse_without(context, "force", "--output", output is not None or bool(coco_results))
     if coco_results:
-        _refuse_beside(context, "--coco-results", (*_OF_CLIPS, *_OF_NETWORKS))
+        refuse_beside(context, "--coco-results", (*_OF_CLIPS, *_OF_NETWORKS))
         show_coco_results(coco_results, category, as_json)
         return
     if coco is not None:
-        _refuse_beside(context, "--coco", _OF_CLIPS)
+        refuse_beside(context, "--coco", _OF_CLIPS)
         recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, {})
         chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
         processes = workers or allowed_cpus()
@@ -266,15 +268,6 @@ def _rungs(
     for rung in some or ():
         check_size(rung)
     return sorted(set(some or known[-1:]))
-
-
-def _refuse_beside(context: typer.Context, flag: str, others: Sequence[str]) -> None:
-    """Raise ArgumentError if options were given that a flag makes nothing of."""
-    flags = {each.name: each.opts[0] for each in context.command.params}
-    sources = {name: context.get_parameter_source(name) for name in others}
-    given = [flags[name] for name, source in sources.items() if source and source.name != "DEFAULT"]
-    if given:
-        raise ArgumentError(f"{' and '.join(given)} would do nothing beside {flag}; leave it out")
 
 
 def _clips(

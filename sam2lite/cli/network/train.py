@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sam2lite.cli.given import refuse_beside, refuse_changes
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError, DependencyError
@@ -65,6 +66,7 @@ Force = Annotated[bool, typer.Option("--force", help="Start anew where a run is 
 
 
 def train(
+    context: typer.Context,
     output: Output = Path("runs/train"),
     model: Model = "tiny",
     start: Start = None,
@@ -87,6 +89,7 @@ def train(
     The run can be stopped at any time (Ctrl-C saves) and goes on with --resume. Under torchrun the
     same command trains on several GPUs.
     """
+    refuse_ignored(context, steps=steps, resume=resume)
     options = make_options(
         model=model,
         start=start,
@@ -100,7 +103,19 @@ def train(
         seed=seed,
         device=device,
     )
-    run(options, output, processes, resume=resume, force=force)
+    run(context, options, output, processes, resume=resume, force=force)
+
+
+def refuse_ignored(context: typer.Context, *, steps: int | None, resume: bool) -> None:
+    """Refuse what `train` and `distill` would make nothing of.
+
+    Raises:
+        ArgumentError: two options contradict each other.
+    """
+    if steps is not None:
+        refuse_beside(context, "--steps", ["minutes"])
+    if resume:
+        refuse_beside(context, "--resume", ["force"])
 
 
 def parse_stages(text: str) -> tuple[int, ...]:
@@ -134,18 +149,27 @@ def make_options(**values: object) -> "RunOptions":
 
 
 def run(
-    options: "RunOptions", output: Path, processes: int | None, *, resume: bool, force: bool
+    context: typer.Context,
+    options: "RunOptions",
+    output: Path,
+    processes: int | None,
+    *,
+    resume: bool,
+    force: bool,
 ) -> None:
     """Start or resume a run, and say where the weights are.
 
     Raises:
+        ArgumentError: a run that is resumed was started with another value of an option.
         TrainingError: there is a run already, or none to resume; or as for `launch`.
     """
     from sam2lite.training.run.folder import open_run
     from sam2lite.training.run.launch import default_processes, launch
     from sam2lite.training.run.trainer import CHECKPOINT_FOLDER
 
-    options = open_run(output, options, resume=resume, force=force)
+    asked, options = options, open_run(output, options, resume=resume, force=force)
+    if resume:
+        refuse_changes(context, asked, options, f"the run in {output}")
     if options.data is not None:
         _tell_what_is_skipped(options.data)
     count = default_processes(options.device) if processes is None else processes
