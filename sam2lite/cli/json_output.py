@@ -70,12 +70,13 @@ def with_value(args: list[str], has_arguments: bool) -> list[str]:
     return done
 
 
-def put_json(to: str | None, data: Any) -> bool:
+def put_json(to: str | None, data: Any, *, err: bool = False) -> bool:
     """Write a result where `--json` wants it; return whether standard output is taken by that.
 
     Args:
         to: of `ToJson`.
         data: plain data.
+        err: print it on standard error, because standard output has another use.
 
     Raises:
         OutputError: the file appeared meanwhile, or cannot be written.
@@ -85,7 +86,7 @@ def put_json(to: str | None, data: Any) -> bool:
     # JSON lets this one control character stand as it is.
     text = json.dumps(data, indent=1).replace("\x7f", "\\u007f")
     if to == STDOUT:
-        typer.echo(text)
+        typer.echo(text, err=err)
         return True
     _checked(to)
     try:
