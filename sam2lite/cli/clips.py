@@ -1,8 +1,8 @@
 """`sam2lite clips`: procedural clips with exact masks, as video files or in the DAVIS layout."""
 
 import json
-import sys
 import time
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sam2lite.cli.json_output import ToJson, put_json
+from sam2lite.cli.progress import progress_bar
 from sam2lite.errors import ArgumentError
 from sam2lite.files.staging import FolderKind, staged_folder
 
@@ -65,9 +66,6 @@ def clips(
     The same seed, size and number of frames give the same clip. `clips.json` in the folder lists
     the objects of each clip, with a click well inside each one.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     from sam2lite.data.clips import ClipConfig, generate_clip, write_davis, write_video
 
     if count < 1:
@@ -76,14 +74,10 @@ def clips(
     config = ClipConfig(height=height, width=width, frames=frames)
     started = time.perf_counter()
     records: list[dict[str, Any]] = []
-    with staged_folder(output, force, _CLIPS) as folder:
-        progress = track(
-            range(seed, seed + count),
-            description="Making clips",
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
-        for clip_seed in progress:
+    with ExitStack() as stack:
+        folder = stack.enter_context(staged_folder(output, force, _CLIPS))
+        bar = stack.enter_context(progress_bar())
+        for clip_seed in bar.track(range(seed, seed + count), description="clips"):
             name = f"clip_{clip_seed:05d}"
             clip = generate_clip(clip_seed, config)
             if clip_format is ClipFormat.DAVIS:

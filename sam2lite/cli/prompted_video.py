@@ -39,6 +39,33 @@ Rung = Annotated[
     typer.Option(help="Input size of the network, px.", show_default="the bundle's largest"),
 ]
 
+Policy = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        metavar="NAME",
+        help="Of memory pruning.",
+        show_default="the network's family's",
+    ),
+]
+Tokens = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens",
+        metavar="N",
+        help="Memory budget of an object.",
+        show_default="the network's",
+    ),
+]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--window",
+        help="Stored frames kept beside the prompted one; 0 for no limit.",
+        show_default="the network's family's",
+    ),
+]
+
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""

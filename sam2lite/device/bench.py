@@ -15,6 +15,8 @@ from sam2lite.device.sensors.sampler import Sampler
 from sam2lite.errors import OutputError, VideoError
 from sam2lite.files.atomic import check_file, write_atomically
 
+STDOUT = "-"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -30,7 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=positive, default=200, metavar="N", help="200")
     parser.add_argument("--warmup", type=positive, default=10, metavar="N", help="10, not counted")
     add_common(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the figures to a file as well")
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const=STDOUT,
+        metavar="FILE",
+        help="print the figures as JSON; with FILE, write them there beside",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,15 +49,17 @@ def run(arguments: argparse.Namespace) -> int:
         OutputError: the file cannot be written.
         ImportError: NumPy or OpenCV is missing.
     """
-    if arguments.json:
+    to_file = arguments.json not in (None, STDOUT)
+    if to_file:
         check_file(arguments.json, True)
     report = measure(arguments)
-    sys.stdout.write("\n".join(table(report)) + "\n")
+    text = json.dumps(report, indent=1) + "\n"
+    sys.stdout.write(text if arguments.json == STDOUT else "\n".join(table(report)) + "\n")
     for warning in report["warnings"]:
         warn(warning)
-    if arguments.json:
+    if to_file:
         try:
-            write_atomically(arguments.json, (json.dumps(report, indent=1) + "\n").encode("utf-8"))
+            write_atomically(arguments.json, text.encode("utf-8"))
         except OSError as error:
             raise OutputError(
                 "cannot write '{}': {}; choose a place that you may write to".format(

@@ -31,6 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X1,Y1,X2,Y2[,OBJECT]",
         help="box on the first frame; repeatable",
     )
+    parser.add_argument(
+        "--mask",
+        action="append",
+        metavar="FILE.png[,OBJECT]",
+        help="mask of the first frame, not 0 on the object, or opaque there alone; repeatable",
+    )
+    parser.add_argument(
+        "--prompts", type=Path, metavar="FILE.json", help="prompts for any frames and objects"
+    )
     add_common(parser)
     parser.add_argument("--frames", type=positive, metavar="N", help="stop after so many")
     parser.add_argument(
@@ -74,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.budget_ms is not None and arguments.max_age_ms is not None:
         raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
-    prompts = read_prompts(arguments.point, arguments.box, None, None)
+    prompts = read_prompts(arguments.point, arguments.box, arguments.mask, arguments.prompts)
     summary = track_video(
         open_checked(arguments),
         arguments.video,

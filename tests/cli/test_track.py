@@ -20,6 +20,7 @@ from sam2lite.errors import (
     OutputError,
     PromptError,
     Sam2LiteError,
+    SessionError,
     UnknownNameError,
     VideoError,
 )
@@ -95,6 +96,56 @@ def run(tiny_bundle: Path, clip: Path, tmp_path: Path) -> Run:
 def write_prompts(path: Path, prompts: list[dict[str, Any]]) -> str:
     path.write_text(json.dumps({"prompts": prompts}))
     return str(path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        (
+            ["--policy", "fifo", "--tokens", "64", "--window", "3"],
+            {"policy": "fifo", "tokens": 64, "window": 3},
+        ),
+        (["--window", "0", "--set", "motion_aware=true"], {"window": None, "motion_aware": True}),
+        (["--set", "window=3", "--set", "resize=bicubic"], {"window": 3, "resize": "bicubic"}),
+    ],
+)
+def test_what_is_remembered_has_flags_of_its_own(
+    flags: list[str], expected: dict[str, Any], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(
+        track_run, "VideoSegmenter", lambda *args, **more: seen.append((args, more))
+    )
+    run("--point", "40,30", *flags, "--provider", "SomeProvider", "--threads", "2")
+    (((*_, threads, provider, resize), settings),) = seen
+    assert (threads, provider) == (2, "SomeProvider")
+    assert {"resize": resize, **settings} == {"resize": "halving", **expected}
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--window", "2", "--set", "window=3"], "--window and --set window are one setting"),
+        (["--deterministic", "--threads", "2"], "--deterministic is one thread, and --threads 2"),
+        (["--deterministic", "--budget-ms", "9"], "--deterministic does not go with a budget"),
+        (["--deterministic", "--max-age-ms", "9"], "--deterministic does not go with a budget"),
+    ],
+)
+def test_flags_that_contradict_each_other(flags: list[str], message: str, run: Run) -> None:
+    assert message in run.fail(ArgumentError, "--point", "40,30", *flags)
+
+
+def test_a_provider_that_is_not_there(run: Run) -> None:
+    message = run.fail(SessionError, "--point", "40,30", "--provider", "NoSuchProvider")
+    assert "execution provider NoSuchProvider is not in this onnxruntime" in message
+
+
+def test_deterministic_runs_are_equal_to_the_last_bit(run: Run) -> None:
+    found = []
+    for _ in range(2):
+        run.succeed("--point", "40,30", "--deterministic", "--force")
+        found.append([entry["objects"] for entry in run.results["frames"]])
+    assert found[0] == found[1]
 
 
 def test_a_clip_becomes_a_folder_of_results(run: Run, clip: Path) -> None:

@@ -19,6 +19,7 @@ from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.video.opencv_files import write_picture
 
 FRAMES = 24
 MIN_IOU = 0.999
@@ -135,6 +136,35 @@ def test_doctor_outlives_a_numpy_that_crashes(
     assert "NumPy          importing it ends Python by SIGILL" in done.stdout
     assert done.stdout.endswith("until this is mended: NumPy, OpenCV, ONNX Runtime.\n")
     assert done.stderr == ""
+
+
+def test_track_takes_masks_and_files_of_prompts(
+    python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    video, click = clip
+    mask = np.zeros((270, 480), np.uint8)
+    x, y = (int(float(number)) for number in click.split(","))
+    mask[max(0, y - 4) : y + 4, max(0, x - 4) : x + 4] = 255
+    write_picture(tmp_path / "mask.png", mask)
+    prompts = {"prompts": [{"frame": 1, "object": 7, "points": [[x, y]]}]}
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    arguments = ["--mask", str(tmp_path / "mask.png"), "--prompts", str(tmp_path / "prompts.json")]
+    arguments += ["--video", str(video), "-o", str(tmp_path / "out"), "--frames", "3"]
+    done = run(python, device_bundle, "track", *arguments)
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [(each["frame"], each["object"]) for each in results["prompts"]] == [(0, 1), (1, 7)]
+    assert [list(frame["objects"]) for frame in results["frames"]] == [
+        ["1"],
+        ["1", "7"],
+        ["1", "7"],
+    ]
+
+
+def test_bench_prints_json(python: str, device_bundle: Path) -> None:
+    done = run(python, device_bundle, "bench", "--frames", "2", "--warmup", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames"] == 2
 
 
 def test_bench_writes_percentiles(python: str, device_bundle: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.commands.interrupts import interrupted
 from sam2lite.runtimes.commands.prompted import read_prompts
 from sam2lite.runtimes.commands.run_tally import summary_lines
-from sam2lite.runtimes.commands.settings import read_settings
+from sam2lite.runtimes.commands.settings import joined_settings, memory_settings, read_settings
 from sam2lite.runtimes.commands.track_run import track_video
 
 
@@ -64,14 +64,34 @@ def track(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Processor threads.", show_default="the target's")
     ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Execution provider of ONNX Runtime, such as CUDAExecutionProvider.",
+            show_default="the CPU's",
+        ),
+    ] = None,
+    deterministic: Annotated[
+        bool,
+        typer.Option(
+            "--deterministic",
+            help="One thread, so that masks are the same to the last bit whatever the machine's "
+            "load and cores; slower.",
+        ),
+    ] = False,
     frames: prompted_video.Frames = None,
+    policy: prompted_video.Policy = None,
+    tokens: prompted_video.Tokens = None,
+    window: prompted_video.Window = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Setting of what is remembered, such as window=3; which there are depends on the "
-            "network. Or how frames are resized: resize=bicubic or antialias. Repeatable.",
+            help="Another setting of what is remembered, such as motion_aware=true; the network "
+            "says which there are. Or how frames are resized: resize=bicubic or antialias. "
+            "Repeatable.",
         ),
     ] = None,
     live: Annotated[
@@ -102,7 +122,14 @@ def track(
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
     if budget_ms is not None and max_age_ms is not None:
         raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
-    given = read_settings(settings)
+    if (deterministic and budget_ms is not None) or (deterministic and max_age_ms is not None):
+        raise ArgumentError(
+            "--deterministic does not go with a budget: the input size would follow the clock"
+        )
+    if deterministic and threads not in (None, 1):
+        raise ArgumentError(f"--deterministic is one thread, and --threads {threads} are asked for")
+    threads = 1 if deterministic else threads
+    given = joined_settings(read_settings(settings), memory_settings(policy, tokens, window))
     prompts = read_prompts(point, box, mask, prompts_file)
     opened = bundle_or_default(bundle, backend)
     if budget_ms is not None or max_age_ms is not None:
@@ -122,6 +149,7 @@ def track(
             preset=preset or DEFAULT_PRESET,
             rung=rung,
             threads=threads,
+            provider=provider,
             frames=frames,
             live=live,
             stream=stream,

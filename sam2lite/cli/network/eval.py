@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sam2lite.cli import prompted_video
 from sam2lite.cli.bundles import Backend
 from sam2lite.cli.export import options
 from sam2lite.cli.given import refuse_beside, refuse_without
@@ -19,6 +20,7 @@ from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.errors import ArgumentError
 from sam2lite.files.staging import FolderKind, staged_folder
+from sam2lite.runtimes.commands.settings import memory_settings
 from sam2lite.targets.machine import allowed_cpus
 
 if TYPE_CHECKING:
@@ -98,23 +100,9 @@ def eval(  # noqa: A001 - commands are named like their functions
         str | None,
         typer.Option(metavar="NAME|ID", help="Of --coco: only objects of it."),
     ] = None,
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Of memory pruning.", show_default="the network's family's"
-        ),
-    ] = None,
-    tokens: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Memory budget of an object.", show_default="the network's"),
-    ] = None,
-    window: Annotated[
-        int | None,
-        typer.Option(
-            help="Stored frames kept beside the prompted one; 0 for no limit.",
-            show_default="the network's family's",
-        ),
-    ] = None,
+    policy: prompted_video.Policy = None,
+    tokens: prompted_video.Tokens = None,
+    window: prompted_video.Window = None,
     skip_last: Annotated[
         bool, typer.Option("--skip-last", help="Leave out the last frame, as DAVIS's toolkit does.")
     ] = False,
@@ -170,7 +158,7 @@ def eval(  # noqa: A001 - commands are named like their functions
     check_prompt_kind(prompt)
     if output is not None:
         require_matplotlib("--output, which draws a chart,")
-    memory = _memory(policy, tokens, window)
+    memory = memory_settings(policy, tokens, window)
     recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis, stills, split)
@@ -208,13 +196,6 @@ def eval(  # noqa: A001 - commands are named like their functions
         print_by_source(report["by_source"])
     if output is not None:
         typer.echo(f"written: {output}")
-
-
-def _memory(policy: str | None, tokens: int | None, window: int | None) -> dict[str, Any]:
-    """Return the settings of frame rules that were given; the family has its own for the others."""
-    given = {"policy": policy, "tokens": tokens, "window": window}
-    settings = {name: value for name, value in given.items() if value is not None}
-    return {**settings, "window": None} if window == 0 else settings
 
 
 def _tracker(

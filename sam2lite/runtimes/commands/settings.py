@@ -28,6 +28,33 @@ def read_settings(entries: Optional[Sequence[str]]) -> Dict[str, Any]:
     return settings
 
 
+def memory_settings(
+    policy: Optional[str] = None, tokens: Optional[int] = None, window: Optional[int] = None
+) -> Dict[str, Any]:
+    """Return those of the settings that commands have a flag for, if they were given.
+
+    Args:
+        policy: of memory pruning.
+        tokens: memory budget of an object.
+        window: stored frames kept beside the prompted one; 0 for no limit.
+    """
+    given = {"policy": policy, "tokens": tokens, "window": window}
+    settings = {name: value for name, value in given.items() if value is not None}
+    return dict(settings, window=None) if window == 0 else settings
+
+
+def joined_settings(entries: Dict[str, Any], flags: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the settings of `--set` and those of flags of their own together.
+
+    Raises:
+        ArgumentError: a name is among both.
+    """
+    for name in flags:
+        if name in entries:
+            raise ArgumentError("--{0} and --set {0} are one setting; give it once".format(name))
+    return dict(entries, **flags)
+
+
 def _value(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]

@@ -53,6 +53,7 @@ def track_video(
     preset: str = DEFAULT_PRESET,
     rung: Optional[int] = None,
     threads: Optional[int] = None,
+    provider: Optional[str] = None,
     frames: Optional[int] = None,
     live: bool = False,
     stream: Optional[str] = None,
@@ -82,6 +83,7 @@ def track_video(
         preset: of the controller.
         rung: input side, px; the largest if not given.
         threads: of the processor; the target's if not given.
+        provider: ONNX Runtime's execution provider; the CPU's if not given.
         frames: to stop after; all if not given.
         live: play a file at its own rate.
         stream: where a line of JSON a frame goes at once; see `record_stream`.
@@ -109,7 +111,9 @@ def track_video(
         with ExitStack() as stack:
             folder = stack.enter_context(staged_folder(output, force, TRACK))
             segmenter = stack.enter_context(
-                VideoSegmenter(bundle, budget_ms, preset, rung, threads, resize=resize, **settings)
+                VideoSegmenter(
+                    bundle, budget_ms, preset, rung, threads, provider, resize, **settings
+                )
             )
             writer = stack.enter_context(
                 TrackWriter(str(folder), source, bundle, prompts, budget_ms, overlay, masks)
