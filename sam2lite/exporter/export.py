@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from sam2lite.contracts.backends import get_backend
 from sam2lite.errors import DependencyError, RecipeError, TargetWarning
 from sam2lite.exporter.backends import BackendExporter, ExportRequest, exporter_of
 from sam2lite.exporter.bundle.kind import BUNDLE
+from sam2lite.exporter.estimate import Estimate, estimate
 from sam2lite.exporter.progress import SILENT, Progress
 from sam2lite.exporter.recipe import ALWAYS, Recipe
 from sam2lite.files.staging import check_replaceable
@@ -34,6 +36,10 @@ class Preview:
         output: the folder.
         graphs: their keys, in the order they are made.
         check_for: as in the recipe.
+        estimate: what the export will take.
+        preflight: what the target's parser says of the graphs at the smallest size; None where
+            nobody can be asked.
+        memory: what running and building them takes there; likewise.
     """
 
     model: str
@@ -44,10 +50,14 @@ class Preview:
     output: str
     graphs: list[str]
     check_for: str | None
+    estimate: Estimate
+    preflight: dict[str, Any] | None = None
+    memory: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what there is as plain data."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        return {**given, "estimate": self.estimate._asdict()}
 
 
 def export(recipe: Recipe, progress: Progress | None = None) -> Bundle:
@@ -85,9 +95,20 @@ def export(recipe: Recipe, progress: Progress | None = None) -> Bundle:
 
 
 def preview(recipe: Recipe, progress: Progress | None = None) -> Preview:
-    """Return what `export` would write; raises what it raises before its work begins."""
+    """Return what `export` would write, and about what that takes.
+
+    Where the target's parser is known, graphs of the smallest size are made for it, so that it can
+    be asked; of large networks, that takes a minute.
+
+    Raises:
+        what `export` raises before its work begins.
+        VerificationError: the target would not take the graphs.
+    """
     exporter, request = _requested(recipe, progress or SILENT)
     plain = not get_backend(exporter.name).run_by
+    keys = exporter.keys(request)
+    scheme = exporter.precisions(request.target)[request.precision]
+    asked = _asked_parser(exporter, request) if exporter.knows_parser else {}
     return Preview(
         model=recipe.model,
         target=None if plain else request.target.id,
@@ -95,9 +116,31 @@ def preview(recipe: Recipe, progress: Progress | None = None) -> Preview:
         opset=request.target.opset,
         precision=request.precision,
         output=str(request.output),
-        graphs=exporter.keys(request),
+        graphs=keys,
         check_for=recipe.check_for,
+        estimate=estimate(request, len(keys), observes=scheme.max_drop is not None),
+        preflight=asked.get("preflight"),
+        memory=asked.get("memory"),
     )
+
+
+def _asked_parser(exporter: BackendExporter, request: ExportRequest) -> dict[str, Any]:
+    """Return what the manifest's verification would say of the target, at the smallest size.
+
+    Raises:
+        VerificationError: the target would not take the graphs.
+    """
+    from sam2lite.exporter.bundle.writer import write_trial_bundle
+    from sam2lite.exporter.precision.scheme import Float32
+
+    with tempfile.TemporaryDirectory() as scratch, request.progress.phase("preflight", 1) as step:
+        folder = Path(scratch) / "trial"
+        size = min(request.sizes)
+        write_trial_bundle(request.loaded, request.target, size, Float32(), folder)
+        manifest, _ = read_manifest(str(folder))
+        found = dict(exporter.finish(folder, request.target, manifest).verification)
+        step(str(size))
+    return found
 
 
 def _requested(recipe: Recipe, progress: Progress) -> tuple[BackendExporter, ExportRequest]:

@@ -100,7 +100,10 @@ SaveRecipe = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be exported, and export nothing.")
+    bool,
+    typer.Option(
+        "--dry-run", help="Print what would be exported and about what that takes; export nothing."
+    ),
 ]
 
 

@@ -1,7 +1,7 @@
 """From flags to a recipe, and from a recipe to an export with everything shown."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ import typer
 
 from sam2lite.cli.json_output import put_json
 from sam2lite.cli.progress import ShownProgress
+from sam2lite.cli.reports.memory import describe_memory
 from sam2lite.errors import ArgumentError, OutputError, RecipeError
 from sam2lite.exporter.recipe import FIELDS, Recipe
 from sam2lite.runtimes.bundle import Bundle
@@ -106,8 +107,33 @@ def run(asked: Asked) -> Bundle | None:
     if put_json(asked.as_json, found):
         return None
     for key, value in found.items():
-        typer.echo(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        typer.echo("\n".join(_SHOWN[key](value) if key in _SHOWN else [f"{key}: {_plain(value)}"]))
     return None
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _estimate(taken: Mapping[str, float]) -> list[str]:
+    return [
+        "estimate: {seconds:.0f} s on two cores, within a factor of two or three; {megabytes:g} MB "
+        "on disk; {memory_mb:.0f} MB of memory meanwhile".format(**taken)
+    ]
+
+
+def _preflight(found: Mapping[str, Any]) -> list[str]:
+    taken = (
+        "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs of the least size"
+    )
+    return [taken.format(**found)]
+
+
+_SHOWN: Mapping[str, Callable[[Any], list[str]]] = {
+    "estimate": _estimate,
+    "preflight": _preflight,
+    "memory": describe_memory,
+}
 
 
 @contextmanager

@@ -69,8 +69,24 @@ def test_dry_run_writes_nothing(backend: str, tmp_path: Path) -> None:
     arguments = [backend, "-o", str(tmp_path / "b"), "--dry-run", "--json"]
     result = runner.invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert len(json.loads(result.stdout)["graphs"]) == 19
+    told = json.loads(result.stdout)
+    assert len(told["graphs"]) == 19
+    assert 5 < told["estimate"]["seconds"] < 60
+    assert 20 < told["estimate"]["megabytes"] < 30
+    assert 500 < told["estimate"]["memory_mb"] < 2000
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_estimate_follows_precision_and_sizes(model: str, tmp_path: Path) -> None:
+    arguments = ["ort", "--model", model, "-o", str(tmp_path / "b"), "--dry-run", "--json"]
+    more = (["--rungs", "240"], [], ["--int8"])
+    told = [json.loads(runner.invoke(app, [*arguments, *each]).stdout) for each in more]
+    small, whole, int8 = (each["estimate"] for each in told)
+    assert small["seconds"] <= whole["seconds"] <= int8["seconds"]
+    assert small["megabytes"] < whole["megabytes"] > int8["megabytes"]
+    shown = runner.invoke(app, arguments[:-1]).stdout
+    assert "estimate: " in shown
+    assert " s on two cores, within a factor of two or three; " in shown
 
 
 @pytest.mark.parametrize(
