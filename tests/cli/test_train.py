@@ -84,7 +84,7 @@ def test_what_cannot_be_run_is_refused_before_it_starts(
     ("arguments", "message"),
     [
         (["--minutes", "90"], "--minutes is 90.0, but the run in .* goes on with 30.0, as it was"),
-        (["--stages", "1"], "--stages is 1, but .* goes on with 1,2; leave it out"),
+        (["--stages", "1"], "--stages is 1, but .* goes on with 1,2, as it was"),
         (["--seed", "0"], "--seed is 0, but .* goes on with 3"),
         (["--from", "tiny"], "--from is tiny, but .* goes on with not given"),
     ],

@@ -101,9 +101,7 @@ SaveRecipe = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 DryRun = Annotated[
     bool,
-    typer.Option(
-        "--dry-run", help="Print what would be exported and about what that takes; export nothing."
-    ),
+    typer.Option("--dry-run", help="Print what would be exported, and what it takes; do nothing."),
 ]
 
 

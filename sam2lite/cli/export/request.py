@@ -123,9 +123,7 @@ def _estimate(taken: Mapping[str, float]) -> list[str]:
 
 
 def _preflight(found: Mapping[str, Any]) -> list[str]:
-    taken = (
-        "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs of the least size"
-    )
+    taken = "preflight: the parser of TensorRT {tensorrt} takes all {graphs} graphs, at one size"
     return [taken.format(**found)]
 
 
