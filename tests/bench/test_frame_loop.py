@@ -134,6 +134,6 @@ def test_unknown_names(
 
 
 def test_click_outside_the_frame(tiny_bundle: Path, feed: FrameFeed) -> None:
-    outside = {1: Prompt([(80, 60)]), 2: Prompt([(160, 60)])}
+    outside = {1: Prompt([(80, 60)]), 2: Prompt([(162, 60)])}
     with pytest.raises(PromptError, match="outside"):
         start(str(tiny_bundle), feed.take()[0], outside, SMALLEST)

@@ -109,7 +109,7 @@ def test_the_table_comes_before_the_verdict(
     ("kind", "args", "named"),
     [
         (ArgumentError, [], "--point 320,240"),
-        (PromptError, ["--point", "96,30"], "(96, 30)"),
+        (PromptError, ["--point", "98,30"], "(98, 30)"),
         (UnknownNameError, ["--point", "4,3", "--rung", "480"], "known: 240"),
     ],
 )

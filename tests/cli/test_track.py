@@ -297,8 +297,8 @@ def test_nothing_pointed_out_is_refused_with_an_example(run: Run) -> None:
 @pytest.mark.parametrize(
     ("kind", "args", "named"),
     [
-        (PromptError, ["--point", "96,30"], "frame 0, object 1: the click (96, 30)"),
-        (PromptError, ["--box", "0,0,96.5,72,4"], "frame 0, object 4: the box"),
+        (PromptError, ["--point", "98,30"], "frame 0, object 1: the click (98, 30)"),
+        (PromptError, ["--box", "0,0,97.5,72,4"], "frame 0, object 4: the box"),
         (PromptError, ["--point", "40"], "cannot read '40'"),
         (ArgumentError, ["--point", "4,3", "--backend", "trt"], "made for 'ort'"),
         (ArgumentError, ["--point", "4,3", "--preset", "paper"], "--budget-ms"),

@@ -283,7 +283,7 @@ def test_the_limit_of_objects(segmenter: VideoSegmenter) -> None:
 def test_a_refused_prompt_changes_nothing(segmenter: VideoSegmenter, bundle: SpiedBundle) -> None:
     segmenter.prompt(frame(0), points=CLICK)
     segmenter.track(frame(0))
-    for refused in ({"points": [(WIDTH, 0)]}, {"box": (0, 0, 0, 0)}, {}):
+    for refused in ({"points": [(WIDTH + 1, 0)]}, {"box": (0, 0, 0, 0)}, {}):
         with pytest.raises(PromptError):
             segmenter.prompt(frame(1), 2, **refused)
         with pytest.raises(PromptError):

@@ -94,7 +94,7 @@ def test_a_mask_with_clicks_and_one_that_vanishes(oracle_network: Sam2) -> None:
     with pytest.raises(PromptError, match="vanishes"):
         loop.prompt(1, Prompt(mask=speck), 1000, 1000)
     with pytest.raises(PromptError, match="outside"):
-        loop.prompt(1, Prompt(points=[(SIDE, 0)]), SIDE, SIDE)
+        loop.prompt(1, Prompt(points=[(SIDE + 1, 0)]), SIDE, SIDE)
     with pytest.raises(UnknownNameError):
         loop.track(1)  # nothing of it has been kept
 

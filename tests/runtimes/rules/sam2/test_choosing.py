@@ -82,7 +82,7 @@ def test_eight_points_and_their_end_fit() -> None:
 
 def test_a_prompt_must_fit() -> None:
     with pytest.raises(PromptError, match="outside the frame"):
-        prompt_tokens(Prompt([(9, 0)]), 9, 9)
+        prompt_tokens(Prompt([(11, 0)]), 9, 9)
     mask = np.ones((9, 9), bool)
     with pytest.raises(PromptError, match=r"a mask is taken as it is, and 1 point\(s\)"):
         prompt_tokens(Prompt([(1, 1)], mask=mask), 9, 9)
