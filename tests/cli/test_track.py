@@ -126,9 +126,13 @@ def test_what_is_remembered_has_flags_of_its_own(
     ("flags", "message"),
     [
         (["--window", "2", "--set", "window=3"], "--window and --set window are one setting"),
-        (["--deterministic", "--threads", "2"], "--deterministic is one thread, and --threads 2"),
+        (
+            ["--deterministic", "--threads", "2"],
+            "--deterministic is one thread, and --threads is 2",
+        ),
         (["--deterministic", "--budget-ms", "9"], "--deterministic does not go with a budget"),
         (["--deterministic", "--max-age-ms", "9"], "--deterministic does not go with a budget"),
+        (["--deterministic", "--live"], "does not go with --live: which frames are dropped"),
     ],
 )
 def test_flags_that_contradict_each_other(flags: list[str], message: str, run: Run) -> None:

@@ -126,9 +126,11 @@ def track(
         raise ArgumentError(
             "--deterministic does not go with a budget: the input size would follow the clock"
         )
-    if deterministic and threads not in (None, 1):
-        raise ArgumentError(f"--deterministic is one thread, and --threads {threads} are asked for")
-    threads = 1 if deterministic else threads
+    if deterministic:
+        _check_repeatable(budgeted=budget_ms is not None or max_age_ms is not None, live=live)
+        if threads not in (None, 1):
+            raise ArgumentError(f"--deterministic is one thread, and --threads is {threads}")
+        threads = 1
     given = joined_settings(read_settings(settings), memory_settings(policy, tokens, window))
     prompts = read_prompts(point, box, mask, prompts_file)
     opened = bundle_or_default(bundle, backend)
@@ -166,3 +168,17 @@ def track(
     if summary["ended_by"] is not None:
         warn(f"{summary['ended_by']} ended the run; what was tracked before is in {output}")
         raise typer.Exit(interrupted() or 0)
+
+
+def _check_repeatable(*, budgeted: bool, live: bool) -> None:
+    """Refuse what follows the clock, and would come out otherwise another time.
+
+    Raises:
+        ArgumentError: an input size or the choice of frames does.
+    """
+    for asked, what in (
+        (budgeted, "a budget: the input size would follow"),
+        (live, "--live: which frames are dropped follows"),
+    ):
+        if asked:
+            raise ArgumentError(f"--deterministic does not go with {what} the clock")

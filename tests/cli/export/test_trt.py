@@ -169,4 +169,9 @@ def test_a_dry_run_writes_nothing(model: str, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     plan = json.loads(result.stdout)
     assert (plan["target"], plan["opset"], plan["precision"]) == ("jetson-nano", 13, "fp16")
+    assert plan["preflight"] == {"tensorrt": "8.2.1", "graphs": 4, "findings": 0}
+    assert [rung["rung"] for rung in plan["memory"]["rungs"]] == [240]
+    shown = runner.invoke(app, quick(model, tmp_path / "b", "jetson-nano", "--dry-run")).stdout
+    assert "preflight: the parser of TensorRT 8.2.1 takes all 4 graphs, at one size" in shown
+    assert "Memory of jetson-nano with TensorRT 8.2.1, estimated:" in shown
     assert not (tmp_path / "b").exists()
