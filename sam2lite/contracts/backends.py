@@ -23,6 +23,7 @@ class Backend(NamedTuple):
             none of them runs on a board.
         simulator: `module:name` of what opens its graphs where the backend is not there, for
             accuracy and not for time; None where there is nothing.
+        packages: that exporting for it needs beside those of every export, in the extra of its name.
         next_step: what to do with a new bundle, `{}` its path; empty where there is nothing to say.
     """
 
@@ -34,6 +35,7 @@ class Backend(NamedTuple):
     exporter: str
     doctor: Optional[str] = None
     simulator: Optional[str] = None
+    packages: Tuple[str, ...] = ()
     next_step: str = ""
 
 
@@ -105,6 +107,7 @@ register_backend(
         adapter="sam2lite.runtimes.backends.tensorrt.session",
         exporter="sam2lite.exporter.tensorrt.backend:EXPORTER",
         doctor="sam2lite.device.tensorrt.checks",
+        packages=("polygraphy",),
         next_step="copy {} to the board and run there: python3 device.pyz build",
     )
 )
@@ -117,6 +120,7 @@ register_backend(
         adapter="sam2lite.runtimes.backends.coreml.session",
         exporter="sam2lite.exporter.coreml.backend:EXPORTER",
         simulator="sam2lite.mil.session:open_simulated",
+        packages=("coremltools",),
         next_step="add the packages to an Xcode project, or, by simulation unless on macOS: "
         + TRACK,
     )

@@ -13,6 +13,7 @@ import shutil
 import sys
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.errors import ArgumentError, BundleError, SessionError, install_extra
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.cache import cache_dir
@@ -45,16 +46,11 @@ _ISA_FLAGS = (
     "asimddp",
     "i8mm",
 )
-# Packages that only some commands need: the extra that brings each, and what for.
-_OPTIONAL = {
-    "torch": ("export", "only export needs it"),
-    "onnx": ("export", "only export needs it"),
-    "onnxscript": ("export", "only export needs it"),
-    "onnxsim": ("export", "only export needs it"),
-    "safetensors": ("export", "only export needs it"),
-    "coremltools": ("coreml", "only bundles for Core ML need it"),
-    "polygraphy": ("trt", "only --target host of `sam2lite export trt` needs it"),
-}
+# Packages that only export needs, and the extra that brings each.
+_OPTIONAL = dict.fromkeys(("torch", "onnx", "onnxscript", "onnxsim", "safetensors"), "export")
+_OPTIONAL.update(
+    {package: name for name in backend_names() for package in get_backend(name).packages}
+)
 
 
 class Check(NamedTuple):
@@ -131,7 +127,10 @@ def check_h264() -> Check:
 def check_optional(name: str) -> Check:
     """Look for a package that some commands need, without importing it: torch takes seconds."""
     if importlib.util.find_spec(name) is None:
-        extra, purpose = _OPTIONAL[name]
+        extra = _OPTIONAL[name]
+        purpose = "only export needs it"
+        if extra in backend_names():
+            purpose = "only export for {} needs it".format(get_backend(extra).title)
         return Check(name, ABSENT, "not installed", install_extra(extra) + "; " + purpose)
     return Check(name, OK, _installed_version(name))
 

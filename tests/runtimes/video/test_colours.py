@@ -67,6 +67,6 @@ def test_an_object_that_is_not_seen_waits_for_its_colour() -> None:
 @pytest.mark.parametrize("corner", [(0, 0), (119, 159)])
 @pytest.mark.parametrize("dtype", [bool, np.uint8])
 def test_one_pixel_in_a_corner_will_do(corner: tuple[int, int], dtype: type) -> None:
-    mask = np.zeros((120, 160), dtype)
+    mask: np.ndarray = np.zeros((120, 160), dtype)
     mask[corner] = 1
     assert len(ObjectColours().of(filled((0, 0, 0)), {5: mask})) == 1
