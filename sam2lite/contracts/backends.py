@@ -23,7 +23,7 @@ class Backend(NamedTuple):
             none of them runs on a board.
         simulator: `module:name` of what opens its graphs where the backend is not there, for
             accuracy and not for time; None where there is nothing.
-        packages: that exporting for it needs beside those of every export, in the extra of its name.
+        packages: that export needs for it beside the usual ones, in the extra of its name.
         next_step: what to do with a new bundle, `{}` its path; empty where there is nothing to say.
     """
 
