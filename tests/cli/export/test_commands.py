@@ -79,7 +79,7 @@ def test_dry_run_writes_nothing(backend: str, tmp_path: Path) -> None:
 
 def test_an_estimate_follows_precision_and_sizes(model: str, tmp_path: Path) -> None:
     arguments = ["ort", "--model", model, "-o", str(tmp_path / "b"), "--dry-run", "--json"]
-    more = (["--rungs", "240"], [], ["--int8"])
+    more: tuple[list[str], ...] = (["--rungs", "240"], [], ["--int8"])
     told = [json.loads(runner.invoke(app, [*arguments, *each]).stdout) for each in more]
     small, whole, int8 = (each["estimate"] for each in told)
     assert small["seconds"] <= whole["seconds"] <= int8["seconds"]
