@@ -7,10 +7,6 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.calibration.assignment import PrecisionAssignment, kept_by_user
-from sam2lite.calibration.four_bits.gptq import GptqSettings, gptq, output_error
-from sam2lite.calibration.four_bits.grid import Floats, Grid, Packed, searched_steps
-from sam2lite.calibration.four_bits.hessians import Hessians, hessians
 from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.ort.matmul_nbits import FLOAT_ACTIVATIONS, INT8_ACTIVATIONS, pack
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage, store_in_fp16
@@ -22,11 +18,14 @@ from sam2lite.runtimes.cache import cache_dir
 if TYPE_CHECKING:
     import onnx
 
+    from sam2lite.calibration.assignment import PrecisionAssignment
+    from sam2lite.calibration.four_bits.grid import Floats, Packed
+    from sam2lite.calibration.four_bits.hessians import Hessians
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
     from sam2lite.models.loaded import LoadedModel
 
-GRID = Grid(group=32)
+GROUP = 32  # weights that share a scale
 MAX_DROP = 1.5  # points of J&F, and of the first frame's J
 _last: tuple[tuple[str, str], Quantizer] | None = None  # of one export, which asks many times
 LEAST_WEIGHTS = 2048  # of a layer; scales and a fourth input cost smaller ones more than they save
@@ -39,28 +38,30 @@ class Quantizer:
         hessians: of its layers, by path.
     """
 
-    def __init__(self, found: Hessians, grid: Grid, settings: GptqSettings) -> None:
+    def __init__(self, found: Hessians) -> None:
         """Take what is known of the layers' inputs.
 
         Args:
             found: means of `x x^T` by path.
-            grid: how weights share scales.
-            settings: of GPTQ.
         """
         self.hessians = found
-        self._grid, self._settings = grid, settings
         self._done: dict[tuple[str, bytes], Packed] = {}
 
     def packed(self, path: str, weight_oi: Floats) -> Packed:
         """Return a layer's weight on the grid; asked again, the same."""
+        from sam2lite.calibration.four_bits.gptq import gptq
+        from sam2lite.calibration.four_bits.grid import Grid, searched_steps
+
         key = path, hashlib.sha256(weight_oi.tobytes()).digest()
         if key not in self._done:
-            steps = searched_steps(weight_oi, self._grid)
-            self._done[key] = gptq(weight_oi, self.hessians[path], steps, self._settings)
+            steps = searched_steps(weight_oi, Grid(GROUP))
+            self._done[key] = gptq(weight_oi, self.hessians[path], steps)
         return self._done[key]
 
     def error(self, path: str, weight_oi: Floats) -> float:
         """Return what a layer's output loses, as a share of its power."""
+        from sam2lite.calibration.four_bits.gptq import output_error
+
         packed = self.packed(path, weight_oi)
         return output_error(weight_oi, packed.weight(), self.hessians[path])
 
@@ -90,8 +91,7 @@ class FourBits:
         return {
             **dataclasses.asdict(self._provenance),
             "method": "gptq",
-            "group": GRID.group,
-            "symmetric": GRID.symmetric,
+            "group": GROUP,
             "four_bit_layers": sorted(self.plan.int8),
             "float_layers": dict(sorted(self.plan.kept.items())),
         }
@@ -129,12 +129,14 @@ class FourBits:
 
 def quantizer(loaded: LoadedModel, recording: Recording) -> Quantizer:
     """Return what puts a network's layers on the grid, the same for the same recording."""
+    from sam2lite.calibration.four_bits.hessians import hessians
+
     global _last
     key = loaded.sha256, str(recording.folder)
     if _last is None or _last[0] != key:
         cache = Path(cache_dir()) / "hessians"
         found = hessians(loaded, recording, linear_layers(loaded), cache)
-        _last = key, Quantizer(found, GRID, GptqSettings())
+        _last = key, Quantizer(found)
     return _last[1]
 
 
@@ -155,6 +157,8 @@ def all_layers(making: Making) -> PrecisionAssignment:
     Raises:
         UnknownNameError: a pattern of `keep_float` matches no layer.
     """
+    from sam2lite.calibration.assignment import PrecisionAssignment, kept_by_user
+
     seen = quantizer(making.loaded, making.footage[0]).hessians
     layers = linear_layers(making.loaded)
     plan = PrecisionAssignment(frozenset(layers), {})
@@ -179,7 +183,7 @@ def _scheme(name: str, accuracy_level: int) -> Scheme:
         return FourBits(making, name, accuracy_level, measured=False)
 
     layers = LayerChoice(all_layers, ranked_layers)
-    return Scheme(name, made, CALLS, tried, layers=layers, max_drop=MAX_DROP, block_size=GRID.group)
+    return Scheme(name, made, CALLS, tried, layers=layers, max_drop=MAX_DROP, block_size=GROUP)
 
 
 FOUR_BITS = (_scheme("w4", FLOAT_ACTIVATIONS), _scheme("w4a8", INT8_ACTIVATIONS))

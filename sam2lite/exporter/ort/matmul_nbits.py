@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam2lite.calibration.four_bits.grid import BITS, Floats, Packed
 from sam2lite.exporter.precision.fp16_storage import LEAST_BYTES
 
 if TYPE_CHECKING:
     import onnx
 
+    from sam2lite.calibration.four_bits.grid import Floats, Packed
+
 DOMAIN = "com.microsoft"
+BITS = 4
 FLOAT_ACTIVATIONS, INT8_ACTIVATIONS = 0, 4  # accuracy levels
 LEAST_BLOCK = 16  # of the operator, which takes powers of two from there on
 
