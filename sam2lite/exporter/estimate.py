@@ -14,6 +14,8 @@ _WEIGHT_BYTES = {
     "int8": 1.0,
     "w8a8": 1.0,
     "int4": 0.6,  # with the scales of its blocks
+    "w4": 0.58,
+    "w4a8": 0.58,
     "palette6": 0.75,
     "palette4": 0.5,
 }

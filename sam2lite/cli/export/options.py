@@ -49,7 +49,12 @@ ImageSizes = Annotated[
 # FP32 computes what PyTorch does, so that what loses more is asked for. The chips of TensorRT and
 # Core ML are made for FP16. See docs/adr/0014.
 Precision = Annotated[
-    str | None, typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp32")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="fp32, fp16, int8, w4 or w4a8; see `sam2lite targets ID`.",
+        show_default="fp32",
+    ),
 ]
 GpuPrecision = Annotated[
     str | None, typer.Option(metavar="NAME", help="fp32, fp16 or int8.", show_default="fp16")
