@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sam2lite.cli.export import options
+from sam2lite.contracts.provenance import provenance_line
 
 
 def models(
@@ -31,6 +32,7 @@ def models(
             "budget_tokens": loaded.memory().get("budget"),
             "rungs": list(loaded.sizes),
             "trained": loaded.trained,
+            "weights": loaded.weights,
         }
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
@@ -50,3 +52,5 @@ def models(
                 end_section=total,
             )
     Console().print(table)
+    for name, row in rows.items():
+        typer.echo(f"{name}: weights {provenance_line(row['weights'])}")
