@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 import numpy as np
 
 from sam2lite.contracts.arguments import DEFAULT_PRESET
+from sam2lite.contracts.provenance import provenance_line
 from sam2lite.errors import VideoError
 from sam2lite.files.staging import staged_folder
 from sam2lite.runtimes.bundle import Bundle
@@ -124,6 +125,7 @@ def track_video(
         },
         "dropped_frames": writer.dropped_frames,
         "trained": bundle.manifest.model.trained,
+        "weights": bundle.manifest.model.weights,
         "warnings": writer.warnings,
     }
 
@@ -134,6 +136,7 @@ def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:
         yield "object {}: visible on {:.1%} of {} frames".format(
             object_id, found["visible_share"], found["frames"]
         )
+    yield "weights: {}".format(provenance_line(summary["weights"]))
     dropped, latency_ms = summary["dropped_frames"], summary["latency_ms"]
     yield "{}: {} frames, {} objects, {:.1f} frames/s in all, {}{}".format(
         summary["path"],
