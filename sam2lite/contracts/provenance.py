@@ -17,7 +17,7 @@ LINES: Mapping[str, str] = MappingProxyType(
         OWN: "the user's own: trained or brought by whoever exported it",
     }
 )
-UNSTATED = "trained; the bundle is from before bundles said by whom"
+UNSTATED = "trained; the bundle does not say by whom, as it is from before bundles did"
 
 
 def provenance_line(weights: Optional[str]) -> str:

@@ -1,0 +1,170 @@
+"""What a folder of `sam2lite track` shows: how each object went, and its worst frames as pictures.
+
+Nobody knows the truth of a user's video, so that "worst" is the network's own opinion: the lowest
+predicted IoU, and where an object begins not to be seen.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+
+from sam2lite.errors import BundleError, VideoError
+from sam2lite.files.reading import printable
+from sam2lite.runtimes.commands.track_writer import OVERLAY_FILE, RESULTS_FILE
+from sam2lite.runtimes.video.source import open_source
+
+MOST_PICTURES = 6  # of either kind
+PICTURE_WIDTH_PX = 480
+_JPEG_QUALITY = 82
+_APART = 24  # pictures of one kind are at least the video's length by this apart
+
+
+class Moment(NamedTuple):
+    """A frame that is shown, and why."""
+
+    index: int
+    words: str
+
+
+class Picture(NamedTuple):
+    """A frame as a `data:` address, and why it is shown."""
+
+    address: str
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One object over a video.
+
+    Attributes:
+        name: its id.
+        iou: what the network predicts by frame; None where the object is not seen.
+        visible: how many frames show it.
+        frames: how many it was followed over.
+        lost: how many frames gave numbers that are not finite.
+    """
+
+    name: str
+    iou: Sequence[tuple[int, float | None]]
+    visible: int
+    frames: int
+    lost: int
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """Return where it is not seen: first frame and the one after the last."""
+        found: list[tuple[int, int]] = []
+        for index, value in self.iou:
+            if value is not None:
+                continue
+            if found and found[-1][1] == index:
+                found[-1] = (found[-1][0], index + 1)
+            else:
+                found.append((index, index + 1))
+        return found
+
+
+def followed(frames: Sequence[Mapping[str, Any]]) -> list[Followed]:
+    """Return every object of `results.json`, in the order of their first frames."""
+    by_object: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
+    for index, frame in enumerate(frames):
+        for name, found in frame["objects"].items():
+            by_object.setdefault(name, []).append((index, found))
+    return [_followed(name, records) for name, records in by_object.items()]
+
+
+def _followed(name: str, records: Sequence[tuple[int, Mapping[str, Any]]]) -> Followed:
+    return Followed(
+        name,
+        [(index, found["iou"] if found["visible"] else None) for index, found in records],
+        sum(found["visible"] for _, found in records),
+        len(records),
+        sum(found["lost"] for _, found in records),
+    )
+
+
+def least_sure(objects: Iterable[Followed], length: int) -> list[Moment]:
+    """Return the frames with the lowest predicted IoU of a visible object, apart from each other.
+
+    Args:
+        objects: that were followed.
+        length: frames of the video.
+    """
+    values = sorted(
+        (value, index, each.name)
+        for each in objects
+        for index, value in each.iou
+        if value is not None
+    )
+    chosen: list[Moment] = []
+    for value, index, name in values:
+        if all(abs(index - moment.index) > length // _APART for moment in chosen):
+            chosen.append(Moment(index, f"object {name}: predicted IoU {value:.2f}"))
+        if len(chosen) == MOST_PICTURES:
+            break
+    return sorted(chosen)
+
+
+def gone(objects: Iterable[Followed]) -> list[Moment]:
+    """Return the frames on which an object begins not to be seen, of the longest gaps."""
+    gaps = [(end - begin, begin, end, each.name) for each in objects for begin, end in each.gaps()]
+    longest = sorted(gaps, reverse=True)[:MOST_PICTURES]
+    return sorted(
+        Moment(begin, f"object {name}: not seen for {length} frames, to {end - 1}")
+        for length, begin, end, name in longest
+    )
+
+
+def results_file(folder: Path) -> Path:
+    """Return where a folder of `sam2lite track` has its results.
+
+    Raises:
+        BundleError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise BundleError(
+            f"there is no folder {printable(folder)}; give what `sam2lite track -o` wrote"
+        )
+    return folder / RESULTS_FILE
+
+
+def pictures(folder: Path, moments: Iterable[Moment]) -> list[Picture] | None:
+    """Return frames of the overlay video as pictures; None where there is no such video.
+
+    Args:
+        folder: of `sam2lite track`.
+        moments: what is wanted; a frame that the video does not have is left out.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    video = folder / OVERLAY_FILE
+    if not video.exists():
+        return None
+    wanted: dict[int, list[Moment]] = {}
+    for moment in moments:
+        wanted.setdefault(moment.index, []).append(moment)
+    found: list[Picture] = []
+    if not wanted:
+        return []
+    with open_source(str(video)) as source:
+        for index, frame_bgr in enumerate(source):
+            found += [Picture(_address(frame_bgr), each) for each in wanted.get(index, ())]
+            if index >= max(wanted):
+                break
+    return found
+
+
+def _address(frame_bgr: Any) -> str:
+    height, width = frame_bgr.shape[:2]
+    if width > PICTURE_WIDTH_PX:
+        size = (PICTURE_WIDTH_PX, max(1, round(height * PICTURE_WIDTH_PX / width)))
+        frame_bgr = cv2.resize(frame_bgr, size, interpolation=cv2.INTER_AREA)
+    done, jpeg = cv2.imencode(".jpg", frame_bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not done:
+        raise VideoError(f"a frame of {width}x{height} cannot be written as a JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")
