@@ -1,5 +1,6 @@
 """`sam2lite report`: all that is known of a bundle as one HTML file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,35 @@ def report(
     The page is one file that loads nothing from a network. What is on it comes from the manifest
     and from the files given; each must be about this very bundle.
     """
+    kilobytes = write_report(bundle, output, bench or (), eval_ or (), track, sensitivity, force)
+    typer.echo(f"{output}: {kilobytes:.0f} kB")
+
+
+def write_report(
+    bundle: Path,
+    output: Path,
+    benches: Sequence[Path] = (),
+    evals: Sequence[Path] = (),
+    track: Path | None = None,
+    sensitivity: Path | None = None,
+    force: bool = False,
+) -> float:
+    """Write the page of a bundle; return its kilobytes.
+
+    Args:
+        bundle: its folder.
+        output: the HTML file.
+        benches: of `sam2lite-bench --json`.
+        evals: of `sam2lite eval --json`.
+        track: folder of `sam2lite track`.
+        sensitivity: of `sam2lite sensitivity --json`.
+        force: replace a file that is there.
+
+    Raises:
+        BundleError: there is no such bundle, or a file is not what it should be, or of another one.
+        VideoError: the overlay video of `track` cannot be read.
+        OutputError: the page cannot be written.
+    """
     from sam2lite.cli.reports.html.inputs import (
         read_bench,
         read_eval,
@@ -57,23 +87,22 @@ def report(
         with replacing(str(output), force):
             raise Unchanged  # a file could be made there
         manifest, sha256 = read_manifest(str(bundle))
+        run = None if track is None else read_track(results_file(track), sha256)
         subject = Subject(
-            name=public_name(str(bundle.resolve())),
+            name=public_name(str(bundle)),
             manifest=manifest.for_people(),
             sha256=sha256,
-            benches=[read_bench(path, sha256) for path in bench or ()],
-            evals=[read_eval(path, sha256) for path in eval_ or ()],
+            benches=[read_bench(path, sha256) for path in benches],
+            evals=[read_eval(path, sha256) for path in evals],
             sensitivity=[] if sensitivity is None else read_sensitivity(sensitivity, manifest),
-            tracking=[]
-            if track is None
-            else tracking.run(read_track(results_file(track), sha256), track),
+            tracking=[] if run is None or track is None else tracking.run(run, track),
         )
-        text = page(subject)
+        content = page(subject).encode("utf-8")
         with replacing(str(output), force) as partial:
-            Path(partial).write_text(text, encoding="utf-8")
+            Path(partial).write_bytes(content)
     except OSError as error:
         raise OutputError(
             f"cannot write '{output}': {error.strerror or error}; choose a folder that exists, "
             "that you may write to, and that has room"
         ) from error
-    typer.echo(f"{output}: {len(text.encode()) / 1e3:.0f} kB")
+    return len(content) / 1e3

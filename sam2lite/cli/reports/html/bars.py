@@ -37,14 +37,16 @@ def draw_bars(bars: Sequence[Bar], longest: float | None = None) -> Html:
     """
     full = longest or max((_sum(bar) for bar in bars), default=0.0) or 1.0
     rows = (
-        (
-            tag("span", bar.name, class_="name", title=bar.name),
+        tag(
+            "div",
+            tag("span", bar.name, class_="name"),
             tag("span", *(_piece(part, full) for part in bar.parts), class_="track"),
             tag("span", bar.text, class_="value"),
+            role="listitem",
         )
         for bar in bars
     )
-    return tag("div", *(cell for row in rows for cell in row), class_="bars", role="list")
+    return tag("div", *rows, class_="bars", role="list")
 
 
 def legend(parts: Sequence[Part]) -> Html:

@@ -1,5 +1,6 @@
 """The page about a bundle: its sections in one file that asks nothing of a network."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files as resources
@@ -42,7 +43,7 @@ def page(subject: Subject) -> str:
     """Return the page as HTML."""
     manifest = subject.manifest
     title = f"{manifest.model.name}, {manifest.precision}"
-    sections = [(name, content) for name, content in _sections(subject) if content]
+    sections = _numbered([(name, content) for name, content in _sections(subject) if content])
     contents = (tag("a", name, href=f"#{_anchor(name)}") for name, _ in sections)
     head = tag(
         "head",
@@ -77,17 +78,14 @@ def page(subject: Subject) -> str:
 def _sections(subject: Subject) -> list[tuple[str, Sequence[Html]]]:
     manifest = subject.manifest
     timed = [
-        (_numbered("Time of a frame", place, subject.benches), timing.loop(bench))
+        ("Time of a frame", timing.loop(bench))
         if "stages_ms" in bench
-        else (_numbered("Time by input size", place, subject.benches), timing.rungs(bench))
-        for place, bench in enumerate(subject.benches)
+        else ("Time by input size", timing.rungs(bench))
+        for bench in subject.benches
     ]
     scored = [
-        (
-            _numbered("Scores", place, subject.evals),
-            scores.pictures(found) if "images" in found else scores.clips(found),
-        )
-        for place, found in enumerate(subject.evals)
+        ("Scores", scores.pictures(found) if "images" in found else scores.clips(found))
+        for found in subject.evals
     ]
     layers = precision.sensitivity(subject.sensitivity) if subject.sensitivity else []
     return [
@@ -102,8 +100,17 @@ def _sections(subject: Subject) -> list[tuple[str, Sequence[Html]]]:
     ]
 
 
-def _numbered(name: str, place: int, all_of_them: Sequence[object]) -> str:
-    return name if len(all_of_them) == 1 else f"{name} ({place + 1})"
+def _numbered(
+    sections: Sequence[tuple[str, Sequence[Html]]],
+) -> list[tuple[str, Sequence[Html]]]:
+    """Return sections of which no two have one name."""
+    named: list[tuple[str, Sequence[Html]]] = []
+    counts = Counter(name for name, _ in sections)
+    seen: Counter[str] = Counter()
+    for name, content in sections:
+        seen[name] += 1
+        named.append((f"{name} {seen[name]}" if counts[name] > 1 else name, content))
+    return named
 
 
 def _weights(manifest: Manifest) -> Html:

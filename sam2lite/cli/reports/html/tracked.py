@@ -5,6 +5,7 @@ predicted IoU, and where an object begins not to be seen.
 """
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,13 +88,16 @@ def _followed(name: str, records: Sequence[tuple[int, Mapping[str, Any]]]) -> Fo
     )
 
 
-def least_sure(objects: Iterable[Followed], length: int) -> list[Moment]:
+def least_sure(objects: Sequence[Followed], length: int) -> list[Moment]:
     """Return the frames with the lowest predicted IoU of a visible object, apart from each other.
+
+    Each object has its share of them, so that one that is all wrong does not hide the others.
 
     Args:
         objects: that were followed.
         length: frames of the video.
     """
+    share = -(-MOST_PICTURES // max(1, len(objects)))
     values = sorted(
         (value, index, each.name)
         for each in objects
@@ -101,8 +105,11 @@ def least_sure(objects: Iterable[Followed], length: int) -> list[Moment]:
         if value is not None
     )
     chosen: list[Moment] = []
+    shown: Counter[str] = Counter()
     for value, index, name in values:
-        if all(abs(index - moment.index) > length // _APART for moment in chosen):
+        apart = all(abs(index - moment.index) > length // _APART for moment in chosen)
+        if apart and shown[name] < share:
+            shown[name] += 1
             chosen.append(Moment(index, f"object {name}: predicted IoU {value:.2f}"))
         if len(chosen) == MOST_PICTURES:
             break

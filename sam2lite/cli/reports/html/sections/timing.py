@@ -13,6 +13,7 @@ from sam2lite.cli.reports.html.scales import Axis, axis_to
 _COLUMNS = 48
 _PERCENTILES = ("p50", "p95", "p99")
 _LOAD = "competing load"
+_FAR = 2.5  # times the 95th percentile: what is later is drawn at the edge
 
 
 def loop(bench: dict[str, Any]) -> list[Html]:
@@ -51,8 +52,7 @@ def rungs(bench: dict[str, Any]) -> list[Html]:
 def distribution(frame_ms: Sequence[float], budget_ms: float | None) -> Html:
     """Return a histogram of frame times with their percentiles.
 
-    The last hundredth is gathered in the last column, so that one late frame does not squeeze all
-    others together.
+    The latest are gathered in the last column, so that they do not squeeze all others together.
 
     Args:
         frame_ms: of every frame.
@@ -60,23 +60,28 @@ def distribution(frame_ms: Sequence[float], budget_ms: float | None) -> Html:
     """
     p50, p95, p99 = (float(value) for value in np.percentile(frame_ms, (50, 95, 99)))
     low = max(0.0, min(frame_ms) - 0.1 * (p99 - min(frame_ms)))
-    x = axis_to(max(1.15 * p99, min(1.3 * p99, budget_ms or 0.0)), "ms", _floor(low, p99))
+    high = min(p99, _FAR * p95)
+    x = axis_to(max(1.15 * high, min(1.3 * high, budget_ms or 0.0)), "ms", _floor(low, high))
     counts, edges = np.histogram(np.clip(frame_ms, x.low, x.high), _COLUMNS, (x.low, x.high))
     marks = [Mark(f"p50 {p50:.1f}", p50, True), Mark(f"p95 {p95:.1f}", p95, True)]
-    marks.append(Mark(f"p99 {p99:.1f}", p99, True))
+    if p99 <= x.high:
+        marks.append(Mark(f"p99 {p99:.1f}", p99, True))
     if budget_ms is not None and x.low <= budget_ms <= x.high:
         marks.append(Mark(f"budget {budget_ms:g}", budget_ms, True))
     columns = list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True))
     y = axis_to(float(counts.max()), "frames")
-    return Plot(x, y, f"{len(frame_ms)} frames by their time", columns=columns, marks=marks).draw()
+    title = f"{len(frame_ms)} frames by their time"
+    plot = Plot(x, y, title, columns=columns, marks=marks).draw()
+    return tag("div", plot, *_beyond(frame_ms, x, "in the last column"))
 
 
 def one_after_another(frame_ms: Sequence[float], budget_ms: float | None) -> Html:
     """Return frame times in order."""
-    y = axis_to(1.05 * max(max(frame_ms), budget_ms or 0.0), "ms")
+    y = _time_axis(frame_ms, budget_ms)
     x = Axis(0.0, max(1.0, len(frame_ms) - 1.0), "frame", whole=True)
     line = Series("", list(enumerate(frame_ms)))
-    return Plot(x, y, "Time of every frame", [line], marks=_budget_mark(budget_ms)).draw()
+    plot = Plot(x, y, "Time of every frame", [line], marks=_budget_mark(budget_ms)).draw()
+    return tag("div", plot, *_beyond(frame_ms, y, "at the top"))
 
 
 def traced(
@@ -92,7 +97,7 @@ def traced(
         bands: stretches that are shaded.
     """
     times = [each[1] for each in trace if each[1] is not None]
-    y = axis_to(1.05 * max([*times, budget_ms or 0.0]), "ms")
+    y = _time_axis(times, budget_ms)
     second = axis_to(1.1 * max(each[2] for each in trace), "px")
     x = Axis(trace[0][0], max(trace[0][0] + 1.0, trace[-1][0]), "frame", whole=True)
     plot = Plot(
@@ -105,7 +110,7 @@ def traced(
         second=second,
         on_second=[Series("input size, px", [(f, rung) for f, _, rung in trace], 2, stepped=True)],
     )
-    return plot.draw()
+    return tag("div", plot.draw(), *_beyond(times, y, "at the top"))
 
 
 def _subject(bench: dict[str, Any]) -> Iterator[tuple[str, object]]:
@@ -196,6 +201,20 @@ def _budget_ms(bench: dict[str, Any]) -> float | None:
 
 def _budget_mark(budget_ms: float | None) -> list[Mark]:
     return [] if budget_ms is None else [Mark(f"budget {budget_ms:g} ms", budget_ms)]
+
+
+def _time_axis(times: Sequence[float], budget_ms: float | None) -> Axis:
+    """Return an axis for times, on which a few very late frames do not flatten all others."""
+    late = float(np.percentile(times, 95))
+    return axis_to(1.05 * max(min(max(times), _FAR * late), budget_ms or 0.0), "ms")
+
+
+def _beyond(times: Sequence[float], axis: Axis, where: str) -> list[Html]:
+    count = sum(each > axis.high for each in times)
+    if not count:
+        return []
+    words = f"{count} of {len(times)} frames took longer than the chart shows, up to "
+    return [tag("p", f"{words}{max(times):.0f} ms; they are {where}.", class_="note")]
 
 
 def _floor(low: float, high: float) -> float:

@@ -86,7 +86,7 @@ def _chart(each: Followed, length: int) -> Html:
         Axis(0.0, max(1.0, length - 1.0), "frame", whole=True),
         Axis(0.0, 1.0),
         f"Predicted IoU of object {each.name} by frame",
-        [Series("predicted IoU", each.iou)],
+        [Series("", each.iou)],
         bands=[Band("not seen", *gap) for gap in gaps],
     ).draw()
 
