@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from sam2lite.bench import measurement
 from sam2lite.cli.bundle.bench import app
+from sam2lite.cli.reports.html.inputs import read_bench
 from sam2lite.device.sensors.find import Sensors
 from sam2lite.device.sensors.power_rails import Rail
 from sam2lite.device.sensors.thermal import Zone
@@ -27,6 +28,7 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
+from sam2lite.runtimes.bundle import open_bundle
 from tests.interrupts import interruptible
 
 runner = CliRunner(env={"COLUMNS": "200"})
@@ -65,6 +67,7 @@ def test_json_has_what_the_design_promises(tiny_bundle: Path, video: Path, tmp_p
     result = bench(*small(tiny_bundle, video), "--json", path, "--backend", "ort")
     report = measured(result, path)
     assert report["schema_version"] == 1
+    assert read_bench(path, open_bundle(str(tiny_bundle)).sha256) == report
     assert {"model", "cores", "versions", "load_average"} <= set(report["machine"])
     assert len(report["bundle_sha256"]) == 64
     assert report["threads"] >= 1
@@ -151,6 +154,7 @@ def test_controller_trace_is_consistent(tiny_bundle: Path, video: Path, tmp_path
     )
     report = measured(result, path)
     trace, budget = report["controller"], report["budget"]
+    assert read_bench(path, report["bundle_sha256"]) == report
     assert [entry["frame"] for entry in trace] == list(range(32))
     assert all(
         list(entry) == ["frame", "rung", "window", "latency_ms", "status"] for entry in trace
@@ -210,6 +214,7 @@ def test_rungs(tiny_bundle: Path, video: Path, tmp_path: Path) -> None:
         *("--bundle", tiny_bundle, "--video", video, "--frames", 2, "--rungs", "--json", path)
     )
     report = measured(result, path)
+    assert read_bench(path, report["bundle_sha256"]) == report
     assert [entry["rung"] for entry in report["rungs"]] == [480, 336, 240]
     assert set(report["rungs"][0]) == {"rung", "open_ms", "first_frame_ms", "p50_ms", "rss_mb"}
     assert {"machine", "bundle_sha256", "threads", "peak_rss_mb"} <= set(report)

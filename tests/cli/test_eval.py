@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from sam2lite.cli.network.eval import eval as command
+from sam2lite.cli.reports.html.inputs import read_eval
 from sam2lite.contracts.provenance import LINES, UNTRAINED
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
 from sam2lite.errors import (
@@ -61,6 +62,7 @@ def test_json_and_folder(tiny_bundle: Path, davis: Path, tmp_path: Path) -> None
 
     written = json.loads((out / "results.json").read_text())
     listed = written.pop("per_object")
+    assert read_eval(out / "results.json", report["bundle_sha256"])["per_object"] == listed
     assert written == report
     assert len(listed) == report["objects"]
     assert cv2.imread(str(out / "j_over_frames.png")) is not None
