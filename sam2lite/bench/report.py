@@ -96,6 +96,7 @@ def loop_report(
     """
     measured = run.measured
     described, budget = subject.describe(), _budget(subject.settings, run)
+    ages_ms = [record.age_ms for record in measured if record.age_ms is not None]
     return {
         **described,
         "frames": len(measured),
@@ -109,6 +110,7 @@ def loop_report(
         "frame_ms": [round(record.total_ms, 3) for record in measured],
         "outside_graphs_ms": percentiles([record.outside_graphs_ms for record in measured]),
         "fps": round(run.fps, 2),
+        "age_ms": percentiles(ages_ms) if ages_ms else None,
         "dropped_frames": dropped_frames,
         "lost_frames": sum(record.lost for record in measured),
         "load": _load(load, run),

@@ -108,7 +108,7 @@ def demo(
                 frames=OWN_FRAMES if video else None,
                 progress=progress,
             )
-        typer.echo(f"    {summary['latency_ms']:.1f} ms a frame in the loop")
+        typer.echo(f"    {summary['compute_ms']['p50']:.1f} ms a frame in the loop")
         _write_sheet(
             folder / "track" / "overlay.mp4", folder / "contact_sheet.png", summary["frames"]
         )

@@ -164,7 +164,8 @@ def track_data(sha256: str) -> Data:
             {
                 "index": index,
                 "rung": 240,
-                "latency_ms": 12.5,
+                "compute_ms": 12.5,
+                "latency_ms": 14.0,
                 "lost": False,
                 "objects": {"1": found(index)},
             }

@@ -119,7 +119,6 @@ _TRACK = record(
         "frames": items(
             record(
                 {
-                    "latency_ms": _FIGURE,
                     "lost": flag,
                     "objects": table(
                         record(
@@ -134,7 +133,7 @@ _TRACK = record(
                         most=64,
                     ),
                 },
-                {"rung": _COUNT},
+                {"rung": _COUNT, "compute_ms": _FIGURE, "latency_ms": _FIGURE},
                 others=True,
             ),
             least=1,

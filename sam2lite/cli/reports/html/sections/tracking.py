@@ -118,7 +118,8 @@ def _times(results: dict[str, Any]) -> list[Html]:
     if results.get("simulated") or not all("rung" in frame for frame in frames):
         return []
     points = [
-        (float(index), frame["latency_ms"], float(frame["rung"]))
+        # Results of schema 1 call it latency_ms.
+        (float(index), frame.get("compute_ms", frame.get("latency_ms")), float(frame["rung"]))
         for index, frame in enumerate(frames)
     ]
     if all(spent is None for _, spent, _ in points):
