@@ -22,7 +22,6 @@ from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.video.source import open_source
 
-CLIP_SEED = 14
 FRAMES = 96
 FPS = 24.0
 SHEET_FRAMES = 12
@@ -164,9 +163,10 @@ def _exported(model: str | None, path: Path) -> Bundle:
 
 def _write_clip(path: Path) -> tuple[int, int]:
     """Write a procedural clip; return a click on its first object, source pixels."""
-    from sam2lite.data.clips import ClipConfig, first_click, generate_clip, write_video
+    from sam2lite.data.clips import first_click, generate_clip, write_video
+    from sam2lite.data.clips.presets import DEMO_SEED, demo_config
 
-    clip = generate_clip(CLIP_SEED, ClipConfig(height=540, width=960, frames=FRAMES))
+    clip = generate_clip(DEMO_SEED, demo_config(540, 960, FRAMES))
     write_video(clip, path, FPS)
     x, y = first_click(clip, clip.object_ids[0])
     return int(x), int(y)

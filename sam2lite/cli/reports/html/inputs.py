@@ -28,7 +28,8 @@ _MOST_TRACK_BYTES = 256 << 20
 _COUNT = whole(0, 1 << 53)
 _FIGURE = or_none(number)
 
-_TIMES = table(record({"p50": number, "p95": number, "p99": number}, others=True), most=256)
+_PERCENTILES = record({"p50": number, "p95": number, "p99": number}, others=True)
+_TIMES = table(_PERCENTILES, most=256)
 _TRACE = items(
     record({"frame": _COUNT, "rung": _COUNT, "latency_ms": number, "status": text}, others=True),
     most=MOST_FRAMES,
@@ -46,7 +47,8 @@ _LOOP = record(
         "peak_rss_mb": _FIGURE,
         "dropped_frames": _COUNT,
         "lost_frames": _COUNT,
-        "outside_graphs_ms": record({"p50": number, "p95": number, "p99": number}, others=True),
+        "outside_graphs_ms": _PERCENTILES,
+        "age_ms": or_none(_PERCENTILES),
         "machine": record({}, {"versions": table(text, most=64)}, others=True),
         "load": or_none(record({"first_frame": _COUNT, "end_frame": _COUNT}, others=True)),
         "budget": or_none(

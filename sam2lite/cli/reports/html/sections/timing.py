@@ -139,6 +139,9 @@ def _subject(bench: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "frames", f"{bench['frames']}, {bench['fps']:.1f} a second with decoding"
     if "startup_ms" in bench:
         yield "start", f"{bench['startup_ms']:.0f} ms from opening the bundle to the first mask"
+    age = bench.get("age_ms")
+    if age is not None:
+        yield "age of masks", f"{age['p50']:.1f} ms from capture (p95 {age['p95']:.1f})"
     if bench.get("peak_rss_mb") is not None:
         yield "memory", f"{bench['peak_rss_mb']:.0f} MB resident at the peak"
     for name, field in (("dropped frames", "dropped_frames"), ("lost frames", "lost_frames")):
