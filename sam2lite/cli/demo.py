@@ -158,7 +158,8 @@ def _exported(model: str | None, path: Path) -> Bundle:
     from sam2lite.exporter.recipe import Recipe
 
     typer.echo(f"2/4 exporting {model} in FP32 for this machine and checking it")
-    return export(Recipe(model=model, output=path, force=True), ShownProgress())
+    recipe = Recipe(model=model, precision="fp32", output=path, force=True)
+    return export(recipe, ShownProgress())
 
 
 def _write_clip(path: Path) -> tuple[int, int]:
