@@ -159,10 +159,12 @@ def track_data(sha256: str) -> Data:
         "video": "in.mp4",
         "fps": 24.0,
         "simulated": False,
+        "live": False,
         "budget_ms": None,
         "frames": [
             {
                 "index": index,
+                "pts_ms": 1000.0 * index / 24.0,
                 "rung": 240,
                 "compute_ms": 12.5,
                 "latency_ms": 14.0,

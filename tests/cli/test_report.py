@@ -15,8 +15,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sam2lite.cli.main import app
+from sam2lite.cli.reports.html.tracked import Moment, pictures, shown_ms
 from sam2lite.contracts.provenance import LINES, UNTRAINED
 from sam2lite.errors import BundleError, OutputError
+from sam2lite.runtimes.video.writer import VideoWriter
 from tests.cli.report_pages import (
     Page,
     bench_data,
@@ -110,6 +112,32 @@ def test_the_worst_frames_are_shown_as_they_are_in_the_overlay(everything: Path)
             np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_GRAYSCALE
         )
         assert abs(int(picture[4, 4]) - 4 * int(index)) < 8  # frames are as grey as their number
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_pictures_are_found_by_their_time(tmp_path: Path, live: bool) -> None:
+    """A board's overlay shows a frame for longer where others were dropped after it."""
+    sources = [0, 1, 2, 8, 9, 20, 21, 22]  # frames of the source that were tracked
+    with VideoWriter(str(tmp_path / "overlay.mp4"), 24.0, 96, 64) as video:
+        for place in range(23):
+            latest = max(source for source in sources if source <= place)
+            video.write(np.full((64, 96, 3), 10 * latest, np.uint8))
+    field = "capture_ms" if live else "pts_ms"
+    frames = [{field: 5000.0 + 1000.0 * source / 24.0} for source in sources]
+    times_ms = shown_ms({"live": live, "fps": 24.0, "frames": frames})
+    moments = [Moment(index, "") for index in (7, 3, 5, 0)]
+    found = pictures(tmp_path, moments, times_ms)
+    assert found is not None
+    assert [picture.moment.frame for picture in found] == [0, 3, 5, 7]
+    for picture in found:
+        raw = base64.b64decode(picture.address.partition(",")[2])
+        grey = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert abs(int(grey[30, 40]) - 10 * sources[picture.moment.frame]) < 5
+
+
+def test_results_without_times_are_of_an_even_rate() -> None:
+    frames = [{"pts_ms": 3.0}, {"pts_ms": None}, {}]
+    assert shown_ms({"fps": 20.0, "frames": frames}) == [0.0, 50.0, 100.0]
 
 
 def test_a_page_of_a_bundle_alone(mini_bundle: Path, tmp_path: Path) -> None:

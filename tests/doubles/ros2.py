@@ -42,7 +42,8 @@ class CvBridge:
         return np.asarray(message.pixels)
 
     def cv2_to_imgmsg(self, pixels: np.ndarray, encoding: str) -> Image:
-        assert (pixels.ndim, pixels.dtype, encoding) == (2, np.uint8, "mono8")
+        assert pixels.dtype == np.uint8
+        assert (pixels.ndim, encoding) == (2, "mono8")
         return Image(None, encoding, pixels)
 
 

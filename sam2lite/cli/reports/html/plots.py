@@ -23,14 +23,12 @@ class Series:
         points: x and y, by ascending x; y None is a gap.
         colour: 1 to 7, of the style's.
         stepped: whether a value holds until the next, rather than going there straight.
-        dots: whether values are points by themselves.
     """
 
     name: str
     points: Sequence[tuple[float, float | None]]
     colour: int = 1
     stepped: bool = False
-    dots: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,6 @@ class Plot:
     def _line(self, series: Series, axis: Axis | None) -> list[Html]:
         """Return a path for every stretch without a gap."""
         axis = axis or self.y
-        kind = f"dots c{series.colour}" if series.dots else f"line c{series.colour}"
         paths, path = [], ""
         for x, y in _thinned(series.points):
             if y is None:
@@ -153,14 +150,17 @@ class Plot:
                 continue
             place = f"{_WIDTH * self.x.share(x):.1f}"
             height = _HEIGHT * (1 - axis.share(y))
-            if series.dots:
-                path += f"M{place} {height:.1f}h0"
-            elif not path:
+            if not path:
                 path = f"M{place} {height:.1f}h0"
             else:
                 path += f"H{place}V{height:.1f}" if series.stepped else f"L{place} {height:.1f}"
         return [
-            tag("path", d=each, class_=kind, vector_effect="non-scaling-stroke")
+            tag(
+                "path",
+                d=each,
+                class_=f"line c{series.colour}",
+                vector_effect="non-scaling-stroke",
+            )
             for each in (*paths, path)
             if each
         ]

@@ -25,9 +25,9 @@ _APART = 24  # pictures of one kind are at least the video's length by this apar
 
 
 class Moment(NamedTuple):
-    """A frame that is shown, and why."""
+    """A frame that is shown, by its place among those that were tracked, and why."""
 
-    index: int
+    frame: int
     words: str
 
 
@@ -107,7 +107,7 @@ def least_sure(objects: Sequence[Followed], length: int) -> list[Moment]:
     chosen: list[Moment] = []
     shown: Counter[str] = Counter()
     for value, index, name in values:
-        apart = all(abs(index - moment.index) > length // _APART for moment in chosen)
+        apart = all(abs(index - moment.frame) > length // _APART for moment in chosen)
         if apart and shown[name] < share:
             shown[name] += 1
             chosen.append(Moment(index, f"object {name}: predicted IoU {value:.2f}"))
@@ -139,12 +139,32 @@ def results_file(folder: Path) -> Path:
     return folder / RESULTS_FILE
 
 
-def pictures(folder: Path, moments: Iterable[Moment]) -> list[Picture] | None:
+def shown_ms(results: Mapping[str, Any]) -> list[float]:
+    """Return when the overlay shows each frame, from its first one on.
+
+    Args:
+        results: of `sam2lite track`; those of schema 1 are of videos of an even rate.
+    """
+    field = "capture_ms" if results.get("live") else "pts_ms"
+    frames = results["frames"]
+    times = [frame.get(field) for frame in frames]
+    if any(each is None for each in times):
+        return [1000.0 * index / (results.get("fps") or 1.0) for index in range(len(frames))]
+    return [each - times[0] for each in times]
+
+
+def pictures(
+    folder: Path, moments: Iterable[Moment], times_ms: Sequence[float]
+) -> list[Picture] | None:
     """Return frames of the overlay video as pictures; None where there is no such video.
+
+    Frames are found by their time: where frames were dropped, a video of an even rate shows the one
+    before for longer.
 
     Args:
         folder: of `sam2lite track`.
-        moments: what is wanted; a frame that the video does not have is left out.
+        moments: what is wanted.
+        times_ms: when the video shows each frame; see `shown_ms`.
 
     Raises:
         VideoError: the video cannot be read.
@@ -152,18 +172,32 @@ def pictures(folder: Path, moments: Iterable[Moment]) -> list[Picture] | None:
     video = folder / OVERLAY_FILE
     if not video.exists():
         return None
-    wanted: dict[int, list[Moment]] = {}
-    for moment in moments:
-        wanted.setdefault(moment.index, []).append(moment)
-    found: list[Picture] = []
-    if not wanted:
-        return []
+    left = sorted(moments, reverse=True)  # the first one last
+    found = []
+    last: tuple[float, Any] | None = None
     with open_source(str(video)) as source:
-        for index, frame_bgr in enumerate(source):
-            found += [Picture(_address(frame_bgr), each) for each in wanted.get(index, ())]
-            if index >= max(wanted):
+        for index, captured in enumerate(source.captured()):
+            if not left:
                 break
+            at_ms = captured.pts_ms
+            now = (1000.0 * index / source.fps if at_ms is None else at_ms, captured.image_bgr)
+            while left and now[0] >= times_ms[left[-1].frame]:
+                found.append(_nearest(left.pop(), times_ms, last or now, now))
+            last = now
+    if last is not None:
+        found += [_nearest(moment, times_ms, last, last) for moment in reversed(left)]
     return found
+
+
+def _nearest(
+    moment: Moment,
+    times_ms: Sequence[float],
+    before: tuple[float, Any],
+    after: tuple[float, Any],
+) -> Picture:
+    wanted_ms = times_ms[moment.frame]
+    nearer = before if wanted_ms - before[0] < after[0] - wanted_ms else after
+    return Picture(_address(nearer[1]), moment)
 
 
 def _address(frame_bgr: Any) -> str:

@@ -38,7 +38,7 @@ def clips(scores: dict[str, Any]) -> list[Html]:
             f"{scores['clips']} clips, {scores['objects']} objects of {scores['source']}, prompted "
             f"by {scores['prompt']} on the first frame. J&F, of 100:",
         ),
-        legend([Part(0, 1, "this bundle"), Part(0, 2, "without a network")] if others else []),
+        legend([Part(0, 1, "this bundle"), Part(0, 2, "without a network")]),
         draw_bars(bars, 100.0),
         table(("", *(name for name, _ in _COLUMNS)), rows),
     ]

@@ -15,6 +15,7 @@ from sam2lite.cli.reports.html.tracked import (
     gone,
     least_sure,
     pictures,
+    shown_ms,
 )
 from sam2lite.runtimes.commands.track_writer import OVERLAY_FILE
 
@@ -47,7 +48,7 @@ def run(results: dict[str, Any], folder: Path) -> list[Html]:
     ]
     for each in objects[:_MOST_CHARTS]:
         parts += [tag("h4", f"Object {each.name}: predicted IoU"), _chart(each, len(frames))]
-    parts += _pictures(folder, objects, len(frames))
+    parts += _pictures(folder, objects, shown_ms(results))
     return parts + _times(results)
 
 
@@ -91,9 +92,9 @@ def _chart(each: Followed, length: int) -> Html:
     ).draw()
 
 
-def _pictures(folder: Path, objects: Sequence[Followed], length: int) -> list[Html]:
-    unsure, absent = least_sure(objects, length), gone(objects)
-    shown = pictures(folder, [*unsure, *absent])
+def _pictures(folder: Path, objects: Sequence[Followed], times_ms: Sequence[float]) -> list[Html]:
+    unsure, absent = least_sure(objects, len(times_ms)), gone(objects)
+    shown = pictures(folder, [*unsure, *absent], times_ms)
     if shown is None:
         return [tag("p", f"There is no {OVERLAY_FILE} in the folder, so that no frame is shown.")]
     parts = []
@@ -108,7 +109,7 @@ def _pictures(folder: Path, objects: Sequence[Followed], length: int) -> list[Ht
 
 
 def _picture(picture: Picture) -> Html:
-    words = f"frame {picture.moment.index}, {picture.moment.words}"
+    words = f"frame {picture.moment.frame}, {picture.moment.words}"
     image = tag("img", src=picture.address, alt=words, loading="lazy")
     return tag("figure", image, tag("figcaption", words))
 
