@@ -111,6 +111,7 @@ def test_the_worst_frames_are_shown_as_they_are_in_the_overlay(everything: Path)
         picture = cv2.imdecode(
             np.frombuffer(base64.b64decode(encoded), np.uint8), cv2.IMREAD_GRAYSCALE
         )
+        assert picture is not None
         assert abs(int(picture[4, 4]) - 4 * int(index)) < 8  # frames are as grey as their number
 
 
@@ -132,6 +133,7 @@ def test_pictures_are_found_by_their_time(tmp_path: Path, live: bool) -> None:
     for picture in found:
         raw = base64.b64decode(picture.address.partition(",")[2])
         grey = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert grey is not None
         assert abs(int(grey[30, 40]) - 10 * sources[picture.moment.frame]) < 5
 
 

@@ -224,12 +224,15 @@ def other_pythons() -> list[str]:
     named = [shutil.which(f"python3.{minor}") for minor in range(6, 11)]
     kept = Path.home() / ".pyenv" / "versions"
     own = [str(path) for path in sorted(kept.glob("3.*/bin/python"))]
-    found = {}
+    found: dict[tuple[int, int], str] = {}
     for python in [*filter(None, named), *own]:
         command = [python, "-c", "import sys; print(*sys.version_info[:2])"]
         told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-        if told and (3, 6) <= (int(told[0]), int(told[1])) < sys.version_info[:2]:
-            found.setdefault(tuple(told), python)
+        if not told:  # a shim of pyenv's, of a version that is not chosen
+            continue
+        version = (int(told[0]), int(told[1]))
+        if (3, 6) <= version < sys.version_info[:2]:
+            found.setdefault(version, python)
     return [found[version] for version in sorted(found)]
 
 
