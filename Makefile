@@ -34,8 +34,11 @@ lock:
 sbom: setup
 	$(BIN)/python checks/sbom.py
 
+# With a video, a click on its first frame and a checkpoint of your own:
+#   make demo VIDEO=in.mp4 POINT=300,200 MODEL=sam2.1_hiera_tiny.pt
 demo: setup
-	$(BIN)/sam2lite demo --force -o demo
+	$(BIN)/sam2lite demo --force -o demo $(if $(VIDEO),--video '$(VIDEO)') \
+		$(if $(POINT),--point '$(POINT)') $(if $(MODEL),--model '$(MODEL)')
 
 # A file stays with one worker, because its fixtures are its own.
 test: setup

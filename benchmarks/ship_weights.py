@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from sam2lite.cli.app import run_app
+from sam2lite.contracts.provenance import SMOKE_TEST
 from sam2lite.models.activation_ranges import RANGES_FILE
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
@@ -32,7 +33,7 @@ def main() -> None:
             loaded.model,
             half,
             licence=loaded.licence,
-            trained=loaded.trained,
+            weights=SMOKE_TEST,
             half=True,
             activation_ranges=loaded.activation_ranges,
         )

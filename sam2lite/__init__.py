@@ -6,6 +6,7 @@ and needs nothing but the standard library.
 """
 
 import os
+import sys
 
 __version__ = "0.2.0"
 
@@ -40,3 +41,13 @@ def __getattr__(name):  # type: ignore[no-untyped-def]  # PEP 562; device code k
     if name == "errors":
         return importlib.import_module("sam2lite.errors")
     return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+if sys.version_info < (3, 7):  # that asks no module for __getattr__, but asks its class
+    from types import ModuleType
+
+    class _Lazy(ModuleType):
+        def __getattr__(self, name):  # type: ignore[no-untyped-def]
+            return __getattr__(name)
+
+    sys.modules[__name__].__class__ = _Lazy

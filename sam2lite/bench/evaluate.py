@@ -88,7 +88,7 @@ def evaluate(
             report(reference.name)
     return {
         "schema_version": SCHEMA_VERSION,
-        recipe.kind: recipe.source,
+        **recipe.describe(),
         "source": source,
         "prompt": prompt,
         "seed": None if clips is None else seed or 0,
@@ -115,14 +115,22 @@ def _tracker(
         if variant is not None:
             raise ArgumentError(f"variant {variant!r} is of a checkpoint; a bundle says what it is")
         found = opened(bundle, backend)
-        recipe = TrackerRecipe("bundle", found.path, backend=found.backend, simulate=found.simulate)
+        recipe = TrackerRecipe(
+            "bundle",
+            found.path,
+            backend=found.backend,
+            simulate=found.simulate,
+            weights=found.manifest.model.weights,
+            bundle_sha256=found.sha256,
+        )
         return recipe, found.manifest.rungs, found.check_rung
     if backend is not None:
         raise ArgumentError(f"backend {backend!r} is for bundles; a model runs in PyTorch")
     from sam2lite.models.registry import load_model
 
     loaded = load_model(str(model), variant=variant)
-    return TrackerRecipe("model", str(model), variant=variant), loaded.sizes, loaded.check_size
+    recipe = TrackerRecipe("model", str(model), variant=variant, weights=loaded.weights)
+    return recipe, loaded.sizes, loaded.check_size
 
 
 def _clips(

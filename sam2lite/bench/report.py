@@ -15,6 +15,7 @@ from sam2lite.files.names import public_name
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.measuring.percentiles import percentiles
 from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb, rss_mb
+from sam2lite.runtimes.measuring.shortfalls import shortfalls
 
 SCHEMA_VERSION = 1
 
@@ -51,6 +52,7 @@ class Subject:
                 "name": public_name(self.bundle.path),
                 "model": manifest.model.name,
                 "trained": manifest.model.trained,
+                "weights": manifest.model.weights,
                 "backend": self.bundle.backend,
                 "made_for": manifest.backend,
                 "precision": manifest.precision,
@@ -93,9 +95,10 @@ def loop_report(
         sensors: power, warmth and clocks over the frames that count, of `device.sampled`.
     """
     measured = run.measured
+    described, budget = subject.describe(), _budget(subject.settings, run)
     ages_ms = [record.age_ms for record in measured if record.age_ms is not None]
     return {
-        **subject.describe(),
+        **described,
         "frames": len(measured),
         "warmup": run.warmup,
         "rung": measured[0].rung if subject.settings.budget_ms is None else None,
@@ -104,6 +107,7 @@ def loop_report(
             stage: percentiles([record.stage_ms[stage] for record in measured])
             for stage in measured[0].stage_ms
         },
+        "frame_ms": [round(record.total_ms, 3) for record in measured],
         "outside_graphs_ms": percentiles([record.outside_graphs_ms for record in measured]),
         "fps": round(run.fps, 2),
         "age_ms": percentiles(ages_ms) if ages_ms else None,
@@ -111,15 +115,29 @@ def loop_report(
         "lost_frames": sum(record.lost for record in measured),
         "load": _load(load, run),
         "object_costs": None if object_costs is None else _object_costs(object_costs),
-        "budget": _budget(subject.settings, run),
+        "budget": budget,
         "controller": trace(run),
         **sensors,
+        "warnings": [*_shortfalls(described, budget), *sensors["warnings"]],
     }
 
 
 def rungs_report(subject: Subject, costs: Sequence[RungCost]) -> dict[str, Any]:
     """Return the result of a measurement of every rung."""
-    return {**subject.describe(), "rungs": [asdict(cost) for cost in costs]}
+    described = subject.describe()
+    return {
+        **described,
+        "rungs": [asdict(cost) for cost in costs],
+        "warnings": _shortfalls(described, None),
+    }
+
+
+def _shortfalls(described: dict[str, Any], budget: dict[str, Any] | None) -> list[str]:
+    threads, cores = described["threads"], described["machine"]["cores"]
+    if budget is None:
+        return shortfalls(threads, cores)
+    took, within = budget["last_third_p50_ms"], budget["within_budget"]
+    return shortfalls(threads, cores, budget["budget_ms"], took, within)
 
 
 def _load(processes: int, run: LoopRun) -> dict[str, Any] | None:

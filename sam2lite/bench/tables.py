@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from sam2lite.contracts.provenance import provenance_line
 from sam2lite.device.sensors import sampled
 
 Report = dict[str, Any]
@@ -18,6 +19,7 @@ def print_loop(report: Report, console: Console) -> None:
     console.print(_stages(report))
     for line in _summary(report):
         console.print(line)
+    _print_warnings(report, console)
     if report["object_costs"] is not None:
         _print_objects(report["object_costs"], console)
     if report["budget"] is not None:
@@ -39,6 +41,7 @@ def print_rungs(report: Report, console: Console) -> None:
     console.print(table)
     console.print("The first row's times include what all rungs share.")
     console.print("The last row's memory is that with all rungs open.")
+    _print_warnings(report, console)
 
 
 def _print_subject(report: Report, console: Console) -> None:
@@ -50,9 +53,9 @@ def _print_subject(report: Report, console: Console) -> None:
         "Machine": f"{machine['model']}, {machine['cores']} cores, {machine['system']}",
         "Load average": f"{before} before, {after} after",
         "Versions": versions,
-        "Bundle": f"{bundle['name']}: {bundle['model']}"
-        f"{'' if bundle['trained'] else ' (untrained)'}, {_backend(bundle)}, "
+        "Bundle": f"{bundle['name']}: {bundle['model']}, {_backend(bundle)}, "
         f"{bundle['precision']}, {bundle['megabytes']} MB, SHA-256 {report['bundle_sha256'][:12]}",
+        "Weights": provenance_line(bundle["weights"]),
         "Threads": str(report["threads"]),
         "Objects": f"{report['objects']}, present on every frame",
         "Video": f"{video['name']}, {video['width']}x{video['height']}{_cuts(video['passes'])}",
@@ -96,8 +99,11 @@ def _summary(report: Report) -> Iterator[str]:
     if report["lost_frames"]:
         yield f"{report['lost_frames']} frames had numbers that are not finite, and cost less"
     yield from sampled.lines(report)
+
+
+def _print_warnings(report: Report, console: Console) -> None:
     for warning in report["warnings"]:
-        yield f"Warning: {warning}"
+        console.print(f"Warning: {warning}")
 
 
 def _print_objects(costs: Report, console: Console) -> None:

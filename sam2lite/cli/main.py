@@ -4,6 +4,7 @@ from sam2lite.cli.app import make_app, run_app
 from sam2lite.cli.bundle.bench import bench
 from sam2lite.cli.bundle.compare import compare
 from sam2lite.cli.bundle.inspect import inspect
+from sam2lite.cli.bundle.report import report
 from sam2lite.cli.bundle.track import track
 from sam2lite.cli.bundle.verify import verify
 from sam2lite.cli.clips import clips
@@ -30,6 +31,7 @@ app = make_app(
         bench,
         evaluate,
         inspect,
+        report,
         verify,
         compare,
         models,

@@ -16,6 +16,7 @@ from sam2lite.contracts.manifest_fields import (
     MAX_BUNDLE_BYTES,
     MAX_GRAPH_BYTES,
 )
+from sam2lite.contracts.provenance import UNTRAINED, provenance_line
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.errors import BundleError
 from sam2lite.files.json_reading import parse_json
@@ -27,7 +28,11 @@ GRAPHS_FOLDER = "graphs"
 
 
 class ModelInfo(NamedTuple):
-    """Where the weights come from, and the family whose rules the frame loop follows."""
+    """Where the weights come from, and the family whose rules the frame loop follows.
+
+    `weights` is a word of `contracts.provenance`; None in bundles from before there were any, where
+    they are trained.
+    """
 
     family: str
     name: str
@@ -36,6 +41,12 @@ class ModelInfo(NamedTuple):
     trained: bool
     parameters: int
     config: Dict[str, Any]
+    weights: Optional[str] = None
+
+    @property
+    def provenance(self) -> str:
+        """Where the weights come from, as one line for people."""
+        return provenance_line(self.weights)
 
 
 class Postprocess(NamedTuple):
@@ -186,6 +197,7 @@ def loads(raw: bytes, where: str) -> Manifest:
         )
     try:
         MANIFEST(data, "")
+        _check_weights(data["model"])
         manifest = _parsed(data)
         _check_sums(manifest)
     except (BundleError, ValueError) as error:
@@ -197,7 +209,10 @@ def loads(raw: bytes, where: str) -> Manifest:
 
 def _parsed(data: Mapping[str, Any]) -> Manifest:
     fields = {name: data[name] for name in Manifest._fields}
-    fields["model"] = ModelInfo(**data["model"])
+    model = ModelInfo(**data["model"])
+    # Older bundles do not say it in a word.
+    weights = model.weights if model.trained else UNTRAINED
+    fields["model"] = model._replace(weights=weights)
     fields["postprocess"] = Postprocess(**data["postprocess"])
     fields["stages"] = tuple(data["stages"])
     fields["rungs"] = tuple(data["rungs"])
@@ -223,6 +238,13 @@ def _parsed(data: Mapping[str, Any]) -> Manifest:
 
 def _specs(entries: List[Mapping[str, Any]]) -> Tuple[TensorSpec, ...]:
     return tuple(TensorSpec.from_json(entry) for entry in entries)
+
+
+def _check_weights(model: Mapping[str, Any]) -> None:
+    """Raise ValueError if the two fields on training contradict each other."""
+    weights, trained = model.get("weights"), model["trained"]
+    if weights is not None and (weights != UNTRAINED) != trained:
+        raise ValueError("model.trained is {}, model.weights is {}".format(trained, weights))
 
 
 def _check_sums(manifest: Manifest) -> None:

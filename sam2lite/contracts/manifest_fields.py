@@ -21,6 +21,7 @@ from sam2lite.contracts.fields import (
     word,
 )
 from sam2lite.contracts.keys import MAX_SIDE, graph_key
+from sam2lite.contracts.provenance import LINES
 from sam2lite.errors import BundleError
 from sam2lite.files.names import check_name
 
@@ -223,7 +224,8 @@ _FIELDS: Dict[str, Any] = {
             "trained": flag,
             "parameters": _COUNT,
             "config": table(anything),
-        }
+        },
+        {"weights": or_none(one_of(sorted(LINES)))},
     ),
     "backend": word,
     "target": _TARGET,

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from itertools import chain, islice
 from typing import Any, Dict, Iterator, List
 
+from sam2lite.contracts.provenance import provenance_line
 from sam2lite.device.clip_frames import NOISE_HEIGHT, NOISE_WIDTH, open_footage, timed
 from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
 from sam2lite.device.sensors import sampled
@@ -80,11 +81,13 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
     """
     require_numpy()
     from sam2lite.runtimes.commands.prompt_flags import parse_prompts
-    from sam2lite.runtimes.measuring.percentiles import percentiles
+    from sam2lite.runtimes.measuring.percentiles import p50, percentiles
     from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb
+    from sam2lite.runtimes.measuring.shortfalls import shortfalls
     from sam2lite.runtimes.presence import always_present
     from sam2lite.runtimes.prompts import Prompt
     from sam2lite.runtimes.segmenter import VideoSegmenter
+    from sam2lite.targets.machine import read_machine
 
     prompts = parse_prompts(arguments.point or [], [], [], None).get(0)
     bundle = open_checked(arguments)
@@ -124,8 +127,15 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
             "'{}' ended after {} measured frames, {} were asked for; lower --frames, or give a "
             "source that goes on".format(arguments.video, measured, arguments.frames)
         )
+    frame_ms, budget_ms = times["total"], arguments.budget_ms
+    threads = arguments.threads or bundle.default_threads()
+    sensed = sampled.describe(sampler.sensors, sampler.readings, measured)
+    within = sum(each <= (budget_ms or 0.0) for each in frame_ms) / measured
+    settled_ms = p50(frame_ms[2 * measured // 3 :])
+    short = shortfalls(threads, read_machine().cores, budget_ms, settled_ms, within)
     return {
         "model": bundle.manifest.model.name,
+        "weights": bundle.manifest.model.weights,
         "precision": bundle.manifest.precision,
         "bundle_sha256": bundle.sha256,
         "video": arguments.video or "noise",
@@ -133,15 +143,17 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         "height": height,
         "objects": len(prompts),
         "rung": rung,
-        "budget_ms": arguments.budget_ms,
+        "budget_ms": budget_ms,
+        "threads": threads,
         "frames": measured,
         "warmup": arguments.warmup,
         "stages_ms": {stage: percentiles(values) for stage, values in times.items()},
+        "frame_ms": [round(each, 3) for each in frame_ms],
         "fps": round(1e3 * measured / sum(times["decode"] + times["total"]), 2),
         "age_ms": percentiles(ages_ms) if ages_ms else None,
         "dropped_frames": dropped_frames,
         "peak_rss_mb": peak_rss_mb(),
-        **sampled.describe(sampler.sensors, sampler.readings, measured),
+        **dict(sensed, warnings=short + sensed["warnings"]),
     }
 
 
@@ -150,6 +162,7 @@ def table(report: Dict[str, Any]) -> Iterator[str]:
     yield "{model} {precision} at {rung} px, {objects} objects, {frames} frames of {video}".format(
         **report
     )
+    yield "weights: {}".format(provenance_line(report["weights"]))
     yield "{:<16}{:>10}{:>10}{:>10}".format("stage, ms", "p50", "p95", "p99")
     for stage, found in report["stages_ms"].items():
         yield "{:<16}{p50:>10.2f}{p95:>10.2f}{p99:>10.2f}".format(stage, **found)

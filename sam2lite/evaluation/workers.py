@@ -24,6 +24,8 @@ class TrackerRecipe:
         backend: that runs the bundle; that it was made for if None.
         simulate: opens the graphs of a bundle for Core ML; see `open_bundle`.
         variant: of a model whose weights do not show it.
+        weights: where they come from, a word of `contracts.provenance`; None where nobody says.
+        bundle_sha256: of a bundle's manifest.
     """
 
     kind: str
@@ -32,6 +34,15 @@ class TrackerRecipe:
     backend: str | None = None
     simulate: Opener | None = None
     variant: str | None = None
+    weights: str | None = None
+    bundle_sha256: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is scored, as results begin with it."""
+        described = {self.kind: self.source, "weights": self.weights}
+        if self.bundle_sha256 is not None:
+            described["bundle_sha256"] = self.bundle_sha256
+        return described
 
     def make(self, rung: int, threads: int | None = None) -> Tracker:
         """Return a new tracker; see `segmenter`."""

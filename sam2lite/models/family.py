@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from sam2lite.contracts.provenance import UNTRAINED
 from sam2lite.errors import ArgumentError
 from sam2lite.files.reading import printable
 from sam2lite.models.checkpoint import state_sha256
@@ -71,7 +72,7 @@ class HostFamily(Networks):
     def untrained(self, network: nn.Module, config: Config) -> LoadedModel:
         """Return a network with random weights as if it had been loaded."""
         digest = state_sha256(network.state_dict())
-        return LoadedModel(network, config, "Apache-2.0", False, digest, self)
+        return LoadedModel(network, config, "Apache-2.0", UNTRAINED, digest, self)
 
 
 def no_variants(title: str, variant: str) -> ArgumentError:

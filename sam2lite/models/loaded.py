@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.family import Family
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
+from sam2lite.contracts.provenance import UNTRAINED
 from sam2lite.errors import ArgumentError
 from sam2lite.models.networks import Choice, Config, Networks, Reference
 
@@ -24,7 +25,7 @@ class LoadedModel:
             is its family's own.
         config: what it was built from.
         licence: SPDX identifier of the weights' licence.
-        trained: False for random weights.
+        weights: where they come from, a word of `contracts.provenance`.
         sha256: of the file of weights, or of the state dict where there is no file.
         host: its family.
         activation_ranges: least and greatest input by module path; None if it has none.
@@ -34,11 +35,16 @@ class LoadedModel:
     model: Any
     config: Config
     licence: str
-    trained: bool
+    weights: str
     sha256: str
     host: Networks
     activation_ranges: dict[str, tuple[float, float]] | None = None
     aspect: Aspect = SQUARE
+
+    @property
+    def trained(self) -> bool:
+        """Whether the weights are anything but random."""
+        return self.weights != UNTRAINED
 
     @property
     def family(self) -> Family:

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from sam2lite.bench import measurement
 from sam2lite.cli.bundle.bench import app
+from sam2lite.cli.reports.html.inputs import read_bench
 from sam2lite.device.sensors.find import Sensors
 from sam2lite.device.sensors.power_rails import Rail
 from sam2lite.device.sensors.thermal import Zone
@@ -26,6 +28,7 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
+from sam2lite.runtimes.bundle import open_bundle
 from tests.interrupts import interruptible
 
 runner = CliRunner(env={"COLUMNS": "200"})
@@ -64,9 +67,14 @@ def test_json_has_what_the_design_promises(tiny_bundle: Path, video: Path, tmp_p
     result = bench(*small(tiny_bundle, video), "--json", path, "--backend", "ort")
     report = measured(result, path)
     assert report["schema_version"] == 1
+    assert read_bench(path, open_bundle(str(tiny_bundle)).sha256) == report
     assert {"model", "cores", "versions", "load_average"} <= set(report["machine"])
     assert len(report["bundle_sha256"]) == 64
     assert report["threads"] >= 1
+    assert report["bundle"]["weights"] == "untrained"
+    assert len(report["frame_ms"]) == 3
+    assert np.median(report["frame_ms"]) == pytest.approx(report["stages_ms"]["total"]["p50"])
+    assert report["warnings"] == []
     assert list(report["stages_ms"]) == STAGES.split()
     for values in [*report["stages_ms"].values(), report["outside_graphs_ms"]]:
         assert list(values) == ["p50", "p95", "p99"]
@@ -146,6 +154,7 @@ def test_controller_trace_is_consistent(tiny_bundle: Path, video: Path, tmp_path
     )
     report = measured(result, path)
     trace, budget = report["controller"], report["budget"]
+    assert read_bench(path, report["bundle_sha256"]) == report
     assert [entry["frame"] for entry in trace] == list(range(32))
     assert all(
         list(entry) == ["frame", "rung", "window", "latency_ms", "age_ms", "status"]
@@ -174,6 +183,15 @@ def test_missed_budget_is_exit_code_4_and_still_reported(
     assert result.exception.exit_code == 4
     assert json.loads(path.read_text())["budget"]["last_third_p50_ms"] > 0.5
     assert "Budget 0.5 ms" in result.stdout
+    assert "Warning: the budget of 0.5 ms was missed: the last frames took" in result.stdout
+
+
+def test_more_threads_than_cores_are_said_to_be(tiny_bundle: Path, video: Path) -> None:
+    result = bench(*small(tiny_bundle, video), "--threads", 64)
+    assert result.exit_code == 0
+    assert re.search(
+        r"Warning: 64 threads were asked for on \d+ cores.*lower --threads", result.stdout
+    )
 
 
 def test_kept_budget_is_exit_code_0(tiny_bundle: Path, video: Path) -> None:
@@ -197,9 +215,11 @@ def test_rungs(tiny_bundle: Path, video: Path, tmp_path: Path) -> None:
         *("--bundle", tiny_bundle, "--video", video, "--frames", 2, "--rungs", "--json", path)
     )
     report = measured(result, path)
+    assert read_bench(path, report["bundle_sha256"]) == report
     assert [entry["rung"] for entry in report["rungs"]] == [480, 336, 240]
     assert set(report["rungs"][0]) == {"rung", "open_ms", "first_frame_ms", "p50_ms", "rss_mb"}
     assert {"machine", "bundle_sha256", "threads", "peak_rss_mb"} <= set(report)
+    assert report["warnings"] == []
     assert "First frame, ms" in result.stdout
 
 

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from sam2lite.cli.app import make_command
 from sam2lite.cli.network.eval import eval as command
+from sam2lite.cli.reports.html.inputs import read_eval
+from sam2lite.contracts.provenance import LINES, UNTRAINED
 from sam2lite.data.clips import ClipConfig, generate_clip, write_davis
 from sam2lite.errors import (
     ArgumentError,
@@ -19,6 +21,7 @@ from sam2lite.errors import (
     UnknownNameError,
     VideoError,
 )
+from sam2lite.runtimes.bundle import open_bundle
 
 app = make_command(command)
 
@@ -53,9 +56,12 @@ def test_json_and_folder(tiny_bundle: Path, davis: Path, tmp_path: Path) -> None
     for baseline in report["baselines"].values():
         assert {"first_frame_j", "j", "f", "jf", "j_last4"} <= baseline.keys() & own
     assert "untrained" in result.stderr
+    assert report["weights"] == "untrained"
+    assert report["bundle_sha256"] == open_bundle(str(tiny_bundle)).sha256
 
     written = json.loads((out / "results.json").read_text())
     listed = written.pop("per_object")
+    assert read_eval(out / "results.json", report["bundle_sha256"])["per_object"] == listed
     assert written == report
     assert len(listed) == report["objects"]
     assert cv2.imread(str(out / "j_over_frames.png")) is not None
@@ -68,6 +74,7 @@ def test_table_by_rung(tiny_bundle: Path, davis: Path) -> None:
     assert result.exception is None, result.exception
     for heading in ("240 px", "336 px", "480 px", "first frame J", "large"):
         assert heading in result.stdout
+    assert f"weights: {LINES[UNTRAINED]}" in result.stdout
     assert "dis" not in result.stdout.split()
 
 

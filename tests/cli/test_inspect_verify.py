@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sam2lite.cli.main import app
+from sam2lite.contracts.provenance import LINES, SMOKE_TEST, UNSTATED
 from sam2lite.errors import BundleError
 
 runner = CliRunner()
@@ -25,6 +26,16 @@ def test_inspect_shows_graphs_and_tensors(tiny_bundle: Path) -> None:
     assert result.exit_code == 0, result.output
     for text in ("mask_decoder@336", "features_s16_bchw", "untrained", "240, 336, 480"):
         assert text in result.stdout
+
+
+def test_inspect_says_where_the_weights_come_from(shipped_bundle: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["inspect", str(shipped_bundle)], env={"COLUMNS": "200"})
+    assert LINES[SMOKE_TEST] in result.stdout
+    data = json.loads((shipped_bundle / "manifest.json").read_text())
+    del data["model"]["weights"]  # as bundles were before
+    (tmp_path / "manifest.json").write_text(json.dumps(data))
+    result = runner.invoke(app, ["inspect", str(tmp_path)], env={"COLUMNS": "200"})
+    assert UNSTATED in result.stdout
 
 
 def test_inspect_shows_what_tensors_are_called_elsewhere(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -80,3 +91,9 @@ def test_models_prints_totals_near_the_published_ones() -> None:
     for row in json.loads(result.stdout).values():
         total_m = row["parameters"]["total"] / 1e6
         assert abs(total_m / row["published_millions"] - 1.0) <= 0.03
+    assert json.loads(result.stdout)["tiny"]["weights"] == SMOKE_TEST
+
+
+def test_models_says_where_the_weights_come_from() -> None:
+    result = runner.invoke(app, ["models", "tiny"], env={"COLUMNS": "200"})
+    assert f"tiny: weights {LINES[SMOKE_TEST]}" in result.stdout.splitlines()

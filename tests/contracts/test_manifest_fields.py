@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sam2lite.contracts.manifest import Manifest, loads
+from sam2lite.contracts.provenance import LINES, UNSTATED, UNTRAINED
 from sam2lite.errors import BundleError
 
 Data = dict[str, Any]
@@ -31,6 +32,26 @@ def test_what_exports_write_is_read_and_written_again(text: str) -> None:
     manifest = loads(text.encode(), "m")
     assert json.loads(manifest.dumps()) == json.loads(text)
     assert manifest.for_people() == manifest
+
+
+def test_bundles_from_before_weights_had_a_word_are_read(text: str) -> None:
+    data = json.loads(text)
+    assert data["model"].pop("weights") == "untrained"
+    old = loads(json.dumps(data).encode(), "m").model
+    assert (old.weights, old.provenance) == ("untrained", LINES[UNTRAINED])
+    data["model"]["trained"] = True
+    old = loads(json.dumps(data).encode(), "m").model
+    assert (old.weights, old.provenance) == (None, UNSTATED)
+    again = loads(json.dumps({**data, "model": old._asdict()}).encode(), "m")
+    assert again.model == old
+
+
+def test_weights_that_are_trained_and_untrained_are_refused(text: str) -> None:
+    for changes in ({"weights": "own"}, {"trained": True}):
+        data = json.loads(text)
+        data["model"].update(changes)
+        with pytest.raises(BundleError, match=r"model\.trained is \w+, model\.weights is \w+"):
+            loads(json.dumps(data).encode(), "m")
 
 
 def test_aliases_are_read_and_written_again(text: str) -> None:
@@ -99,6 +120,8 @@ def test_every_other_type_is_refused(text: str, path: str, right: type) -> None:
         ("rungs", [0], r"rungs\[0\] is 0"),
         ("rungs", [8192], "1 to 4096"),
         ("rungs", list(range(1, 100)), "a list of 1 to 64"),
+        ("model/weights", "best", "weights is 'best', not demo or own or smoke-test or untrained"),
+        ("model/weights", True, "weights is True"),
         ("target/threads", 0, "1 to 1024"),
         ("target/threads", 1025, "1 to 1024"),
         ("opset", -1, "opset is -1"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sam2lite.cli.reports.html.inputs import read_bench
 from sam2lite.device import app, bench
 from sam2lite.device.clip_frames import open_footage
 from sam2lite.device.sensors.find import Sensors
@@ -65,6 +66,7 @@ def test_power_and_drops_are_reported(
     arguments = ["--bundle", str(device_bundle), "--video", "csi:0", "--json", str(file)]
     assert app.main(["bench", *arguments, "--frames", "4", "--warmup", "2"]) == 0
     report = json.loads(file.read_text())
+    assert read_bench(file, report["bundle_sha256"]) == report
     assert report["dropped_frames"] == 4  # not those before the frames that count
     assert report["age_ms"]["p50"] > 50.0
     power = report["power"]

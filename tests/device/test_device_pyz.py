@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip, write_video
+from sam2lite.exporter.bundle.device_app import write_device_app
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.video.opencv_files import write_picture
+from tests.source_tree import ROOT
 
 FRAMES = 24
 MIN_IOU = 0.999
@@ -183,6 +185,111 @@ def test_bench_writes_percentiles(python: str, device_bundle: Path, tmp_path: Pa
     assert report["dropped_frames"] == 0
     # What sensors this machine has is not known; that they are asked is.
     assert {"power", "temperature_c", "clocks_mhz", "warnings"} <= set(report)
+
+
+PROGRAM = """
+import sys
+
+sys.path.insert(0, sys.argv[1] + "/device.pyz")
+import cv2
+from sam2lite import FrameResult, Prompt, Sam2LiteError, VideoSegmenter, errors, open_bundle
+import sam2lite
+
+x, y = map(float, sys.argv[3].split(","))
+capture = cv2.VideoCapture(sys.argv[2])
+with VideoSegmenter(open_bundle(sys.argv[1])) as segmenter:
+    _, frame = capture.read()
+    segmenter.give(frame, 1, Prompt([(x, y)]))
+    for _ in range(3):
+        result = segmenter.track(frame)
+        assert isinstance(result, FrameResult)
+        print(int(result.objects[1].mask.sum()))
+        _, frame = capture.read()
+    try:
+        segmenter.track(frame[:9])
+    except Sam2LiteError as error:
+        print(type(error) is errors.ArgumentError)
+print(sam2lite.__file__.startswith(sys.argv[1]))
+pc = {"torch", "onnx", "safetensors", "typer", "rich", "PIL", "av"}
+print(sorted(pc & {name.split(".")[0] for name in sys.modules}))
+"""
+
+
+def run_program(
+    python: str, *arguments: object, folder: Path
+) -> "subprocess.CompletedProcess[str]":
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.run(
+        [python, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
+
+
+def test_programs_use_it_as_a_package(
+    python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    done = run_program(python, "-c", PROGRAM, device_bundle, *clip, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    *areas, refused, ours, others = done.stdout.splitlines()
+    assert len(areas) == 3
+    assert all(int(area) > 0 for area in areas)
+    assert (refused, ours, others) == ("True", "True", "[]")
+
+
+def test_the_shortest_example_runs_on_it(
+    python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    example = ROOT / "examples" / "loop.py"
+    done = run_program(python, example, device_bundle, *clip, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == FRAMES
+
+
+def other_pythons() -> list[str]:
+    """Return one interpreter of each older version that is here, whatever packages it has."""
+    named = [shutil.which(f"python3.{minor}") for minor in range(6, 11)]
+    kept = Path.home() / ".pyenv" / "versions"
+    own = [str(path) for path in sorted(kept.glob("3.*/bin/python"))]
+    found: dict[tuple[int, int], str] = {}
+    for python in [*filter(None, named), *own]:
+        command = [python, "-c", "import sys; print(*sys.version_info[:2])"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+        if not told:  # a shim of pyenv's, of a version that is not chosen
+            continue
+        version = (int(told[0]), int(told[1]))
+        if (3, 6) <= version < sys.version_info[:2]:
+            found.setdefault(version, python)
+    return [found[version] for version in sorted(found)]
+
+
+@pytest.mark.parametrize("older", other_pythons())
+def test_its_names_are_there_on_older_pythons(older: str, tmp_path: Path) -> None:
+    """Without any package: what needs none is had, and what is missing is NumPy, not a name."""
+    write_device_app(tmp_path / "device.pyz")
+    code = """
+import sys
+sys.path.insert(0, "device.pyz")
+from sam2lite import Sam2LiteError, errors
+import sam2lite
+assert Sam2LiteError is errors.Sam2LiteError
+try:
+    sam2lite.nothing
+except AttributeError as error:
+    print(error)
+try:
+    from sam2lite import VideoSegmenter
+except ImportError as error:
+    print("numpy" in str(error) or "cv2" in str(error))
+else:
+    print(VideoSegmenter.__name__ == "VideoSegmenter")
+"""
+    done = run_program(older, "-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["module 'sam2lite' has no attribute 'nothing'", "True"]
 
 
 TRACK = ["track", "--video", "none.mp4", "-o", "never"]

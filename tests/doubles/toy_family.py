@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from sam2lite.contracts.family import Family
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
+from sam2lite.contracts.provenance import OWN
 from sam2lite.contracts.tensors import GraphSpec, TensorSpec
 from sam2lite.contracts.values import IMAGE, TensorInfo
 from sam2lite.errors import UnknownNameError
@@ -181,7 +182,7 @@ class ToyFamily(HostFamily):
         config = ToyConfig(width=len(state["eye.patches.weight"]))
         network = Toy(config).eval()
         network.load_state_dict(state)
-        return LoadedModel(network, config, "MIT", True, state_sha256(state), self)
+        return LoadedModel(network, config, "MIT", OWN, state_sha256(state), self)
 
     def build(self, name: str, seed: int) -> LoadedModel:
         with torch.random.fork_rng(devices=[]):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from sam2lite.contracts.provenance import DEMO, OWN, SMOKE_TEST, UNTRAINED
 from sam2lite.errors import ModelError, OutputError, UnknownNameError
 from sam2lite.models.checkpoint import state_sha256
 from sam2lite.models.registry import load_model
@@ -38,7 +39,7 @@ def rewrite(folder: Path, change: Callable[[State], object]) -> None:
 
 def test_round_trip(nano: Sam2Lite, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "nano"
-    save_checkpoint(nano, folder, licence="CC-BY-4.0", trained=True)
+    save_checkpoint(nano, folder, licence="CC-BY-4.0", weights=OWN)
     loaded = HOST.load(folder)
     assert (loaded.config, loaded.licence, loaded.trained) == (nano.config, "CC-BY-4.0", True)
     assert not loaded.model.training
@@ -51,7 +52,19 @@ def test_round_trip(nano: Sam2Lite, tmp_path: Path) -> None:
 
 def test_untrained_is_the_default(folder: Path) -> None:
     loaded = HOST.load(str(folder))
-    assert (loaded.licence, loaded.trained) == ("Apache-2.0", False)
+    assert (loaded.licence, loaded.trained, loaded.weights) == ("Apache-2.0", False, UNTRAINED)
+
+
+@pytest.mark.parametrize("weights", [UNTRAINED, SMOKE_TEST, DEMO, OWN])
+def test_a_checkpoint_says_where_its_weights_come_from(
+    nano: Sam2Lite, folder: Path, weights: str
+) -> None:
+    save_checkpoint(nano, folder, weights=weights, force=True)
+    loaded = HOST.load(folder)
+    assert (loaded.weights, loaded.trained) == (weights, weights != UNTRAINED)
+    # What `trained` says already is not said again, so that older SAM2-Lites read it.
+    written = json.loads((folder / "config.json").read_text())
+    assert ("weights" in written) == (weights in (SMOKE_TEST, DEMO))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -137,6 +150,9 @@ def cut(folder: Path) -> None:
         (configure(model_type="sam2"), "model_type 'sam2'; expected 'sam2lite'"),
         (configure(licence=3), "licence 3 and trained False"),
         (configure(trained="yes"), "trained 'yes'"),
+        (configure(weights="best"), "weights 'best' and trained False; weights are one of untrai"),
+        (configure(weights=["own"]), "weights ..own"),
+        (configure(weights=OWN), "only 'untrained' are not trained"),
         (configure(surprise=1), "surprise"),
         (configure(embed_dim=-8), "embed_dim -8; it must be a whole number above 0"),
         (configure(stages=[{"width": "8", "blocks": "c"}] * 4), "cannot be built"),
@@ -213,6 +229,7 @@ def test_size_name_with_a_seed_gives_an_untrained_network(tiny: Sam2Lite) -> Non
 def test_tiny_comes_with_trained_weights_and_the_others_do_not() -> None:
     loaded = load_model("tiny")
     assert loaded.trained
+    assert loaded.weights == SMOKE_TEST
     assert loaded.config == TINY
     assert all(torch.isfinite(tensor).all() for tensor in loaded.model.state_dict().values())
     assert sum(path.stat().st_size for path in SHIPPED["tiny"].iterdir()) <= 11_000_000

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from sam2lite.cli.main import app
 from sam2lite.contracts.loop import MASKED_BIAS
+from sam2lite.contracts.provenance import OWN
 from sam2lite.errors import ArgumentError, ModelError, TrainingError, UnknownNameError
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
@@ -48,7 +49,7 @@ def one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def loaded(model: Sam2Lite) -> LoadedModel:
-    return dataclasses.replace(HOST.untrained(model, model.config), trained=True)
+    return dataclasses.replace(HOST.untrained(model, model.config), weights=OWN)
 
 
 @pytest.fixture
@@ -299,7 +300,7 @@ def test_a_run_with_a_cache_and_its_resumption(
     mini: Sam2Lite, wide: Sam2Lite, tmp_path: Path
 ) -> None:
     save_checkpoint(mini, tmp_path / "student")
-    save_checkpoint(wide, tmp_path / "teacher", trained=True)
+    save_checkpoint(wide, tmp_path / "teacher", weights=OWN)
     cache, output = tmp_path / "cache", tmp_path / "run"
     arguments = ["--teacher", tmp_path / "teacher", "--from", tmp_path / "student"]
     arguments += ["--cache", cache, "--cached-batches", 2, "--stages", 1, "--steps", 3]

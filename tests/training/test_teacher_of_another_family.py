@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from sam2lite.cli.main import app
 from sam2lite.contracts import family
+from sam2lite.contracts.provenance import OWN
 from sam2lite.errors import ArgumentError
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
@@ -55,7 +56,7 @@ def toy() -> LoadedModel:
     assert isinstance(network, Toy)
     with torch.no_grad():
         network.brush.stroke.weight *= 20.0
-    return dataclasses.replace(loaded, trained=True)
+    return dataclasses.replace(loaded, weights=OWN)
 
 
 def batch_of(kind: int) -> Batch:

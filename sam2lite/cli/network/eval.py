@@ -18,6 +18,7 @@ from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.eval_tables import print_by_source, print_tables
 from sam2lite.cli.simulated import simulated_elsewhere
+from sam2lite.contracts.provenance import UNTRAINED, provenance_line
 from sam2lite.errors import ArgumentError
 from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.runtimes.commands.settings import memory_settings
@@ -138,12 +139,10 @@ def eval(  # noqa: A001 - commands are named like their functions
         return
     if coco is not None:
         refuse_beside(context, "--coco", _OF_CLIPS)
-        recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, {})
+        recipe, known_rungs, check_size = _tracker(model, variant, bundle, backend, {})
         chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
         processes = workers or allowed_cpus()
-        run = CocoRun(
-            recipe, chosen_rungs, trained, coco, prompt, category, not no_baselines, processes
-        )
+        run = CocoRun(recipe, chosen_rungs, coco, prompt, category, not no_baselines, processes)
         score_coco(run, output, force, as_json)
         return
     if category is not None:
@@ -159,10 +158,10 @@ def eval(  # noqa: A001 - commands are named like their functions
     if output is not None:
         require_matplotlib("--output, which draws a chart,")
     memory = memory_settings(policy, tokens, window)
-    recipe, known_rungs, check_size, trained = _tracker(model, variant, bundle, backend, memory)
+    recipe, known_rungs, check_size = _tracker(model, variant, bundle, backend, memory)
     chosen_rungs = _rungs(known_rungs, check_size, rung, rungs)
     references, source = _clips(set_name, clips, seed, davis, stills, split)
-    if not trained:
+    if recipe.weights == UNTRAINED:
         warn(f"the weights of {recipe.source!r} are untrained; its scores mean nothing")
     task = Task(recipe, chosen_rungs, EvaluationSettings(prompt, skip_last, not no_baselines))
     with nullcontext() if output is None else staged_folder(output, force, SCORES) as folder:
@@ -171,7 +170,7 @@ def eval(  # noqa: A001 - commands are named like their functions
             scores = gather(list(bar.track(scored, len(references), description="clips")))
         report = {
             "schema_version": SCHEMA_VERSION,
-            recipe.kind: recipe.source,
+            **recipe.describe(),
             "source": source,
             "prompt": prompt,
             "seed": (seed or 0) if clips is not None else None,
@@ -191,6 +190,7 @@ def eval(  # noqa: A001 - commands are named like their functions
         )
     if put_json(as_json, report):
         return
+    typer.echo(f"weights: {provenance_line(recipe.weights)}")
     print_tables(f"{recipe.kind} {recipe.source}", source, prompt, scores)
     if stills is not None:
         print_by_source(report["by_source"])
@@ -204,8 +204,8 @@ def _tracker(
     bundle: Path | None,
     backend: str | None,
     memory: dict[str, Any],
-) -> tuple["TrackerRecipe", Sequence[int], Callable[[int], None], bool]:
-    """Return what to evaluate, its rungs ascending, what refuses others, and if it was trained.
+) -> tuple["TrackerRecipe", Sequence[int], Callable[[int], None]]:
+    """Return what to evaluate, its rungs, ascending, and what refuses others.
 
     Raises:
         ArgumentError: not one of model and bundle is given, or the memory options do not fit it.
@@ -227,14 +227,22 @@ def _tracker(
         opened = simulated_elsewhere(open_bundle(str(bundle), backend))
         manifest = opened.manifest
         rules_for(opened.family, manifest, memory)  # refuses what does not fit
-        recipe = TrackerRecipe("bundle", str(bundle), memory, backend, opened.simulate)
-        return recipe, manifest.rungs, opened.check_rung, manifest.model.trained
+        recipe = TrackerRecipe(
+            "bundle",
+            str(bundle),
+            memory,
+            backend,
+            opened.simulate,
+            weights=manifest.model.weights,
+            bundle_sha256=opened.sha256,
+        )
+        return recipe, manifest.rungs, opened.check_rung
     from sam2lite.models.registry import load_model
 
     loaded = load_model(str(model), variant=variant)
     loaded.reference(**memory)  # refuses what does not fit
-    recipe = TrackerRecipe("model", str(model), memory, variant=variant)
-    return recipe, loaded.sizes, loaded.check_size, loaded.trained
+    recipe = TrackerRecipe("model", str(model), memory, variant=variant, weights=loaded.weights)
+    return recipe, loaded.sizes, loaded.check_size
 
 
 def _rungs(

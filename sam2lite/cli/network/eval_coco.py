@@ -13,6 +13,7 @@ from sam2lite.cli.json_output import put_json
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.reports.coco_tables import print_coco_table
+from sam2lite.contracts.provenance import UNTRAINED, provenance_line
 from sam2lite.errors import UnknownNameError
 from sam2lite.files.staging import FolderKind, staged_folder
 
@@ -37,7 +38,6 @@ class CocoRun:
     Attributes:
         recipe: of the network.
         rungs: input sizes, px, ascending.
-        trained: whether the network's weights are.
         path: of the data set, or of its file of instances.
         prompt: `box` or `click`.
         category: a name or an id; None for all.
@@ -47,7 +47,6 @@ class CocoRun:
 
     recipe: "TrackerRecipe"
     rungs: Sequence[int]
-    trained: bool
     path: Path
     prompt: str
     category: str | None
@@ -72,7 +71,7 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: str | No
     found = read_instances(run.path)
     if run.category is not None:
         found = found.only(_category_id(run.category, found))
-    if not run.trained:
+    if run.recipe.weights == UNTRAINED:
         warn(f"the weights of {run.recipe.source!r} are untrained; its scores mean nothing")
     task = InstanceTask(run.recipe, run.rungs, run.prompt, run.baselines)
     with nullcontext() if output is None else staged_folder(output, force, SCORES) as folder:
@@ -81,7 +80,7 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: str | No
             results = gather(list(bar.track(scored, len(found.images), description="images")))
         report = {
             "schema_version": SCHEMA_VERSION,
-            run.recipe.kind: run.recipe.source,
+            **run.recipe.describe(),
             "source": str(run.path),
             "prompt": run.prompt,
             "category": run.category,
@@ -97,6 +96,7 @@ def score_coco(run: CocoRun, output: Path | None, force: bool, as_json: str | No
         **{f"{rung} px\n{run.prompt}": scores for rung, scores in results.by_rung.items()},
         **{f"{name.replace('_', ' ')}\nbox": each for name, each in results.by_baseline.items()},
     }
+    typer.echo(f"weights: {provenance_line(run.recipe.weights)}")
     title = f"{run.recipe.kind} {run.recipe.source} on {run.path}: {results.images} images"
     print_coco_table(title, columns)
     if output is not None:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from sam2lite.cli.export import options
 from sam2lite.cli.json_output import ToJson, put_json
+from sam2lite.contracts.provenance import provenance_line
 
 
 def models(
@@ -31,6 +32,7 @@ def models(
             "budget_tokens": loaded.memory().get("budget"),
             "rungs": list(loaded.sizes),
             "trained": loaded.trained,
+            "weights": loaded.weights,
         }
     if put_json(as_json, rows):
         return
@@ -49,3 +51,5 @@ def models(
                 end_section=total,
             )
     Console().print(table)
+    for name, row in rows.items():
+        typer.echo(f"{name}: weights {provenance_line(row['weights'])}")

@@ -62,6 +62,7 @@ def manifest_of(
             trained=loaded.trained,
             parameters=loaded.parameters["total"],
             config=loaded.config.to_json(),
+            weights=loaded.weights,
         ),
         backend=backend.name,
         target=target.to_json() if backend.run_by else {},

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sam2lite.contracts.families.sam2 import FAMILY
+from sam2lite.contracts.provenance import OWN
 from sam2lite.models.effort import Effort
 from sam2lite.models.family import HostFamily
 from sam2lite.models.input_sizes import check_multiple
@@ -78,7 +79,7 @@ class SlotBankHost(HostFamily):
         with torch.device("meta"):
             made = build(found.config)
         made.load_state_dict(found.state, assign=True)
-        return LoadedModel(made.eval(), found.config, found.licence, True, found.sha256, self)
+        return LoadedModel(made.eval(), found.config, found.licence, OWN, found.sha256, self)
 
 
 class Sam2Family(SlotBankHost):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from sam2lite.contracts.provenance import LINES, OWN, UNTRAINED
 from sam2lite.errors import ModelError, OutputError
 from sam2lite.files.staging import FolderKind, staged_folder
 from sam2lite.models.activation_ranges import RANGES_FILE, ranges_text, read_ranges
@@ -42,7 +43,7 @@ def save_checkpoint(
     folder: str | Path,
     *,
     licence: str = "Apache-2.0",
-    trained: bool = False,
+    weights: str = UNTRAINED,
     force: bool = False,
     half: bool = False,
     activation_ranges: Mapping[str, tuple[float, float]] | None = None,
@@ -55,7 +56,7 @@ def save_checkpoint(
         model: the network, not fused.
         folder: what to create; its parents are created too.
         licence: SPDX identifier of the weights' licence.
-        trained: False for random weights.
+        weights: where they come from, a word of `contracts.provenance`.
         force: replace a checkpoint that is there already; nothing else is ever replaced.
         half: store matrices and kernels as FP16, which halves the file; the rest stays FP32.
         activation_ranges: least and greatest input by module path; no file is written for none.
@@ -73,7 +74,9 @@ def save_checkpoint(
         # Buffers stay: a running variance may not fit, and Fourier frequencies would be others.
         wide = {name for name, parameter in model.named_parameters() if parameter.ndim > 1}
         state = {name: t.half() if name in wide else t for name, t in state.items()}
-    config = {**model.config.to_json(), "licence": licence, "trained": trained}
+    config = {**model.config.to_json(), "licence": licence, "trained": weights != UNTRAINED}
+    if weights not in (UNTRAINED, OWN):
+        config["weights"] = weights
     with staged_folder(folder, force, CHECKPOINT) as staging:
         (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(state))
         (staging / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -96,35 +99,41 @@ def read_checkpoint(folder: Path, host: Networks) -> LoadedModel:
     """
     if folder.is_file():
         raise ModelError(f"{folder} is a file; {LAYOUT}, so give its folder")
-    config, licence, trained = _read_config(folder / CONFIG_FILE)
-    weights = folder / WEIGHTS_FILE
-    claimed, _ = claimed_tensors(weights, ModelError, COPY_AGAIN)
-    names = plain_names(claimed, weights, say=False)
+    config, licence, weights = _read_config(folder / CONFIG_FILE)
+    path = folder / WEIGHTS_FILE
+    claimed, _ = claimed_tensors(path, ModelError, COPY_AGAIN)
+    names = plain_names(claimed, path, say=False)
     try:
         # Without memory or time: a configuration can ask for more than there is.
         with torch.device("meta"):
             outline = build(config)
-        check_fit(weights, outline.state_dict(), {names[key]: t for key, t in claimed.items()})
+        check_fit(path, outline.state_dict(), {names[key]: t for key, t in claimed.items()})
         model = build(config)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ModelError(
             f"{folder / CONFIG_FILE} describes a network that cannot be built: {error!r}"
         ) from error
-    state, sha256 = read_weights(weights)
-    check_fit(weights, model.state_dict(), state)
+    state, sha256 = read_weights(path)
+    check_fit(path, model.state_dict(), state)
     model.load_state_dict(state)
-    check_finite(weights, model.state_dict())
+    check_finite(path, model.state_dict())
     ranges = read_ranges(folder, dict(model.named_modules()))
-    return LoadedModel(model, config, licence, trained, sha256, host, ranges)
+    return LoadedModel(model, config, licence, weights, sha256, host, ranges)
 
 
-def _read_config(path: Path) -> tuple[Sam2LiteConfig, str, bool]:
+def _read_config(path: Path) -> tuple[Sam2LiteConfig, str, str]:
     values = read_object(path)
     licence, trained = values.pop("licence", None), values.pop("trained", None)
+    weights = values.pop("weights", OWN if trained else UNTRAINED)
     config = Sam2LiteConfig.from_json(values)
     if not isinstance(licence, str) or not isinstance(trained, bool):
         raise ModelError(
             f"{path} has licence {licence!r} and trained {trained!r}; "
             "they must be a string and true or false"
         )
-    return config, licence, trained
+    if not isinstance(weights, str) or weights not in LINES or (weights != UNTRAINED) != trained:
+        raise ModelError(
+            f"{path} has weights {weights!r} and trained {trained}; weights are one of "
+            f"{', '.join(LINES)}, and only {UNTRAINED!r} are not trained"
+        )
+    return config, licence, weights

@@ -3,6 +3,7 @@
 import os
 from typing import Any, Dict, Iterator, List, Optional
 
+from sam2lite.contracts.provenance import provenance_line
 from sam2lite.runtimes.measuring.time_histogram import TimeHistogram
 from sam2lite.runtimes.results import FrameResult, ObjectResult
 
@@ -168,6 +169,7 @@ def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:
         yield "budget of {:g} ms: {:.0%} of the frames took longer".format(
             budget_ms, summary["over_budget_share"]
         )
+    yield "weights: {}".format(provenance_line(summary["weights"]))
     yield "{}: {} frames, {} objects, {:.1f} frames/s in all, {}{}".format(
         summary["path"],
         summary["frames"],

@@ -156,6 +156,7 @@ def track_video(
         live=source.is_live,
         ended_by=ended_by,
         trained=bundle.manifest.model.trained,
+        weights=bundle.manifest.model.weights,
         warnings=warnings,
     )
 

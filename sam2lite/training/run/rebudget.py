@@ -25,5 +25,5 @@ def rebudgeted(checkpoint: Path, budget: int, folder: Path) -> Path:
     loaded = HOST.load(checkpoint)
     model = build(dataclasses.replace(loaded.model.config, budget=budget))
     model.load_state_dict(loaded.model.state_dict())
-    save_checkpoint(model, folder, trained=loaded.trained)
+    save_checkpoint(model, folder, weights=loaded.weights)
     return folder

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sam2lite.contracts.provenance import OWN
 from sam2lite.data.spawning import hear_interrupts
 from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
@@ -366,7 +367,7 @@ class _Run:
         save_checkpoint(
             self._averaged(),
             self.folder / CHECKPOINT_FOLDER,
-            trained=True,
+            weights=OWN,
             force=True,
             activation_ranges=self.int8.ranges(),
         )

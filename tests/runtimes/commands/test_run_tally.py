@@ -48,7 +48,7 @@ def test_the_summary_keeps_facts_and_opinions_apart() -> None:
     tally.add(
         FrameResult(3, {1: found(0, False, True)}, 480, {"total": 43.0}, None), 60.0, dropped=5
     )
-    summary = dict(tally.summary(2.0), path="out", live=True)
+    summary = dict(tally.summary(2.0), path="out", live=True, weights="smoke-test")
     assert (summary["frames"], summary["fps"], summary["dropped_frames"]) == (4, 2.0, 6)
     assert summary["over_budget_share"] == 0.5
     (record,) = summary["objects"].values()
@@ -59,14 +59,15 @@ def test_the_summary_keeps_facts_and_opinions_apart() -> None:
     assert "by the network's own opinion: visible on 75.0% of them, IoU 0.90" in lines[1]
     assert "lost on 1" in lines[1]
     assert "budget of 41.5 ms: 50% of the frames took longer" in lines[2]
-    assert "ms from capture to mask" in lines[3]
-    assert "6 dropped" in lines[3]
+    assert "ms from capture to mask" in lines[-1]
+    assert lines[-2].startswith("weights: smoke-test")
+    assert "6 dropped" in lines[-1]
 
 
 def test_times_of_a_simulation_mean_nothing() -> None:
     tally = RunTally(None, simulated=True)
     tally.add(FrameResult(0, {}, 480, {"total": 1.0}, None), 1.0, 0)
-    summary = dict(tally.summary(1.0), path="out", live=False)
+    summary = dict(tally.summary(1.0), path="out", live=False, weights=None)
     assert summary["compute_ms"] is summary["latency_ms"] is None
     assert "simulated" in list(summary_lines(summary))[-1]
 
