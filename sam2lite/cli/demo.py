@@ -144,7 +144,7 @@ def _own_video(path: Path, point: str | None) -> tuple[Path, Click]:
     if point is None:
         return path, (width // 2, height // 2)
     (prompt,) = parse_prompts([point], [], [], None)[0].values()
-    prompt.check_inside(width, height)
+    prompt = prompt.inside(width, height)
     x, y = prompt.points_xy[0].tolist()
     return path, (x, y)
 
