@@ -46,7 +46,7 @@ TRACK = "sam2lite track --bundle {} --video FILE --point X,Y -o DIR"
 TRACK_ON_BOARD = (
     "copy {} to the board and run there: python3 device.pyz track --video FILE --point X,Y -o DIR"
 )
-TRACK_ELSEWHERE = "copy {} to a machine with sam2lite and run there: " + TRACK
+TRACK_ELSEWHERE = "copy {} to a machine with sam2lite and run there: " + TRACK.format("BUNDLE")
 
 DEFAULT_BACKEND = "ort"  # of an export that names none: it runs on the machine that exports
 
