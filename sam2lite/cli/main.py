@@ -3,6 +3,7 @@
 from sam2lite.cli.app import make_app, run_app
 from sam2lite.cli.bundle.compare import compare
 from sam2lite.cli.bundle.inspect import inspect
+from sam2lite.cli.bundle.serve import serve
 from sam2lite.cli.bundle.track import track
 from sam2lite.cli.bundle.verify import verify
 from sam2lite.cli.clips import clips
@@ -24,6 +25,7 @@ app = make_app(
     "Promptable video segmentation on edge devices: track, check, compare, train and score.",
     [
         track,
+        serve,
         evaluate,
         inspect,
         verify,
