@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from sam2lite.errors import VideoError
-from sam2lite.runtimes.video.source import FrameSource, open_source
+from sam2lite.runtimes.video.frame_source import FrameSource
+from sam2lite.runtimes.video.source import open_source
 
 Frame = np.ndarray[Any, Any]
 

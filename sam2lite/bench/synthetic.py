@@ -11,7 +11,8 @@ import numpy as np
 from sam2lite.bench.frame_feed import Footage, Frame, grid_clicks
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.data.spawning import spawn_context
-from sam2lite.runtimes.video.source import FrameSource
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
+from sam2lite.runtimes.video.frame_source import FrameSource
 
 WIDTH = 1280
 HEIGHT = 720
@@ -88,8 +89,9 @@ class _JpegLoop(FrameSource):
         self._there_and_back = [*jpegs, *jpegs[-2:0:-1]]
         super().__init__("synthetic", _decode(jpegs[0]), _FPS, None)
 
-    def _frames(self) -> Iterator[Frame]:
-        return map(_decode, cycle(self._there_and_back))
+    def _captured(self) -> Iterator[CapturedFrame]:
+        for index, jpeg in enumerate(cycle(self._there_and_back)):
+            yield CapturedFrame(_decode(jpeg), index, now_ms(), None)
 
 
 def _encode(frame_rgb: Frame) -> bytes:

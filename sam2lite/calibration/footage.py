@@ -28,8 +28,9 @@ from sam2lite.evaluation.clip import MIN_AREA_SHARE
 from sam2lite.evaluation.first_prompts import PROMPTS
 from sam2lite.files.names import public_name
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.video.files import IMAGE_SUFFIXES
 from sam2lite.runtimes.video.opencv_files import read_picture
-from sam2lite.runtimes.video.source import IMAGE_SUFFIXES, open_source
+from sam2lite.runtimes.video.source import open_source
 
 Frames = NDArray[np.uint8]
 

@@ -65,6 +65,35 @@ class ObjectTrack:
         lost = not stored if due else chosen.lost
         return self._decided(frame, chosen, prompted, stored, lost)
 
+    def process_late(
+        self,
+        rules: FrameRules,
+        past: CurrentFrame,
+        now: CurrentFrame,
+        window: Optional[int],
+        prompt: Prompt,
+    ) -> Decision:
+        """Take a prompt on a frame that is past; what was decided since stays as it was.
+
+        Args:
+            rules: of the family.
+            past: the frame, encoded again.
+            now: the frame that is current. The object can be corrected on it as before, but what
+                was written of it is not given up then.
+            window: see `process`.
+            prompt: on the past frame.
+
+        Raises:
+            PromptError, SessionError: as `process`.
+        """
+        self.memory.close_last(0)
+        decision = self.process(rules, past, window, prompt)
+        self.memory.close_last(now.index - past.index)
+        shown = now.decisions.get(self.object_id)
+        if shown is not None:
+            now.decisions[self.object_id] = shown._replace(stored=False)
+        return decision
+
     def _decided(
         self, frame: CurrentFrame, chosen: Chosen, prompted: bool, stored: bool, lost: bool
     ) -> Decision:

@@ -10,9 +10,8 @@ from sam2lite.contracts.arguments import check_options, whole_number
 from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
-from sam2lite.runtimes.frame_cursor import FrameCursor
-from sam2lite.runtimes.geometry import HALVING, Scratch, checked_resize
-from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS, PREPROCESS, StageClock
+from sam2lite.runtimes.geometry import HALVING, checked_resize
+from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.one_at_a_time import one_at_a_time
 from sam2lite.runtimes.prompts import Prompt, checked_id
@@ -20,6 +19,7 @@ from sam2lite.runtimes.results import FrameResult, ObjectResult, object_results
 from sam2lite.runtimes.rules.current_frame import CurrentFrame
 from sam2lite.runtimes.rules.interface import rules_for
 from sam2lite.runtimes.rung_choice import RungChoice
+from sam2lite.runtimes.stream.frames import StreamFrames
 
 
 class VideoSegmenter:
@@ -114,9 +114,7 @@ class VideoSegmenter:
     def reset(self) -> None:
         """Forget all objects and start counting frames at 0; sessions and controller stay."""
         self._objects: Dict[int, ObjectTrack] = {}
-        self._cursor = FrameCursor()
-        self._rules.reset()
-        self._scratch = Scratch()
+        self._frames = StreamFrames(self.bundle, self._rules, self._rungs, self._resize)
 
     @one_at_a_time
     def prepare(self) -> None:
@@ -154,9 +152,8 @@ class VideoSegmenter:
                 "memory of {} cannot go back to an earlier frame; call reset() and prompt "
                 "again".format(self.bundle.family.title)
             )
-        frame_index = whole_number("frame_index", frame_index, 0, self._cursor.next_index)
-        self._cursor = FrameCursor(frame_index)
-        self._rules.reset()
+        frame_index = whole_number("frame_index", frame_index, 0, self._frames.cursor.next_index)
+        self._frames.begin(frame_index)
         for track in self._objects.values():
             track.memory.rewind(frame_index)
             track.last = None
@@ -173,7 +170,7 @@ class VideoSegmenter:
         self.bundle.check_rung(rung)
         self._rungs.check_free()
         size = self._memory_size()
-        if size not in (None, rung) and self._cursor.next_index > 0:
+        if size not in (None, rung) and self._frames.cursor.next_index > 0:
             raise ArgumentError(
                 "memory that {} has written at {} px cannot be read at {} px; call reset() "
                 "first".format(self.bundle.family.title, size, rung)
@@ -202,12 +199,15 @@ class VideoSegmenter:
             labels: one per point, 1 on the object and 0 beside it; all 1 if not given.
             box: x1, y1, x2, y2 in source pixels.
             mask: bool or integer [height, width].
-            frame_index: which frame of the video it is; see `track`.
+            frame_index: which frame of the video it is; see `track`. It may be one of the last 32:
+                somebody has clicked on a frame that he was shown, and the video went on meanwhile.
+                The frame is encoded again and remembered where it belongs, the next one that is
+                tracked makes use of it, and nothing else changes.
 
         Raises:
             PromptError: nothing is given or it does not fit the frame, or the id is no integer.
             ArgumentError: there are too many objects, the frame is not an image of the video's
-                size, or its index goes back.
+                size, or its index is older than that.
         """
         return self.give(frame, object_id, Prompt(points, labels, box, mask), frame_index)
 
@@ -222,17 +222,21 @@ class VideoSegmenter:
         """Do what `prompt` does, with a prompt that is made already."""
         # Everything is checked before anything changes.
         object_id = checked_id(object_id)
-        frame_index = self._cursor.checked(frame, frame_index)
+        frame_index = self._frames.cursor.checked(frame, frame_index, may_be_past=True)
         self._rules.prompt_inputs(prompt, frame.shape[1], frame.shape[0])
         if object_id not in self._objects and len(self._objects) >= MAX_OBJECTS:
             raise ArgumentError(
                 "object {} would be one too many: {} objects at a time is the limit; remove "
                 "one first".format(object_id, MAX_OBJECTS)
             )
-        current = self._current(frame, frame_index, joins_tracked=True)
         track = self._objects.get(object_id)
         if track is None:
             track = ObjectTrack(object_id, self._rules.new_memory())
+        if frame_index is not None and self._frames.cursor.is_past(frame_index):
+            result = self._give_late(track, frame, frame_index, prompt)
+            self._objects[object_id] = track
+            return result
+        current = self._current(frame, frame_index, joins_tracked=True)
         with current.clock.whole():
             self._process(track, current, prompt)
             self._objects[object_id] = track
@@ -255,7 +259,7 @@ class VideoSegmenter:
             ArgumentError: the frame is not an image of the video's size, or its index goes back or
                 is that of a current frame with other pixels.
         """
-        frame_index = self._cursor.checked(frame, frame_index)
+        frame_index = self._frames.cursor.checked(frame, frame_index)
         current = self._current(frame, frame_index, joins_tracked=False)
         plain = not current.decisions
         with current.clock.whole():
@@ -264,6 +268,7 @@ class VideoSegmenter:
                     self._process(self._objects[object_id], current)
             objects = self._results(current, self.object_ids)
         current.tracked = True
+        self._frames.recent.add(current)
         for track in self._objects.values():
             track.memory.settle(current.index)
         state = self._rungs.observe(current, plain)
@@ -286,12 +291,8 @@ class VideoSegmenter:
             PromptError: nothing is given or it does not fit the frame.
             ArgumentError: there is no such object, or no frame yet.
         """
-        object_id = checked_id(object_id)
-        if object_id not in self._objects:
-            raise ArgumentError(
-                "there is no object {} to correct; known: {}".format(object_id, self.object_ids)
-            )
-        current = self._cursor.frame
+        object_id = self._known(object_id, "correct")
+        current = self._frames.cursor.frame
         if current is None:
             raise ArgumentError("there is no frame to correct yet; call track or prompt first")
         self._process(self._objects[object_id], current, Prompt(points, labels, box, mask))
@@ -304,14 +305,11 @@ class VideoSegmenter:
         Raises:
             ArgumentError: there is no such object.
         """
-        object_id = checked_id(object_id)
-        if object_id not in self._objects:
-            raise ArgumentError(
-                "there is no object {} to remove; known: {}".format(object_id, self.object_ids)
-            )
+        object_id = self._known(object_id, "remove")
         del self._objects[object_id]
-        if self._cursor.frame is not None:
-            self._cursor.frame.decisions.pop(object_id, None)
+        self._frames.recent.forget(object_id)
+        if self._frames.cursor.frame is not None:
+            self._frames.cursor.frame.decisions.pop(object_id, None)
 
     @one_at_a_time
     def save_state(self, path: str) -> None:
@@ -325,7 +323,7 @@ class VideoSegmenter:
         state.save(
             path,
             self.bundle.sha256,
-            self._cursor.next_index,
+            self._frames.cursor.next_index,
             self._rules,
             self._objects,
             self._rungs.loader.numpy,
@@ -351,12 +349,20 @@ class VideoSegmenter:
         self.reset()
         self._objects.update(loaded.tracks)
         if continues:
-            self._cursor = FrameCursor(loaded.next_index)
+            self._frames.begin(loaded.next_index)
             self._rules.restore(loaded.stream)
             return
         for track in self._objects.values():
             track.memory.begin_clip(loaded.next_index)
             track.last = None
+
+    def _known(self, object_id: int, action: str) -> int:
+        object_id = checked_id(object_id)
+        if object_id not in self._objects:
+            raise ArgumentError(
+                "there is no object {} to {}; known: {}".format(object_id, action, self.object_ids)
+            )
+        return object_id
 
     def _memory_size(self) -> Optional[int]:
         """Return the one input side that memory holds for, px; None where it holds for all."""
@@ -365,29 +371,18 @@ class VideoSegmenter:
     def _current(
         self, frame: np.ndarray, index: Optional[int], joins_tracked: bool
     ) -> CurrentFrame:
-        """Return the frame to work on, the current one or a new one; see `track`."""
-        current = self._cursor.joined(frame, index, joins_tracked)
-        if current is not None:
-            return current
-        graphs = self._rungs.advance()
-        clock = StageClock(self.bundle.manifest.stages)
-        with clock.whole():
-            frame_now = CurrentFrame(
-                self._cursor.next_index if index is None else index,
-                frame,
-                graphs,
-                clock,
-                self._rungs.loader.numpy,
-                self._scratch,
-                self.bundle.manifest.aspect,
-                self._resize,
-            )
-            with clock.stage(PREPROCESS):
-                self._rules.see(frame_now)
-        self._cursor.move_to(frame_now)
-        for track in self._objects.values():
-            track.memory.tick()
-        return frame_now
+        current, is_new = self._frames.current(frame, index, joins_tracked)
+        if is_new:
+            for track in self._objects.values():
+                track.memory.tick()
+        return current
+
+    def _give_late(
+        self, track: ObjectTrack, frame: np.ndarray, index: int, prompt: Prompt
+    ) -> ObjectResult:
+        past, now = self._frames.past(frame, index)
+        track.process_late(self._rules, past, now, self._rungs.window, prompt)
+        return self._results(past, [track.object_id])[track.object_id]
 
     def _process(
         self, track: ObjectTrack, frame: CurrentFrame, prompt: Optional[Prompt] = None
@@ -397,4 +392,6 @@ class VideoSegmenter:
     def _results(self, frame: CurrentFrame, ids: Sequence[int]) -> Dict[int, ObjectResult]:
         threshold = self.bundle.manifest.postprocess.mask_threshold
         with frame.clock.stage(POSTPROCESS):
-            return object_results(ids, frame, self._scratch, threshold, self._rules.non_overlap)
+            return object_results(
+                ids, frame, self._frames.scratch, threshold, self._rules.non_overlap
+            )

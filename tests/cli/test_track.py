@@ -25,8 +25,10 @@ from sam2lite.errors import (
 )
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.commands import track_run
-from sam2lite.runtimes.video.camera import LatestFrame
-from sam2lite.runtimes.video.source import FrameSource, _Live, open_source
+from sam2lite.runtimes.video.frame_source import FrameSource
+from sam2lite.runtimes.video.latest_frame import LatestFrame
+from sam2lite.runtimes.video.live import Live
+from sam2lite.runtimes.video.source import open_source
 from sam2lite.runtimes.video.writer import VideoWriter
 from tests.interrupts import interruptible
 
@@ -303,6 +305,9 @@ def test_a_video_that_breaks_on_the_way_leaves_nothing(run: Run) -> None:
 class DyingCamera:
     """Delivers a few frames, and then no more."""
 
+    pts_ms = None
+    step = 1
+
     def __init__(self, frames: int) -> None:
         self._left = frames
 
@@ -318,8 +323,8 @@ class DyingCamera:
 def test_what_a_camera_gave_before_it_failed_is_kept(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_camera(spec: str, live: bool) -> FrameSource:
-        return _Live(spec, FPS, LatestFrame(DyingCamera(4), "camera 0", stall_timeout_s=0.5))
+    def open_camera(spec: str, live: bool, kept: set[int]) -> FrameSource:
+        return Live(spec, FPS, LatestFrame(DyingCamera(4), "camera 0", stall_timeout_s=0.5))
 
     monkeypatch.setattr(track_run, "open_source", open_camera)
     result = run("--point", "40,30", video="0")

@@ -11,7 +11,7 @@ from sam2lite.data.datasets.layout import Layout, files_in, first_few, layout_er
 from sam2lite.data.datasets.pictures import ImageFrames
 from sam2lite.errors import VideoError
 from sam2lite.files.reading import MEBIBYTE, read_text
-from sam2lite.runtimes.video.source import IMAGE_SUFFIXES
+from sam2lite.runtimes.video.files import IMAGE_SUFFIXES
 
 _IMAGES, _MASKS = "JPEGImages", "Annotations"
 _MOST_BYTES = 16 * MEBIBYTE  # of a list of sequences

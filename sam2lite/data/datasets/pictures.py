@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sam2lite.errors import VideoError
 from sam2lite.files.reading import printable
 from sam2lite.runtimes.video.opencv_files import read_picture
-from sam2lite.runtimes.video.source import open_source, silence_opencv
+from sam2lite.runtimes.video.opencv_silence import silence_opencv
+from sam2lite.runtimes.video.source import open_source
 
 
 @dataclass(frozen=True)

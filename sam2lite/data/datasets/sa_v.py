@@ -28,7 +28,7 @@ from sam2lite.data.datasets.layout import (
 from sam2lite.data.datasets.masks import largest, painted, segmentation_mask
 from sam2lite.data.datasets.pictures import ImageFrames, VideoFrames
 from sam2lite.errors import ArgumentError, VideoError
-from sam2lite.runtimes.video.source import IMAGE_SUFFIXES
+from sam2lite.runtimes.video.files import IMAGE_SUFFIXES
 
 _MOST_FRAMES = 1 << 24  # six days at 30 a second
 _STRIDE = 4  # from one annotated frame of a video to the next

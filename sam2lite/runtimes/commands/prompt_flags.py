@@ -14,7 +14,7 @@ from sam2lite.files.reading import printable
 from sam2lite.runtimes.prompts import MAX_ID, Prompt
 from sam2lite.runtimes.rules.interface import MAX_FRAMES
 from sam2lite.runtimes.video.opencv_files import read_picture
-from sam2lite.runtimes.video.source import silence_opencv
+from sam2lite.runtimes.video.opencv_silence import silence_opencv
 
 POINT_FORM = "X,Y[,LABEL[,OBJECT]]"
 BOX_FORM = "X1,Y1,X2,Y2[,OBJECT]"

@@ -11,7 +11,7 @@ from sam2lite.runtimes.commands.prompt_flags import parse_prompts
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import FrameResult
 from sam2lite.runtimes.segmenter import VideoSegmenter
-from sam2lite.runtimes.video.source import FrameSource
+from sam2lite.runtimes.video.frame_source import FrameSource
 
 Prompts = Mapping[int, Mapping[int, Prompt]]  # by object by frame
 

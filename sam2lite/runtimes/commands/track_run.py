@@ -24,7 +24,8 @@ from sam2lite.runtimes.commands.track_writer import TRACK, TrackWriter
 from sam2lite.runtimes.geometry import HALVING, checked_resize
 from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
-from sam2lite.runtimes.video.source import FrameSource, open_source
+from sam2lite.runtimes.video.frame_source import FrameSource
+from sam2lite.runtimes.video.source import open_source
 
 # Told how many frames there will be, or None, it returns what to call after each.
 Progress = Callable[[Optional[int]], Callable[[], None]]
@@ -83,7 +84,7 @@ def track_video(
     settings = dict(settings or {})
     resize = checked_resize(settings.pop("resize", HALVING))
     check_settings(bundle.family, settings)
-    with open_source(video, live=live) as source:
+    with open_source(video, live, kept=set(prompts)) as source:
         check_prompts(prompts, source, frames)
         feed = _Feed(source, frames)
         with ExitStack() as stack:

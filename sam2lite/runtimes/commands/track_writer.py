@@ -33,8 +33,8 @@ from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.overlay import draw_overlay
-from sam2lite.runtimes.video.source import FrameSource
 from sam2lite.runtimes.video.writer import VideoWriter
 
 SCHEMA_VERSION = 1

@@ -32,6 +32,15 @@ class Memory:
         """Give up the last frame that was written: it is about to be decided anew."""
         raise NotImplementedError
 
+    def close_last(self, frames_ago: int) -> None:
+        """Take the last frame that was written for past: it will not be decided anew.
+
+        Before a prompt that comes late, and after it: what it wrote is not of the current frame.
+
+        Args:
+            frames_ago: how many frames before the current one it was, if there is one.
+        """
+
     def settle(self, frame_index: int) -> None:
         """Take note that `track` has returned a frame: prompts that still come correct it."""
 

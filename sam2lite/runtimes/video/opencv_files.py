@@ -126,11 +126,21 @@ def capture_file(path: AnyPath, api: int = cv2.CAP_ANY) -> Any:
         return cv2.VideoCapture(name, api)
 
 
-def capture_other(target: Union[str, int], api: int = cv2.CAP_ANY) -> Any:
-    """Return a `cv2.VideoCapture` of a pipeline or a camera's number; it may not be open."""
+def capture_other(
+    target: Union[str, int], api: int = cv2.CAP_ANY, settings: Sequence[Tuple[int, int]] = ()
+) -> Any:
+    """Return a `cv2.VideoCapture` of a pipeline, a URL or a camera's number; it may not be open.
+
+    Args:
+        target: what to open.
+        api: `cv2.CAP_*`.
+        settings: `cv2.CAP_PROP_*` with their values; before 4.5.2 OpenCV takes none.
+    """
     if isinstance(target, str) and not _is_unicode(target):
         target = ""  # which opens nothing
-    return cv2.VideoCapture(target, api)
+    if not settings:
+        return cv2.VideoCapture(target, api)
+    return cv2.VideoCapture(target, api, [number for pair in settings for number in pair])
 
 
 def _is_unicode(text: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from sam2lite.errors import ArgumentError, OutputError, VideoError
 from sam2lite.files.atomic import Unchanged, replacing
 from sam2lite.runtimes.video.opencv_files import capture_file, name_for_opencv
-from sam2lite.runtimes.video.source import silence_opencv
+from sam2lite.runtimes.video.opencv_silence import silence_opencv
 
 
 class VideoWriter:

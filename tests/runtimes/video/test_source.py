@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import ArgumentError, VideoError
-from sam2lite.runtimes.video import source as video_source
-from sam2lite.runtimes.video.source import DEFAULT_FPS, open_source, silence_opencv
+from sam2lite.runtimes.video import opencv_silence
+from sam2lite.runtimes.video.frame_source import DEFAULT_FPS
+from sam2lite.runtimes.video.opencv_silence import silence_opencv
+from sam2lite.runtimes.video.source import open_source
 from sam2lite.runtimes.video.writer import VideoWriter
 
 STEP = 8  # grey levels between one frame and the next
@@ -152,6 +154,23 @@ def test_a_file_cut_short_gives_what_it_has_and_a_warning(tmp_path: Path) -> Non
     assert f"30 frames, but only {len(frames)} can be decoded" in source.warning
 
 
+def test_damaged_stretches_are_skipped_and_frames_keep_their_place(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    path = write_clip(tmp_path / "clip.mp4", frames=60, noise=60)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 6000] = bytes(6000)
+    path.write_bytes(data)
+    with open_source(path) as source:
+        frames = list(source.captured())
+    assert 30 < len(frames) < 60
+    assert source.warning is not None
+    assert f"60 frames, but only {len(frames)} can be decoded" in source.warning
+    assert "could not be read and was skipped" in source.warning
+    assert frames[-1].source_index == 59
+    for frame in frames[:3] + frames[-3:]:  # what lies near the damage may be smeared
+        assert frame.pts_ms == pytest.approx(40 * frame.source_index)
+
+
 def test_a_file_without_a_single_frame_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("av")
     path = write_clip(tmp_path / "clip.mp4", frames=30)
@@ -229,6 +248,9 @@ class SimulatedCamera:
     def read(self) -> tuple[bool, np.ndarray]:
         return True, np.zeros((48, 64, 3), np.uint8)
 
+    def get(self, name: int) -> float:
+        return 0.0
+
     def release(self) -> None:
         pass
 
@@ -299,7 +321,7 @@ def test_opencv_is_silenced_wherever_it_keeps_its_level(
     levels: list[int] = []
     setter = SimpleNamespace(setLogLevel=levels.append)
     opencv = setter if home == "cv2" else SimpleNamespace(utils=SimpleNamespace(logging=setter))
-    monkeypatch.setattr(video_source, "cv2", opencv)
+    monkeypatch.setattr(opencv_silence, "cv2", opencv)
     monkeypatch.setenv("OPENCV_LOG_LEVEL", "INFO")
     silence_opencv()
     assert levels == []  # the user's choice
@@ -310,5 +332,5 @@ def test_opencv_is_silenced_wherever_it_keeps_its_level(
 
 def test_an_opencv_that_cannot_be_silenced_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENCV_LOG_LEVEL", raising=False)
-    monkeypatch.setattr(video_source, "cv2", SimpleNamespace(utils=SimpleNamespace()))
+    monkeypatch.setattr(opencv_silence, "cv2", SimpleNamespace(utils=SimpleNamespace()))
     silence_opencv()

@@ -82,6 +82,12 @@ class SlotBank(Memory):
             self._records[newest.frame] = newest
             self._prune()
 
+    def close_last(self, frames_ago: int) -> None:
+        """See `Memory.close_last`."""
+        self._commit()
+        if self.motion is not None:
+            self.motion = self.motion.ahead(frames_ago)
+
     def settle(self, frame_index: int) -> None:
         """See `Memory.settle`: from now on, the frame sees its own memory if it is prompted."""
         if self._newest is not None:

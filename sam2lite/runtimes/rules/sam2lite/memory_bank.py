@@ -61,6 +61,12 @@ class MemoryBank(Memory):
         """Take what is known of the box after the frame that was just stored."""
         self._box_before, self.box, self._box_was_met = self.box, box, True
 
+    def close_last(self, frames_ago: int) -> None:
+        """See `Memory.close_last`."""
+        self.columns["age"][self.columns["ordinal"] == self.stored - 1] += frames_ago
+        if self.box is not None:
+            self.box = self.box.ahead(frames_ago)
+
     def view(self, window: Optional[int]) -> Tuple[np.ndarray, np.ndarray]:
         """Return what the decoder needs beside keys and values.
 

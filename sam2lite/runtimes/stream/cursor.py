@@ -23,8 +23,15 @@ class FrameCursor:
         self.frame: Optional[CurrentFrame] = None
         self.next_index = next_index
 
-    def checked(self, frame: np.ndarray, index: Optional[int]) -> Optional[int]:
+    def checked(
+        self, frame: np.ndarray, index: Optional[int], may_be_past: bool = False
+    ) -> Optional[int]:
         """Check a frame and its index, if any, before anything changes; return the index.
+
+        Args:
+            frame: uint8 [height, width, 3].
+            index: of it, if the caller says.
+            may_be_past: whether the index may be of a frame before the current one.
 
         Raises:
             ArgumentError: the frame is not an image of the video's size, or its index goes back or
@@ -38,12 +45,16 @@ class FrameCursor:
         index = whole_number("frame_index", index, 0, MAX_FRAMES)
         if self.frame is not None and index == self.frame.index:
             self.frame.check_same(frame)
-        elif index < self.next_index:
+        elif index < self.next_index and not (may_be_past and self.is_past(index)):
             raise ArgumentError(
                 "frame {} comes after frame {}; an index only grows, and reset() starts again at "
                 "0".format(index, self.next_index - 1)
             )
         return index
+
+    def is_past(self, index: Optional[int]) -> bool:
+        """Return whether an index, checked, is of a frame before the current one."""
+        return self.frame is not None and index is not None and index < self.frame.index
 
     def joined(
         self, frame: np.ndarray, index: Optional[int], joins_tracked: bool

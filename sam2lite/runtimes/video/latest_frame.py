@@ -2,13 +2,13 @@
 
 import threading
 import time
-from typing import Any, Iterator, Optional, Tuple
-
-import numpy as np
+from typing import Any, Container, Optional
 
 from sam2lite.errors import VideoError
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
 
 STALL_TIMEOUT_S = 5.0
+CAMERA_REMEDY = "check its cable and power, and that no other program uses it"
 _RETRY_S = 0.01  # between failed reads, so that a camera without frames does not take a core
 
 
@@ -26,24 +26,33 @@ class LatestFrame:
         name: str,
         stall_timeout_s: float = STALL_TIMEOUT_S,
         ends: bool = False,
+        kept: Container[int] = (),
+        remedy: str = CAMERA_REMEDY,
     ) -> None:
         """Start reading.
 
         Args:
-            capture: anything with `read() -> (ok, frame)` and `release()`, such as
-                `cv2.VideoCapture`. It is read and released by the thread alone.
+            capture: has `read() -> (ok, frame)`, `release()`, and of the last frame read `pts_ms`,
+                or None, and `step`, how many frames on it is; see `captures`. It is read and
+                released by the thread alone.
             name: what to call it in messages.
             stall_timeout_s: how long to wait for a frame before giving up.
             ends: whether a failed read is the end, as in a clip, or a hiccup, as of a camera.
+            kept: frames that are not replaced until they are taken, by their index. With 0 among
+                them, time begins when the first one is taken.
+            remedy: what to do when no frame comes.
         """
         self.dropped_frames = 0
         self._capture = capture
         self._name = name
         self._stall_timeout_s = stall_timeout_s
         self._ends = ends
+        self._kept = kept
+        self._remedy = remedy
         self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._newest: Optional[np.ndarray] = None
+        self._newest: Optional[CapturedFrame] = None
+        self._index = 0  # of the newest frame
         self._arrived_s = time.monotonic()
         self._error: Optional[Exception] = None
         self._is_over = False
@@ -51,7 +60,7 @@ class LatestFrame:
         self._thread = threading.Thread(target=self._read_on, name="latest-frame", daemon=True)
         self._thread.start()
 
-    def peek(self) -> Optional[np.ndarray]:
+    def peek(self) -> Optional[CapturedFrame]:
         """Wait for a frame and return it without taking it.
 
         Returns:
@@ -65,34 +74,43 @@ class LatestFrame:
                 patience_s = self._arrived_s + self._stall_timeout_s - time.monotonic()
                 if patience_s <= 0:
                     raise VideoError(
-                        "{} has delivered no frame for {:.1f} s; check its cable and power, and "
-                        "that no other program uses it".format(self._name, self._stall_timeout_s)
+                        "{} has delivered no frame for {:.1f} s; {}".format(
+                            self._name, self._stall_timeout_s, self._remedy
+                        )
                     )
                 self._changed.wait(patience_s)
             if self._newest is None and self._error is not None:
                 raise self._error
             return self._newest
 
-    def take(self) -> Optional[np.ndarray]:
-        """Wait for a frame that was not taken before; returns and raises as `peek` does."""
+    def take(self) -> Optional[CapturedFrame]:
+        """Wait for a frame that was not taken before; returns and raises as `peek` does.
+
+        The first one that is taken has index 0.
+        """
         with self._changed:
             frame = self.peek()
             self._newest = None
-            self._was_taken_from = True
+            self._was_taken_from = self._was_taken_from or frame is not None
+            if frame is not None and frame.source_index in self._kept:
+                self._arrived_s = time.monotonic()  # nothing could come while this one waited
+            self._changed.notify_all()
             return frame
 
     def close(self) -> None:
         """Stop the thread and release the capture."""
         self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
         # A driver may hang in read(). The thread is a daemon, so it cannot keep the program alive.
         self._thread.join(self._stall_timeout_s)
 
     def _read_on(self) -> None:
         try:
             while not self._stop.is_set():
-                is_read, frame = self._capture.read()
+                is_read, image_bgr = self._capture.read()
                 if is_read:
-                    self._put(frame)
+                    self._put(CapturedFrame(image_bgr, 0, now_ms(), self._capture.pts_ms))
                 elif self._ends:
                     break
                 else:
@@ -105,37 +123,15 @@ class LatestFrame:
                 self._is_over = True
                 self._changed.notify_all()
 
-    def _put(self, frame: np.ndarray) -> None:
+    def _put(self, frame: CapturedFrame) -> None:
         with self._changed:
             if self._newest is not None and self._was_taken_from:
                 self.dropped_frames += 1
-            self._newest = frame
+            self._index = self._index + self._capture.step if self._was_taken_from else 0
+            self._newest = frame._replace(source_index=self._index)
             self._arrived_s = time.monotonic()
             self._changed.notify_all()
-
-
-class PacedCapture:
-    """Plays frames at their own rate, as a camera would deliver them."""
-
-    def __init__(self, frames: Iterator[np.ndarray], fps: float) -> None:
-        """Remember what to play; the clock starts at the first read.
-
-        Args:
-            frames: the frames in order.
-            fps: frames per second.
-        """
-        self._frames = frames
-        self._period_s = 1.0 / fps
-        self._due_s: Optional[float] = None
-
-    def read(self) -> Tuple[bool, Optional[np.ndarray]]:
-        """Wait until the next frame is due; return (True, frame), or (False, None) at the end."""
-        if self._due_s is None:
-            self._due_s = time.monotonic()
-        time.sleep(max(0.0, self._due_s - time.monotonic()))
-        self._due_s += self._period_s
-        frame = next(self._frames, None)
-        return frame is not None, frame
-
-    def release(self) -> None:
-        """Do nothing: an iterator needs no release."""
+            while (
+                self._index in self._kept and self._newest is not None and not self._stop.is_set()
+            ):
+                self._changed.wait()

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import VideoError
-from sam2lite.runtimes.video.camera import LatestFrame, PacedCapture
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
+from sam2lite.runtimes.video.latest_frame import LatestFrame
 
 PATIENCE_S = 30  # for threads that answer at once
 
 
 class GatedCapture:
     """A camera whose frames come when the test says so; a frame is its own number."""
+
+    pts_ms = None
+    step = 1
 
     def __init__(self) -> None:
         self.is_released = False
@@ -33,11 +37,15 @@ class GatedCapture:
 
     def deliver(self, frames: int) -> None:
         """Let frames through; return when the reader asks for the one after them."""
+        self.let_through(frames)
+        with self._asked:
+            assert self._asked.wait_for(lambda: self._reads == self._delivered + 1, PATIENCE_S)
+
+    def let_through(self, frames: int) -> None:
+        """Let frames through, whether the reader asks for them or not."""
         self._delivered += frames
         for _ in range(frames):
             self._gate.release()
-        with self._asked:
-            assert self._asked.wait_for(lambda: self._reads == self._delivered + 1, PATIENCE_S)
 
     def fail(self) -> None:
         """Let every read from now on fail at once."""
@@ -70,9 +78,9 @@ def open_latest(capture: GatedCapture) -> Iterator[Open]:
     assert capture.is_released
 
 
-def number(frame: np.ndarray | None) -> int:
+def number(frame: CapturedFrame | None) -> int:
     assert frame is not None
-    return int(frame)
+    return int(frame.image_bgr)
 
 
 def test_a_fast_consumer_gets_every_frame(capture: GatedCapture, open_latest: Open) -> None:
@@ -93,6 +101,25 @@ def test_a_slow_consumer_gets_the_newest_frame(capture: GatedCapture, open_lates
     capture.deliver(2)
     assert number(latest.take()) == 7
     assert latest.dropped_frames == 5
+
+
+def test_frames_know_their_place_and_their_time(capture: GatedCapture, open_latest: Open) -> None:
+    latest = open_latest()
+    capture.deliver(3)
+    before_ms = now_ms()
+    taken = []
+    for delivered in (1, 4, 2):
+        taken.append(latest.take())
+        capture.deliver(delivered)
+    taken.append(latest.take())
+    frames = [frame for frame in taken if frame is not None]
+    assert [frame.source_index for frame in frames] == [0, 1, 5, 7]
+    assert [number(frame) for frame in frames] == [2, 3, 7, 9]
+    assert latest.dropped_frames == 7 - 3
+    times_ms = [frame.capture_ms for frame in frames]
+    assert times_ms == sorted(times_ms)
+    assert times_ms[0] <= before_ms <= times_ms[1] <= now_ms()
+    assert frames[-1].age_ms >= 0
 
 
 def test_what_came_before_the_first_take_is_not_dropped(
@@ -131,13 +158,28 @@ def test_a_camera_that_never_starts_is_an_error(open_latest: Open) -> None:
         open_latest(stall_timeout_s=0.05).peek()
 
 
-def test_a_clip_ends_after_its_last_frame(capture: GatedCapture, open_latest: Open) -> None:
-    latest = open_latest(ends=True)
-    capture.deliver(2)
+def test_a_frame_that_is_kept_waits_until_it_is_taken(
+    capture: GatedCapture, open_latest: Open
+) -> None:
+    latest = open_latest(ends=True, kept={0, 2})
+    capture.let_through(6)
+    taken = [latest.take(), latest.take()]  # however long it took to come for them
+    if number(taken[1]) == 1:
+        taken.append(latest.take())
+    assert [number(taken[0]), number(taken[-1])] == [0, 2]
+    capture.deliver(0)
+    assert number(latest.take()) == 5
     capture.fail()
-    assert number(latest.take()) == 1
     assert latest.take() is None
     assert latest.take() is None
+    assert latest.dropped_frames + len(taken) + 1 == 6
+
+
+def test_closing_does_not_wait_for_a_kept_frame(capture: GatedCapture, open_latest: Open) -> None:
+    latest = open_latest(kept={0})
+    capture.let_through(1)
+    latest.peek()
+    latest.close()
 
 
 def test_close_ends_the_thread_and_releases(capture: GatedCapture, open_latest: Open) -> None:
@@ -151,6 +193,9 @@ def test_close_ends_the_thread_and_releases(capture: GatedCapture, open_latest: 
 
 
 class BrokenCapture:
+    pts_ms = None
+    step = 1
+
     def read(self) -> tuple[bool, None]:
         raise VideoError("frame 3 is damaged")
 
@@ -163,28 +208,3 @@ def test_an_error_of_the_capture_reaches_the_consumer() -> None:
     with pytest.raises(VideoError, match="frame 3 is damaged"):
         latest.take()
     latest.close()
-
-
-def test_paced_frames_come_in_order_and_end() -> None:
-    paced = PacedCapture(iter([np.array(0), np.array(1)]), fps=1000)
-    assert [number(paced.read()[1]) for _ in range(2)] == [0, 1]
-    assert paced.read() == (False, None)
-
-
-def test_paced_frames_do_not_come_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s, slept_s = 100.0, []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now_s
-        slept_s.append(seconds)
-        now_s += seconds
-
-    monkeypatch.setattr("sam2lite.runtimes.video.camera.time.monotonic", lambda: now_s)
-    monkeypatch.setattr("sam2lite.runtimes.video.camera.time.sleep", sleep)
-    paced = PacedCapture(iter([np.array(index) for index in range(4)]), fps=4)
-    paced.read()
-    paced.read()
-    now_s += 0.4  # a slow decoder: the third frame is late, the fourth is on time again
-    paced.read()
-    paced.read()
-    assert slept_s == pytest.approx([0, 0.25, 0, 0.1])
