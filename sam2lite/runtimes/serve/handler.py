@@ -47,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "sam2lite"
     sys_version = ""
+    disable_nagle_algorithm = True  # pictures are not to wait for one another
     timeout = TIMEOUT_S  # of the socket; `sendall` keeps to it as a whole
     server: Any
 

@@ -19,6 +19,7 @@ from sam2lite.runtimes.serve.address import find_address
 from sam2lite.runtimes.serve.loop import ServedLoop
 from sam2lite.runtimes.serve.result_lines import SERVED, ResultLines
 from sam2lite.runtimes.serve.server import PageServer
+from sam2lite.runtimes.stream.warm_up import warm_up
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.overlay import PALETTE_BGR
 from sam2lite.runtimes.video.source import open_source
@@ -82,7 +83,7 @@ def serve_video(
         segmenter = stack.enter_context(
             VideoSegmenter(bundle, budget_ms, preset, rung, threads, resize=resize, **settings)
         )
-        segmenter.warm_up(np.zeros((source.height, source.width, 3), np.uint8))
+        warm_up(segmenter, np.zeros((source.height, source.width, 3), np.uint8))
         facts = _facts(bundle, source, live, budget_ms)
         lines = stack.enter_context(ResultLines(facts, folder))
         loop = ServedLoop(segmenter, source, lines, first_bgr)

@@ -7,7 +7,9 @@ from typing import Optional
 import cv2
 import numpy as np
 
-MOST_FRAMES = 512
+from sam2lite.runtimes.stream.recent import LATE_FRAMES
+
+MOST_FRAMES = LATE_FRAMES  # a prompt for an older one is refused
 MOST_BYTES = 32 * 1024 * 1024
 
 

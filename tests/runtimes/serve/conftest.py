@@ -23,8 +23,8 @@ WIDTH, HEIGHT = 96, 64
 
 
 def frame_of(index: int) -> np.ndarray:
-    """Return a frame of one grey, by which its index is known again: 8 levels each."""
-    return np.full((HEIGHT, WIDTH, 3), 8 * index + 4, np.uint8)
+    """Return a frame of one grey, by which its index is known again, the first 32 of them."""
+    return np.full((HEIGHT, WIDTH, 3), 8 * (index % 32) + 4, np.uint8)
 
 
 def index_of(frame_bgr: np.ndarray) -> int:

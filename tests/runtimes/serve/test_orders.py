@@ -1,6 +1,7 @@
 """Clicks, boxes, corrections, removing and pausing, as the page asks for them."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,9 +31,20 @@ def play(served: Served, frames: int) -> None:
 
 
 def ask_with_frames(served: Served, path: str, **body: Any) -> Any:
-    """Ask for something that is done between two frames, of which there is always a next."""
-    served.source.give()
-    return served.client.post(path, **body)
+    """Ask for something while the stream goes on, since it is done between two frames."""
+    answered = threading.Event()
+
+    def go_on() -> None:
+        while not answered.wait(0.02):
+            served.source.give()
+
+    giver = threading.Thread(target=go_on)
+    giver.start()
+    try:
+        return served.client.post(path, **body)
+    finally:
+        answered.set()
+        giver.join()
 
 
 def lines(served: Served) -> list[dict[str, Any]]:

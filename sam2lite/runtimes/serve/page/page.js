@@ -13,6 +13,7 @@ let known = []; // ids of the objects that are followed
 let state = null;
 let given = {}; // by object: what was pointed at on one frame, which a click on the same frame adds to
 let messageTimer;
+let gap = true; // whether what is plotted next does not follow what was plotted last
 
 const colourOf = (id) => facts.colours[(Number(id) - 1) % facts.colours.length];
 
@@ -111,8 +112,9 @@ function showObjects() {
     row.querySelector(".remove").hidden = !object;
   }
   at("new").disabled = !known.includes(selected);
+  const mouse = matchMedia("(hover: hover)").matches ? " Shift or the right button: not part of it." : "";
   at("hint").textContent = known.includes(selected)
-    ? `Click to correct object ${selected}, or drag a box around it. Shift or the right button: not part of it.`
+    ? `Click to correct object ${selected}, or drag a box around it.${mouse}`
     : `Click on object ${selected}, or drag a box around it.`;
 }
 
@@ -160,7 +162,7 @@ const ms = (value) => (Number.isFinite(value) ? `${value.toFixed(value < 100 ? 1
 
 function showTiming(record) {
   at("compute").textContent = facts.simulated ? "simulated" : ms(record.latency_ms);
-  at("age").textContent = ms(record.age_ms);
+  at("age").textContent = state.paused || state.ended ? "\u2013" : ms(record.age_ms);
   at("size").textContent = `${record.rung} px`;
   const kilobytes = state.result_bytes / 1000;
   const parts = [`frame ${record.index}`];
@@ -178,14 +180,16 @@ function onPicture(about, bitmap) {
   showState();
   showObjects();
   showTiming(about.record);
-  if (!state.paused && !state.ended) {
-    plot.add({
-      s: about.record.capture_ms / 1000, compute: about.record.latency_ms, age: about.record.age_ms, size: about.record.rung,
-    });
+  if (state.paused || state.ended) gap = true;
+  else {
+    const { capture_ms, latency_ms, age_ms, rung } = about.record;
+    plot.add({ s: capture_ms / 1000, compute: latency_ms, age: age_ms, size: rung, gap });
+    gap = false;
   }
 }
 
 function onLost(sentence) {
+  gap = true;
   at("status").textContent = sentence;
   at("status").className = "broken";
   at("pause").disabled = true;

@@ -36,9 +36,10 @@ function decode(rle) {
     at += count;
   });
   if (right < 0) return null;
-  const mask = { left, top, width: right - left + 1, height: bottom - top + 1, area: 0 };
+  const mask = { left, top, width: right - left + 1, height: bottom - top + 1, area: 0, peak: left };
   mask.inside = new Uint8Array(mask.width * mask.height);
   for (const [x, y, length] of runs) {
+    if (y === top) mask.peak = x; // where its label is
     mask.area += length;
     for (let i = 0; i < length; i++) mask.inside[(y - top + i) * mask.width + x - left] = 1;
   }
@@ -127,7 +128,7 @@ export class PictureView {
       if (mask) c.drawImage(tinted(mask, this.colourOf(id), Math.max(1, Math.round(1.6 * unit))), mask.left, mask.top);
     }
     for (const [id, mask] of Object.entries(this.masks)) {
-      if (mask) this.#label(id, mask.left, mask.top, unit, this.colourOf(id));
+      if (mask) this.#label(id, mask.peak - 10 * unit, mask.top - 3 * unit, unit, this.colourOf(id));
     }
     let row = 0;
     for (const [id, found] of Object.entries(this.about.record.objects)) {

@@ -3,10 +3,13 @@
 const SECONDS = 20;
 const COLOURS = { compute: "#56b4e9", age: "#e69f00", size: "#8b95a5", budget: "#ff7a6b", grid: "#313843", text: "#9aa5b4" };
 
-/** Return a round number of at least `value`, for an axis that starts at 0. */
-function roundUp(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 1.5, 2, 3, 4, 5, 8, 10].map((step) => step * power).find((step) => step >= value);
+const STEPS = 4;
+
+/** Return the end of an axis that starts at 0, has round steps and holds `value`. */
+function axisEnd(value) {
+  const step = value / STEPS;
+  const power = 10 ** Math.floor(Math.log10(step));
+  return STEPS * power * [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((round) => round * power >= step);
 }
 
 export class Plot {
@@ -14,7 +17,7 @@ export class Plot {
     this.canvas = canvas;
     this.budget = facts.budget_ms;
     this.rungs = facts.rungs;
-    this.points = []; // { s, compute, age, size }
+    this.points = []; // { s, compute, age, size, gap }; gap: none was shown just before
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
 
@@ -41,16 +44,17 @@ export class Plot {
     const area = { left: 34, right: width - 34, top: 8, bottom: height - 18 };
     const end = this.points.length ? this.points[this.points.length - 1].s : SECONDS;
     const values = this.points.flatMap((point) => [point.compute, point.age]).filter(Number.isFinite);
-    const most = roundUp(1.08 * Math.max(10, this.budget || 0, ...values));
-    const most_px = roundUp(1.02 * Math.max(...this.rungs));
+    const most = axisEnd(1.08 * Math.max(10, this.budget || 0, ...values));
+    const mostPx = 1.15 * Math.max(...this.rungs);
+    const unit = most > 2000 ? 1000 : 1;
     const x = (s) => area.right - (end - s) / SECONDS * (area.right - area.left);
     const y = (ms) => area.bottom - Math.min(ms, most) / most * (area.bottom - area.top);
-    const yPx = (px) => area.bottom - px / most_px * (area.bottom - area.top);
+    const yPx = (px) => area.bottom - px / mostPx * (area.bottom - area.top);
 
     c.lineWidth = 1;
     c.textBaseline = "middle";
-    for (let i = 0; i <= 4; i++) {
-      const value = most * i / 4;
+    for (let i = 0; i <= STEPS; i++) {
+      const value = most * i / STEPS;
       c.strokeStyle = COLOURS.grid;
       c.beginPath();
       c.moveTo(area.left, Math.round(y(value)) + 0.5);
@@ -58,7 +62,7 @@ export class Plot {
       c.stroke();
       c.fillStyle = COLOURS.text;
       c.textAlign = "right";
-      c.fillText(String(+value.toPrecision(3)), area.left - 5, y(value));
+      c.fillText(String(+(value / unit).toPrecision(3)), area.left - 5, y(value));
     }
     c.textAlign = "left";
     c.fillStyle = COLOURS.size;
@@ -67,7 +71,7 @@ export class Plot {
     c.fillText("px", area.right + 5, area.bottom + 10);
     c.fillStyle = COLOURS.text;
     c.textAlign = "right";
-    c.fillText("ms", area.left - 5, area.bottom + 10);
+    c.fillText(unit > 1 ? "s" : "ms", area.left - 5, area.bottom + 10);
     c.textAlign = "center";
     c.fillText(`last ${SECONDS} s`, (area.left + area.right) / 2, area.bottom + 10);
 
@@ -82,8 +86,7 @@ export class Plot {
       let previous = null;
       for (const point of this.points) {
         if (!Number.isFinite(point[name])) { previous = null; continue; }
-        const gap = !previous || point.s - previous.s > 2; // paused, or not looked at
-        if (gap) c.moveTo(x(point.s), place(point[name]));
+        if (!previous || point.gap) c.moveTo(x(point.s), place(point[name]));
         else {
           if (steps) c.lineTo(x(point.s), place(previous[name]));
           c.lineTo(x(point.s), place(point[name]));
