@@ -40,6 +40,7 @@ class ServedLoop:
         source: FrameSource,
         lines: ResultLines,
         first_bgr: Optional[np.ndarray] = None,
+        is_simulated: bool = False,
     ) -> None:
         """Take what `run` needs.
 
@@ -49,6 +50,7 @@ class ServedLoop:
             lines: where the results go.
             first_bgr: the first frame of a recording, which is shown before anything is played;
                 None where the source does not wait.
+            is_simulated: whether times of the loop mean nothing.
         """
         self.orders = OrderBook()
         self.board = Board()
@@ -61,6 +63,8 @@ class ServedLoop:
         self._has_ended = False
         self._serial = 0
         self._frames = 0
+        self._dropped_before = 0
+        self._is_simulated = is_simulated
         self._seen_last: Dict[int, int] = {}  # by object: the index where it was visible last
         self._ends_s: Deque[float] = deque(maxlen=_RATE_FRAMES)
         self._current: Optional[CapturedFrame] = None
@@ -183,8 +187,17 @@ class ServedLoop:
         for object_id, found in result.objects.items():
             if found.visible or object_id not in self._seen_last:
                 self._seen_last[object_id] = self._index
-        line = line_of(frame_record(self._current, result, self._source.dropped_frames))
+        dropped = self._source.dropped_frames
+        record = frame_record(
+            self._current,
+            result,
+            self._current.age_ms,
+            dropped - self._dropped_before,
+            self._is_simulated,
+        )
+        line = line_of(record)
         if is_new:
+            self._dropped_before = dropped
             self._lines.write(line)
         self._serial += 1
         if urgent or self.board.is_due():

@@ -86,7 +86,7 @@ def serve_video(
         warm_up(segmenter, np.zeros((source.height, source.width, 3), np.uint8))
         facts = _facts(bundle, source, live, budget_ms)
         lines = stack.enter_context(ResultLines(facts, folder))
-        loop = ServedLoop(segmenter, source, lines, first_bgr)
+        loop = ServedLoop(segmenter, source, lines, first_bgr, bundle.simulate is not None)
         server.begin(loop, lines, facts)
         stack.callback(server.end)
         tell(server.url)

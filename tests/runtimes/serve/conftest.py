@@ -20,6 +20,22 @@ from sam2lite.runtimes.video.frame_source import FrameSource
 from tests.runtimes.serve.client import Client
 
 WIDTH, HEIGHT = 96, 64
+FACTS = {
+    "video": "fake",
+    "width": WIDTH,
+    "height": HEIGHT,
+    "pixel_aspect": [1, 1],
+    "live": True,
+    "model": "disc",
+    "precision": "fp32",
+    "trained": True,
+    "simulated": False,
+    "rungs": [240, 480],
+    "budget_ms": 33.0,
+    "most_objects": 16,
+    "most_points": 8,
+    "colours": ["#56b4e9", "#e69f00", "#009e73"],
+}
 
 
 def frame_of(index: int) -> np.ndarray:
@@ -114,9 +130,8 @@ class Served:
         tracker: Any = self.segmenter
         self.loop = ServedLoop(tracker, self.source, self.lines, waiting)
         self.server = PageServer(find_address(host, 0))
-        facts = {"video": "fake", "width": WIDTH, "height": HEIGHT}
-        self.server.begin(self.loop, self.lines, facts)
-        self.thread = threading.Thread(target=self.loop.run, name="the loop")
+        self.server.begin(self.loop, self.lines, FACTS)
+        self.thread = threading.Thread(target=self.loop.run, name="the loop", daemon=True)
         self.thread.start()
         token = self.server.guard.token
         self.client = Client("127.0.0.1" if host == "0.0.0.0" else host, self.server.port, token)

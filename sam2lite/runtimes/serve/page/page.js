@@ -161,8 +161,8 @@ function showState() {
 const ms = (value) => (Number.isFinite(value) ? `${value.toFixed(value < 100 ? 1 : 0)} ms` : "\u2013");
 
 function showTiming(record) {
-  at("compute").textContent = facts.simulated ? "simulated" : ms(record.latency_ms);
-  at("age").textContent = state.paused || state.ended ? "\u2013" : ms(record.age_ms);
+  at("compute").textContent = facts.simulated ? "simulated" : ms(record.compute_ms);
+  at("age").textContent = state.paused || state.ended ? "\u2013" : ms(record.latency_ms);
   at("size").textContent = `${record.rung} px`;
   const kilobytes = state.result_bytes / 1000;
   const parts = [`frame ${record.index}`];
@@ -182,8 +182,8 @@ function onPicture(about, bitmap) {
   showTiming(about.record);
   if (state.paused || state.ended) gap = true;
   else {
-    const { capture_ms, latency_ms, age_ms, rung } = about.record;
-    plot.add({ s: capture_ms / 1000, compute: latency_ms, age: age_ms, size: rung, gap });
+    const { capture_ms, compute_ms, latency_ms, rung } = about.record;
+    plot.add({ s: capture_ms / 1000, compute: compute_ms, age: latency_ms, size: rung, gap });
     gap = false;
   }
 }
