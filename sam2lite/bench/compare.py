@@ -14,9 +14,9 @@ from sam2lite.runtimes.commands.prompted import (
     Prompts,
     check_prompts,
     expected_frames,
+    run_warnings,
     track_prompted,
 )
-from sam2lite.runtimes.commands.track_writer import run_warnings
 from sam2lite.runtimes.results import ObjectResult
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.source import open_source
@@ -79,12 +79,14 @@ def compare(
         check_prompts(prompts, source, frames)
         agreements: dict[int, Agreement] = {}
         total_ms = np.zeros(2)
-        tracked = 0
+        tracked, last_index = 0, -1
         with (progress or SILENT).phase("comparing", count) as report:
-            for frame in islice(source, frames):
-                here = prompts.get(tracked, {})
+            for captured in islice(source.captured(), frames):
+                last_index = captured.source_index
+                here = prompts.get(last_index, {})
                 results = [
-                    track_prompted(s, frame, tracked, here) for s in (segmenter_a, segmenter_b)
+                    track_prompted(segmenter, captured.image_bgr, tracked, here)
+                    for segmenter in (segmenter_a, segmenter_b)
                 ]
                 total_ms += [result.stage_ms["total"] for result in results]
                 for object_id, found in results[0].objects.items():
@@ -111,7 +113,7 @@ def compare(
             for bundle, used, mean_ms in zip(bundles, rungs, total_ms / tracked, strict=True)
         ],
         "objects": {str(key): value.to_json() for key, value in sorted(agreements.items())},
-        "warnings": run_warnings(source, prompts, tracked),
+        "warnings": run_warnings(source, prompts, last_index),
     }
 
 

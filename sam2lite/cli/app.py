@@ -10,7 +10,12 @@ import typer
 from sam2lite import __version__
 from sam2lite.errors import Sam2LiteError
 from sam2lite.runtimes.bundle import Bundle
-from sam2lite.runtimes.commands.interrupts import clean_up_after, interrupted, leave_at_once
+from sam2lite.runtimes.commands.interrupts import (
+    clean_up_after,
+    ended_in_order,
+    interrupted,
+    leave_at_once,
+)
 from sam2lite.runtimes.commands.plain_warnings import show_plainly
 
 _debug = False
@@ -89,7 +94,7 @@ def run_app(app: Callable[[], Any]) -> None:
             raise
         code = getattr(error, "code", 1)
     leave_at_once()
-    if interrupted() is not None and code != 0:
+    if interrupted() is not None and code != 0 and not ended_in_order():
         code = interrupted()
         typer.echo("interrupted: nothing was left half-written", err=True)
     sys.exit(code)

@@ -67,7 +67,7 @@ def demo(
             summary = track_video(
                 bundle, clip, prompts, folder / "track", budget_ms=budget_ms, progress=progress
             )
-        typer.echo(f"    {summary['latency_ms']:.1f} ms a frame in the loop")
+        typer.echo(f"    {summary['compute_ms']['p50']:.1f} ms a frame in the loop")
         _write_sheet(folder / "track" / "overlay.mp4", folder / "contact_sheet.png")
     typer.echo(f"4/4 benchmarking {BENCH_FRAMES} frames")
     _bench(output)

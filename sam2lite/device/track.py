@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
+from sam2lite.errors import ArgumentError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="of what is remembered, as in docs; repeatable",
     )
+    parser.add_argument(
+        "--live", action="store_true", help="play a file at its own rate, dropping late frames"
+    )
+    parser.add_argument(
+        "--stream",
+        metavar="-|FILE|unix:PATH",
+        help="write a line of JSON a frame at once: standard output, file, pipe or socket",
+    )
+    parser.add_argument(
+        "--max-age-ms",
+        type=float,
+        metavar="MS",
+        help="milliseconds from capture to mask, instead of --budget-ms",
+    )
     parser.add_argument("--no-overlay", action="store_true", help="write no video")
     parser.add_argument("--force", action="store_true", help="replace the folder")
 
@@ -51,10 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
         ImportError: NumPy or OpenCV is missing.
     """
     require_numpy()
+    from sam2lite.runtimes.commands.interrupts import interrupted
     from sam2lite.runtimes.commands.prompted import read_prompts
+    from sam2lite.runtimes.commands.run_tally import summary_lines
     from sam2lite.runtimes.commands.settings import read_settings
-    from sam2lite.runtimes.commands.track_run import summary_lines, track_video
+    from sam2lite.runtimes.commands.track_run import track_video
 
+    if arguments.budget_ms is not None and arguments.max_age_ms is not None:
+        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
     prompts = read_prompts(arguments.point, arguments.box, None, None)
     summary = track_video(
         open_checked(arguments),
@@ -62,9 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
         prompts,
         arguments.output,
         budget_ms=arguments.budget_ms,
+        max_age_ms=arguments.max_age_ms,
         rung=arguments.rung,
         threads=arguments.threads,
         frames=arguments.frames,
+        live=arguments.live,
+        stream=arguments.stream,
         overlay=not arguments.no_overlay,
         masks=False,
         force=arguments.force,
@@ -72,5 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     for message in summary["warnings"]:
         warn(message)
-    sys.stdout.write("\n".join(summary_lines(summary)) + "\n")
-    return 0
+    told = sys.stderr if arguments.stream == "-" else sys.stdout
+    told.write("\n".join(summary_lines(summary)) + "\n")
+    if summary["ended_by"] is None:
+        return 0
+    warn("{ended_by} ended the run; what was tracked before is in {path}".format(**summary))
+    return interrupted() or 0

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from sam2lite.errors import (
     VideoError,
 )
 from sam2lite.runtimes.results import ObjectResult
-from sam2lite.runtimes.video.source import FrameSource
+from sam2lite.runtimes.video.captured import CapturedFrame
+from sam2lite.runtimes.video.frame_source import FrameSource
 
 FRAMES = 5
 app = typer.Typer()
@@ -146,8 +148,9 @@ class Camera(FrameSource):
     def __init__(self) -> None:
         super().__init__("camera", np.zeros((72, 96, 3), np.uint8), 30.0, None)
 
-    def _frames(self) -> Any:
-        return iter([np.zeros((72, 96, 3), np.uint8)] * 2)
+    def _captured(self) -> Iterator[CapturedFrame]:
+        for index in range(2):
+            yield CapturedFrame(np.zeros((72, 96, 3), np.uint8), index, 0.0, None)
 
 
 def test_what_has_no_end_needs_a_number_of_frames(

@@ -108,7 +108,7 @@ def test_a_clip_becomes_a_folder_of_results(run: Run, clip: Path) -> None:
     assert [path.name for path in run.home.iterdir()] == ["out"]
 
     results = run.results
-    assert results["schema_version"] == 1
+    assert results["schema_version"] == 2
     assert (results["video"], results["width"], results["height"]) == (clip.name, WIDTH, HEIGHT)
     assert results["fps"] == FPS
     assert len(results["bundle_sha256"]) == 64
@@ -124,7 +124,10 @@ def test_a_clip_becomes_a_folder_of_results(run: Run, clip: Path) -> None:
     assert [entry["index"] for entry in results["frames"]] == list(range(FRAMES))
     for entry in results["frames"]:
         assert (entry["rung"], entry["lost"]) == (240, False)
-        assert entry["latency_ms"] > 0.0
+        assert entry["latency_ms"] >= entry["compute_ms"] > 0.0
+        assert entry["source_index"] == entry["index"]
+        assert entry["pts_ms"] == pytest.approx(1000 * entry["index"] / FPS, abs=0.01)
+        assert entry["dropped"] == 0
         assert list(entry["objects"]) == ["1", "3"]
         for object_id, found in entry["objects"].items():
             path = run.folder / "masks" / object_id / f"{entry['index']:05d}.png"
@@ -133,6 +136,10 @@ def test_a_clip_becomes_a_folder_of_results(run: Run, clip: Path) -> None:
             assert image.shape == (HEIGHT, WIDTH)
             assert set(np.unique(image)) <= {0, 255}
             np.testing.assert_array_equal(rle.decode(found["rle"]), image == 255)
+            rows, columns = np.nonzero(image)
+            assert found["area"] == len(rows)
+            assert found["box"] == [min(columns), min(rows), max(columns) + 1, max(rows) + 1]
+            assert found["centroid"] == pytest.approx([columns.mean(), rows.mean()], abs=0.01)
             assert found["visible"] is True
             assert found["lost"] is False
             assert 0.0 <= found["iou"] <= 1.0
@@ -142,7 +149,8 @@ def test_a_clip_becomes_a_folder_of_results(run: Run, clip: Path) -> None:
     overlay = open_source(run.folder / "overlay.mp4")
     assert (overlay.width, overlay.height, overlay.fps) == (WIDTH, HEIGHT, FPS)
     assert len(list(overlay)) == FRAMES
-    assert "object 3: visible on 100.0% of 8 frames" in result.stdout
+    assert "object 3: on 8 frames, its mask " in result.stdout
+    assert "by the network's own opinion: visible on 100.0% of them, IoU 0." in result.stdout
     assert f"{run.folder}: 8 frames, 2 objects" in result.stdout
     assert "untrained" in result.stderr
 
@@ -152,10 +160,18 @@ def test_the_summary_as_json(run: Run) -> None:
     summary = json.loads(result.stdout)
     assert summary["path"] == str(run.folder)
     assert (summary["frames"], summary["dropped_frames"], summary["warnings"]) == (FRAMES, 0, [])
-    assert summary["objects"] == {"1": {"frames": FRAMES, "visible_share": 1.0}}
+    (found,) = summary["objects"].values()
+    assert (found["frames"], found["visible_share"], found["lost_frames"]) == (FRAMES, 1.0, 0)
+    areas = [entry["objects"]["1"]["area"] for entry in run.results["frames"]]
+    share = found["area_share"]
+    assert share["first"] == pytest.approx(areas[0] / WIDTH / HEIGHT, abs=1e-4)
+    assert share["last"] == pytest.approx(areas[-1] / WIDTH / HEIGHT, abs=1e-4)
+    assert share["largest_at"] == np.argmax(areas)
     assert summary["trained"] is False
-    latencies = [entry["latency_ms"] for entry in run.results["frames"]]
-    assert summary["latency_ms"] == pytest.approx(np.mean(latencies), abs=0.01)
+    for kind in ("compute_ms", "latency_ms"):
+        times = [entry[kind] for entry in run.results["frames"]]
+        assert min(times) * 0.99 <= summary[kind]["p50"] <= summary[kind]["p95"]
+        assert summary[kind]["p95"] <= max(times) * 1.01
 
 
 def test_prompts_for_later_frames(run: Run) -> None:
@@ -212,11 +228,12 @@ def test_a_budget_is_held_and_recorded(run: Run) -> None:
     assert run.results["frames"][-1]["controller"]["status"] == "saturated"
 
 
-def test_a_clip_played_live_may_drop_frames_and_warns_of_late_prompts(run: Run) -> None:
+def test_a_prompt_beyond_the_end_of_a_live_clip_is_told(run: Run) -> None:
     prompts = [{"frame": 0, "points": [[40, 30]]}, {"frame": 99, "points": [[40, 30]]}]
     path = write_prompts(run.home / "prompts.json", prompts)
     result = run.succeed("--live", "--prompts", path)
     results = run.results
+    assert results["live"] is True
     assert len(results["frames"]) + results["dropped_frames"] <= FRAMES
     assert results["frames"]
     assert ["99" in warning for warning in results["warnings"]] == [True]
@@ -346,8 +363,10 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def interrupt(bundle: Path, clip: Path, output: Path, *args: str) -> tuple[int, str, str]:
-    """Press Ctrl-C after the third frame; return the exit code and both outputs."""
+def interrupt(
+    bundle: Path, clip: Path, output: Path, number: signal.Signals, *args: str
+) -> tuple[int, str, str]:
+    """Send a signal after the third frame; return the exit code and both outputs."""
     code = (
         "from sam2lite.cli.app import make_app, run_app\n"
         "from sam2lite.cli.bundle.track import track\n"
@@ -360,7 +379,7 @@ def interrupt(bundle: Path, clip: Path, output: Path, *args: str) -> tuple[int, 
         stderr=subprocess.PIPE,
     ) as process:
         wait_until(lambda: bool(list(output.parent.glob(".*/masks/1/00002.png"))), process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stdout, stderr = process.communicate(timeout=60)
     return process.returncode, stdout, stderr
 
@@ -375,25 +394,30 @@ def wait_until(done: Callable[[], bool], process: "subprocess.Popen[str]") -> No
     pytest.fail("it did not happen within 60 s")
 
 
-def test_ctrl_c_throws_away_what_was_found_in_a_file(
-    tiny_bundle: Path, long_clip: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "live"),
+    [
+        (signal.SIGINT, True),
+        (signal.SIGINT, False),
+        (signal.SIGTERM, True),
+        (signal.SIGTERM, False),
+    ],
+)
+def test_a_signal_ends_a_run_in_order(
+    number: signal.Signals, live: bool, tiny_bundle: Path, long_clip: Path, tmp_path: Path
 ) -> None:
-    code, stdout, stderr = interrupt(tiny_bundle, long_clip, tmp_path / "out")
-    assert (code != 0, stdout) == (True, "")
-    assert "Traceback" not in stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ctrl_c_is_the_end_of_a_live_run(
-    tiny_bundle: Path, long_clip: Path, tmp_path: Path
-) -> None:
-    code, stdout, _ = interrupt(tiny_bundle, long_clip, tmp_path / "out", "--live", "--json")
-    assert code == 0
+    args = ["--live", "--json"] if live else ["--json"]
+    code, stdout, stderr = interrupt(tiny_bundle, long_clip, tmp_path / "out", number, *args)
+    assert code == 128 + number
+    assert f"{number.name} ended the run; what was tracked before is in" in stderr
+    assert "interrupted" not in stderr
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     results = json.loads((tmp_path / "out" / "results.json").read_text())
-    count = json.loads(stdout)["frames"]
-    assert 3 <= count == len(results["frames"]) < 1000
-    assert len(list(open_source(tmp_path / "out" / "overlay.mp4"))) == count
+    summary = json.loads(stdout)
+    assert results["ended_by"] == summary["ended_by"] == number.name
+    assert 3 <= summary["frames"] == len(results["frames"]) < 1000
+    assert len(list((tmp_path / "out" / "masks" / "1").iterdir())) == summary["frames"]
+    assert list(open_source(tmp_path / "out" / "overlay.mp4"))
 
 
 def test_a_prompt_on_a_repeated_frame_goes_to_that_frame(

@@ -14,9 +14,11 @@ from sam2lite.cli.prompted_video import warn
 from sam2lite.cli.simulated import require_times, simulated_elsewhere
 from sam2lite.contracts.arguments import DEFAULT_PRESET
 from sam2lite.errors import ArgumentError
+from sam2lite.runtimes.commands.interrupts import interrupted
 from sam2lite.runtimes.commands.prompted import read_prompts
+from sam2lite.runtimes.commands.run_tally import summary_lines
 from sam2lite.runtimes.commands.settings import read_settings
-from sam2lite.runtimes.commands.track_run import summary_lines, track_video
+from sam2lite.runtimes.commands.track_run import track_video
 
 
 def track(
@@ -24,8 +26,8 @@ def track(
         str,
         typer.Option(
             metavar="FILE|FOLDER|CAMERA",
-            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0) or a "
-            "GStreamer pipeline.",
+            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0), a URL "
+            "(rtsp://, http://) or a GStreamer pipeline.",
         ),
     ],
     output: Annotated[
@@ -44,6 +46,14 @@ def track(
         float | None,
         typer.Option(
             help="Milliseconds a frame may take; the input size then follows.", metavar="MS"
+        ),
+    ] = None,
+    max_age_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="Milliseconds from capture to mask that a live source may take; the input size "
+            "then follows. Instead of --budget-ms.",
+            metavar="MS",
         ),
     ] = None,
     preset: Annotated[
@@ -67,6 +77,14 @@ def track(
     live: Annotated[
         bool, typer.Option("--live", help="Play a file at its own rate, dropping late frames.")
     ] = False,
+    stream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="-|FILE|unix:PATH",
+            help="Write a line of JSON a frame at once: to standard output, a file or pipe, or "
+            "the readers of a socket.",
+        ),
+    ] = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Write no video.")] = False,
     no_masks: Annotated[bool, typer.Option("--no-masks", help="Write no PNG files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
@@ -79,15 +97,17 @@ def track(
     Writes overlay.mp4, masks/OBJECT/FRAME.png (0 or 255) and results.json (a COCO RLE of every
     object on every frame, with times and scores). The folder appears when all of it is written.
 
-    Ctrl-C is how a live run ends; a camera that fails ends it too, with exit code 1. Either way
-    what was tracked is kept. Of a file, nothing is kept unless it was tracked to the end.
+    Ctrl-C and SIGTERM end a run in order: what was tracked is written, and the exit code is 130 or
+    143. A camera that fails ends it too, with exit code 1, and what came before is kept.
     """
-    if preset is not None and budget_ms is None:
+    if preset is not None and budget_ms is None and max_age_ms is None:
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
+    if budget_ms is not None and max_age_ms is not None:
+        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
     given = read_settings(settings)
     prompts = read_prompts(point, box, mask, prompts_file)
     opened = bundle_or_default(bundle, backend)
-    if budget_ms is not None:
+    if budget_ms is not None or max_age_ms is not None:
         require_times(opened)
     simulated_elsewhere(opened)
     share_threads(opened, threads)
@@ -100,11 +120,13 @@ def track(
             prompts,
             output,
             budget_ms=budget_ms,
+            max_age_ms=max_age_ms,
             preset=preset or DEFAULT_PRESET,
             rung=rung,
             threads=threads,
             frames=frames,
             live=live,
+            stream=stream,
             overlay=not no_overlay,
             masks=not no_masks,
             force=force,
@@ -113,7 +135,8 @@ def track(
         )
     for message in summary["warnings"]:
         warn(message)
-    if as_json:
-        typer.echo(json.dumps(summary, indent=1))
-    else:
-        typer.echo("\n".join(summary_lines(summary)))
+    text = json.dumps(summary, indent=1) if as_json else "\n".join(summary_lines(summary))
+    typer.echo(text, err=stream == "-")
+    if summary["ended_by"] is not None:
+        warn(f"{summary['ended_by']} ended the run; what was tracked before is in {output}")
+        raise typer.Exit(interrupted() or 0)

@@ -10,9 +10,10 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from types import FrameType
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 _AGAIN_S = 0.02
 # Whoever interrupts a group of processes and the command itself means it once.
@@ -22,6 +23,7 @@ _HOOK = "unraisablehook"
 
 _received = None  # type: Optional[int]
 _received_s = 0.0
+_in_order = False
 _usual_hook = vars(sys).get(_HOOK)  # type: Any
 _base = None  # type: Optional[FrameType]
 
@@ -40,6 +42,49 @@ def clean_up_after() -> None:
     if _HOOK in vars(sys):  # from Python 3.8 on
         vars(sys)[_HOOK] = _forgotten
     _install(_interrupt)
+
+
+@contextlib.contextmanager
+def ending_in_order(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first signal during the block ask for its end; a second one does what it did before.
+
+    Elsewhere than in the main thread, which alone is told of signals, nothing changes.
+
+    Args:
+        stop: what a signal calls; it must return at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _signals()}
+
+    def ask(number: int, frame: Optional[FrameType]) -> None:
+        global _received, _received_s
+        _received, _received_s = number, time.monotonic()
+        restore()
+        stop()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    _install(ask)
+    try:
+        yield
+        global _in_order
+        _in_order = _received is not None
+    finally:
+        restore()
+
+
+def ended_in_order() -> bool:
+    """Return whether a signal only ended a block of `ending_in_order` early."""
+    return _in_order
+
+
+def signal_name() -> Optional[str]:
+    """Return the name of the signal that this process has received, such as SIGTERM, or None."""
+    return None if _received is None else signal.Signals(_received).name
 
 
 def interrupted() -> Optional[int]:

@@ -13,7 +13,7 @@ from sam2lite.runtimes.results import FrameResult
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.video.frame_source import FrameSource
 
-Prompts = Mapping[int, Mapping[int, Prompt]]  # by object by frame
+Prompts = Mapping[int, Mapping[int, Prompt]]  # by object by frame of the source
 
 
 def read_prompts(
@@ -74,6 +74,26 @@ def check_prompts(prompts: Prompts, source: FrameSource, frames: Optional[int]) 
             "{} objects are pointed out, but {} at a time is the limit; track the others in a "
             "second run".format(len(objects), MAX_OBJECTS)
         )
+
+
+def run_warnings(source: FrameSource, prompts: Prompts, last_index: int) -> List[str]:
+    """Return what was odd about a run that has ended.
+
+    Args:
+        source: of its frames.
+        prompts: of the run.
+        last_index: of its last frame in the source.
+    """
+    warnings = []
+    late = [frame for frame in prompts if frame > last_index]
+    if late:
+        warnings.append(
+            "the run ended with frame {} of the video, so that these frames with prompts never "
+            "came: {}".format(last_index, ", ".join(str(frame) for frame in late))
+        )
+    if source.warning:
+        warnings.append(source.warning)
+    return warnings
 
 
 def track_prompted(

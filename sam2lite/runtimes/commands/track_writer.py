@@ -4,23 +4,23 @@ Everything is written as it comes, so that memory does not grow with the video. 
 
     schema_version, sam2lite_version
     video, width, height, fps       of the source; px, frames per second
+    pixel_aspect                    width of its pixels over their height, two numbers
+    live                            whether frames may have been dropped
+    clock                           a moment by the clock of capture_ms, and as Unix time in seconds
     bundle_sha256, model            the model's name, precision, checkpoint_sha256 and trained
-    simulated                       whether latency_ms means nothing: Core ML where there is none
+    simulated                       whether the loop's times mean nothing, as of Core ML on Linux
     budget_ms                       or null
     prompts[]                       frame, object, points, labels, box, mask (an RLE)
-    frames[]                        a line each: index, rung, latency_ms, lost,
-        objects{id}                     visible, lost, iou, object_score, rle,
-        controller                      with a budget: window, status, scale after the frame
-    dropped_frames, warnings[]
-
-`rle` is COCO's: size [height, width] and compressed counts. Numbers that are not finite are null.
+    frames[]                        a line each; see `frame_record`
+    dropped_frames, ended_by        signal that ended it, or null
+    warnings[]
 """
 
 import json
-import math
 import os
+import time
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Type
+from typing import Any, Dict, Mapping, Optional, Set, Type
 
 import cv2
 import numpy as np
@@ -32,12 +32,13 @@ from sam2lite.files.staging import FolderKind
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.runtimes.results import FrameResult
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.overlay import draw_overlay
 from sam2lite.runtimes.video.writer import VideoWriter
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 called compute_ms latency_ms
 RESULTS_FILE = "results.json"
 OVERLAY_FILE = "overlay.mp4"
 MASKS_FOLDER = "masks"
@@ -56,14 +57,6 @@ class TrackWriter:
 
     The files are complete when the block ends without an error; otherwise the overlay is removed
     and `results.json` is cut short, so write to a folder that is thrown away then.
-
-    Attributes:
-        frame_count: frames written so far.
-        latency_ms: sum over these frames.
-        frames_by_object: in how many frames each object was followed.
-        visible_by_object: in how many of them it was visible.
-        dropped_frames: how many the source had dropped when the last one was written.
-        warnings: what was odd about the run, once the block has ended.
     """
 
     def __init__(
@@ -90,16 +83,13 @@ class TrackWriter:
         Raises:
             OutputError: the folder cannot be written.
         """
-        self.frame_count = 0
-        self.latency_ms = 0.0
-        self.frames_by_object: Dict[int, int] = {}
-        self.visible_by_object: Dict[int, int] = {}
-        self.dropped_frames = 0
-        self.warnings: List[str] = []
         self._folder = folder
         self._source = source
-        self._prompts = prompts
         self._masks = masks
+        self._frame_count = 0
+        self._first_ms: Optional[float] = None
+        self._object_ids: Set[int] = set()
+        self._footer: Dict[str, Any] = {}
         header = json.dumps(_header(source, bundle, prompts, budget_ms), indent=1)
         try:
             path = os.path.join(folder, RESULTS_FILE)
@@ -110,30 +100,36 @@ class TrackWriter:
         self._video: Optional[VideoWriter] = None
         if overlay:
             path = os.path.join(folder, OVERLAY_FILE)
-            self._video = VideoWriter(path, source.fps, source.width, source.height)
+            self._video = VideoWriter(
+                path, source.fps, source.width, source.height, source.pixel_aspect
+            )
 
-    def write(self, frame_bgr: np.ndarray, result: FrameResult) -> None:
+    def write(self, captured: CapturedFrame, result: FrameResult, record: str) -> None:
         """Write what was found on a frame.
+
+        Args:
+            captured: the frame.
+            result: what was found.
+            record: of `frame_record`, as JSON.
 
         Raises:
             OutputError: the disk is full, or the folder is gone.
         """
         try:
-            self._json.write(",\n  " if self.frame_count else "\n  ")
-            json.dump(_frame_record(result), self._json, separators=(",", ":"), allow_nan=False)
+            self._json.write((",\n  " if self._frame_count else "\n  ") + record)
             if self._masks:
                 for object_id, found in result.objects.items():
                     self._write_mask(object_id, result.frame_index, found.mask)
         except OSError as error:
             raise self._output_error(error)
         if self._video is not None:
-            self._video.write(draw_overlay(frame_bgr, result.masks))
-        self.frame_count += 1
-        self.dropped_frames = self._source.dropped_frames
-        self.latency_ms += result.stage_ms["total"]
-        for object_id, found in result.objects.items():
-            _add(self.frames_by_object, object_id, 1)
-            _add(self.visible_by_object, object_id, int(found.visible))
+            overlay = draw_overlay(captured.image_bgr, result.masks)
+            self._video.write(overlay, self._time_ms(captured))
+        self._frame_count += 1
+
+    def finish(self, **footer: Any) -> None:
+        """Take what stands after the frames, by name."""
+        self._footer = footer
 
     def __enter__(self) -> "TrackWriter":
         return self
@@ -147,7 +143,8 @@ class TrackWriter:
         try:
             with self._json:
                 if kind is None:
-                    self._finish_json()
+                    footer = json.dumps(self._footer, indent=1)[len("{\n") :]
+                    self._json.write("\n ],\n" + footer + "\n")
         except OSError as write_error:
             if kind is None:
                 raise self._output_error(write_error)
@@ -155,14 +152,19 @@ class TrackWriter:
             if self._video is not None:
                 self._video.__exit__(kind, error, trace)
 
-    def _finish_json(self) -> None:
-        self.warnings = run_warnings(self._source, self._prompts, self.frame_count)
-        footer = {"dropped_frames": self.dropped_frames, "warnings": self.warnings}
-        self._json.write("\n ],\n" + json.dumps(footer, indent=1)[len("{\n") :] + "\n")
+    def _time_ms(self, captured: CapturedFrame) -> Optional[float]:
+        """Return when the overlay shows a frame: as it was captured, or as its file says."""
+        time_ms = captured.capture_ms if self._source.is_live else captured.pts_ms
+        if time_ms is None:
+            return None
+        if self._first_ms is None:
+            self._first_ms = time_ms
+        return time_ms - self._first_ms
 
     def _write_mask(self, object_id: int, frame_index: int, mask: np.ndarray) -> None:
         folder = os.path.join(self._folder, MASKS_FOLDER, str(object_id))
-        if object_id not in self.frames_by_object:
+        if object_id not in self._object_ids:
+            self._object_ids.add(object_id)
             os.makedirs(folder)
         # cv2.imwrite would not say that the disk is full.
         _, encoded = cv2.imencode(".png", np.where(mask, 255, 0).astype(np.uint8))
@@ -176,24 +178,6 @@ class TrackWriter:
         )
 
 
-def run_warnings(source: FrameSource, prompts: Prompts, frame_count: int) -> List[str]:
-    """Return what was odd about a run of `frame_count` frames that has ended."""
-    warnings = []
-    late = [frame for frame in prompts if frame >= frame_count]
-    if late:
-        warnings.append(
-            "the video ended after {} frames, so that these frames with prompts never came: "
-            "{}".format(frame_count, ", ".join(str(frame) for frame in late))
-        )
-    if source.warning:
-        warnings.append(source.warning)
-    return warnings
-
-
-def _add(counts: Dict[int, int], key: int, amount: int) -> None:
-    counts[key] = counts.get(key, 0) + amount
-
-
 def _header(
     source: FrameSource, bundle: Bundle, prompts: Prompts, budget_ms: Optional[float]
 ) -> Dict[str, Any]:
@@ -205,6 +189,9 @@ def _header(
         "width": source.width,
         "height": source.height,
         "fps": source.fps,
+        "pixel_aspect": list(source.pixel_aspect),
+        "live": source.is_live,
+        "clock": {"monotonic_ms": round(now_ms(), 3), "unix_s": round(time.time(), 6)},
         "bundle_sha256": bundle.sha256,
         "model": {
             "name": model.name,
@@ -231,37 +218,3 @@ def _prompt_record(frame: int, object_id: int, prompt: Prompt) -> Dict[str, Any]
     if prompt.mask_hw is not None:
         record["mask"] = rle.encode(prompt.mask_hw)
     return record
-
-
-def _frame_record(result: FrameResult) -> Dict[str, Any]:
-    record: Dict[str, Any] = {
-        "index": result.frame_index,
-        "rung": result.rung,
-        "latency_ms": _rounded(result.stage_ms["total"], 3),
-        "lost": result.lost,
-        "objects": {
-            str(object_id): _object_record(found) for object_id, found in result.objects.items()
-        },
-    }
-    state = result.controller
-    if state is not None:
-        record["controller"] = {
-            "window": state.window,
-            "status": state.status,
-            "scale": _rounded(state.scale, 4),
-        }
-    return record
-
-
-def _object_record(found: ObjectResult) -> Dict[str, Any]:
-    return {
-        "visible": found.visible,
-        "lost": found.lost,
-        "iou": _rounded(found.iou, 4),
-        "object_score": _rounded(found.object_score, 4),
-        "rle": rle.encode(found.mask),
-    }
-
-
-def _rounded(value: float, digits: int) -> Optional[float]:
-    return round(float(value), digits) if math.isfinite(value) else None

@@ -22,6 +22,7 @@ class FrameSource:
 
     Attributes:
         name: what to call it in messages and results.
+        first_bgr: uint8 [height, width, 3], the frame that it was opened with.
         width: of every frame, px.
         height: of every frame, px.
         fps: frames per second; `DEFAULT_FPS` where the source does not say.
@@ -56,6 +57,7 @@ class FrameSource:
                 "not one frame of '{}' can be decoded; it is damaged, cut short, or its codec is "
                 "not known here: try `ffmpeg -i IN -c:v libx264 OUT.mp4`".format(name)
             )
+        self.first_bgr = first
         self.height, self.width = first.shape[:2]
         self._check(first, 0)
 
@@ -93,6 +95,12 @@ class FrameSource:
         trace: Optional[TracebackType],
     ) -> None:
         self.close()
+
+    def end(self) -> None:
+        """Let whoever waits for a frame wait no longer: there is none, if this is a live source.
+
+        A signal's handler may call it.
+        """
 
     def close(self) -> None:
         """Release the device behind a live source; there is nothing to release otherwise."""

@@ -70,7 +70,7 @@ class LatestFrame:
             VideoError: no frame came for `stall_timeout_s`.
         """
         with self._changed:
-            while self._newest is None and not self._is_over:
+            while self._newest is None and not (self._is_over or self._stop.is_set()):
                 patience_s = self._arrived_s + self._stall_timeout_s - time.monotonic()
                 if patience_s <= 0:
                     raise VideoError(
@@ -96,6 +96,13 @@ class LatestFrame:
                 self._arrived_s = time.monotonic()  # nothing could come while this one waited
             self._changed.notify_all()
             return frame
+
+    def end(self) -> None:
+        """Let `peek` and `take` return None from now on."""
+        self._stop.set()
+        with self._changed:  # which whoever is interrupted by a signal may hold: it is re-entrant
+            self._newest = None
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Stop the thread and release the capture."""

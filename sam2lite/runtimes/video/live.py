@@ -43,6 +43,10 @@ class Live(FrameSource):
         """How many came and went since the first that was taken."""
         return self._latest.dropped_frames
 
+    def end(self) -> None:
+        """See `FrameSource`."""
+        self._latest.end()
+
     def close(self) -> None:
         """Stop reading."""
         self._latest.close()

@@ -5,7 +5,7 @@ import math
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Optional, Type, Union
+from typing import Any, Optional, Tuple, Type, Union
 
 import cv2
 import numpy as np
@@ -14,6 +14,9 @@ from sam2lite.errors import ArgumentError, OutputError, VideoError
 from sam2lite.files.atomic import Unchanged, replacing
 from sam2lite.runtimes.video.opencv_files import capture_file, name_for_opencv
 from sam2lite.runtimes.video.opencv_silence import silence_opencv
+
+_OFF_GRID = 0.02  # of a frame: times no further than this from those of the rate are those
+_LEAST_STEP = 0.01  # of a frame; also the resolution of times
 
 
 class VideoWriter:
@@ -27,7 +30,14 @@ class VideoWriter:
         frame_count: frames written so far.
     """
 
-    def __init__(self, path: Union[str, Path], fps: float, width: int, height: int) -> None:
+    def __init__(
+        self,
+        path: Union[str, Path],
+        fps: float,
+        width: int,
+        height: int,
+        pixel_aspect: Tuple[int, int] = (1, 1),
+    ) -> None:
         """Open the temporary file.
 
         Args:
@@ -35,6 +45,7 @@ class VideoWriter:
             fps: frames per second, above 0.
             width: of every frame, px.
             height: of every frame, px.
+            pixel_aspect: width of a pixel over its height; OpenCV's writer cannot say it.
 
         Raises:
             ArgumentError: the rate or the size is not positive.
@@ -47,6 +58,8 @@ class VideoWriter:
                 )
             )
         self.frame_count = 0
+        self._fps = fps
+        self._last_place = -1.0
         self._path = Path(path)
         self._shape = (height, width, 3)
         # Both codecs store colour at half resolution, so they need even sides. One more column or
@@ -54,15 +67,18 @@ class VideoWriter:
         self._padding = (height % 2, width % 2)
         with contextlib.ExitStack() as stack:
             partial = self._reserve(stack)
-            self._encoder = _open_encoder(partial, fps, width + width % 2, height + height % 2)
+            size = width + width % 2, height + height % 2
+            self._encoder = _open_encoder(partial, fps, size, pixel_aspect)
             self._files = stack.pop_all()
         self.codec = self._encoder.codec
 
-    def write(self, frame_bgr_hwc: np.ndarray) -> None:
+    def write(self, frame_bgr_hwc: np.ndarray, time_ms: Optional[float] = None) -> None:
         """Append one frame.
 
         Args:
             frame_bgr_hwc: uint8 [height, width, 3].
+            time_ms: when it is shown, from the first frame on; by the rate if not given. One that
+                is not after the frame before is shown right after it.
 
         Raises:
             VideoError: the frame has another size or dtype than the clip.
@@ -84,10 +100,20 @@ class VideoWriter:
                 frame_bgr_hwc, 0, bottom, 0, right, cv2.BORDER_REPLICATE
             )
         try:
-            self._encoder.write(frame_bgr_hwc, self.frame_count)
+            self._encoder.write(frame_bgr_hwc, self._place(time_ms))
         except self._encoder.errors as error:
             raise self._write_error(error) from error
         self.frame_count += 1
+
+    def _place(self, time_ms: Optional[float]) -> float:
+        """Return where a frame is, in frames of the clip's rate."""
+        place = self._last_place + 1.0
+        if time_ms is not None and math.isfinite(time_ms):
+            place = time_ms * self._fps / 1000.0
+            if abs(place - round(place)) < _OFF_GRID:
+                place = float(round(place))
+        self._last_place = max(place, self._last_place + _LEAST_STEP)
+        return self._last_place
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -137,7 +163,9 @@ class _PyAvEncoder:
 
     codec = "h264"
 
-    def __init__(self, av: Any, path: str, fps: float, width: int, height: int) -> None:
+    def __init__(
+        self, av: Any, path: str, fps: float, size: Tuple[int, int], pixel_aspect: Tuple[int, int]
+    ) -> None:
         self._av = av
         self.errors = (OSError, av.FFmpegError)
         self._container = av.open(path, "w", format="mp4", options={"movflags": "+faststart"})
@@ -146,21 +174,21 @@ class _PyAvEncoder:
         self._stream = self._container.add_stream(
             "libx264", rate=rate, options={"preset": "veryfast", "crf": "20"}
         )
-        self._stream.width = width
-        self._stream.height = height
+        self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
-        context.time_base = 1 / rate
+        context.time_base = Fraction(_LEAST_STEP).limit_denominator(1000) / rate
+        context.sample_aspect_ratio = Fraction(*pixel_aspect)
         # What `write` converts to. Players guess BT.709 for large clips that do not say.
         context.colorspace = self._av.video.reformatter.Colorspace.ITU601
         context.color_range = self._av.video.reformatter.ColorRange.MPEG
 
-    def write(self, frame_bgr_hwc: np.ndarray, index: int) -> None:
+    def write(self, frame_bgr_hwc: np.ndarray, place: float) -> None:
         # swscale, which PyAV would use, takes 6 ms for a frame of 960x540 and darkens it by two
         # grey levels; this takes 0.4 ms and does not.
         planes = cv2.cvtColor(frame_bgr_hwc, cv2.COLOR_BGR2YUV_I420)
         frame = self._av.VideoFrame.from_ndarray(planes, format="yuv420p")
-        frame.pts = index
+        frame.pts = round(place / _LEAST_STEP)
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
@@ -176,20 +204,29 @@ class _OpenCvEncoder:
     codec = "mp4v"
     errors = (OSError,)
 
-    def __init__(self, path: str, fps: float, width: int, height: int) -> None:
+    def __init__(self, path: str, fps: float, size: Tuple[int, int]) -> None:
         self._path = path
+        self._written = 0
+        self._last: Optional[np.ndarray] = None
         # The newer spelling, VideoWriter.fourcc, is missing from the OpenCV of JetPack 4.
         fourcc = cv2.VideoWriter_fourcc(*"mp4v")  # type: ignore[attr-defined]
         silence_opencv()
-        self._writer = cv2.VideoWriter(path, fourcc, fps, (width, height))
+        self._writer = cv2.VideoWriter(path, fourcc, fps, size)
         if not self._writer.isOpened():
             raise OutputError(
                 "this OpenCV cannot write '{}' ({}x{} px, mp4v); install PyAV, or write masks "
-                "instead of a video".format(path, width, height)
+                "instead of a video".format(path, *size)
             )
 
-    def write(self, frame_bgr_hwc: np.ndarray, index: int) -> None:
-        self._writer.write(frame_bgr_hwc)
+    def write(self, frame_bgr_hwc: np.ndarray, place: float) -> None:
+        # Its rate is constant: a frame is repeated until the next one is due.
+        while self._last is not None and self._written < round(place):
+            self._writer.write(self._last)
+            self._written += 1
+        if self._written <= round(place):
+            self._writer.write(frame_bgr_hwc)
+            self._written += 1
+        self._last = frame_bgr_hwc
 
     def close(self) -> None:
         self._writer.release()
@@ -199,12 +236,12 @@ class _OpenCvEncoder:
 
 
 def _open_encoder(
-    path: str, fps: float, width: int, height: int
+    path: str, fps: float, size: Tuple[int, int], pixel_aspect: Tuple[int, int]
 ) -> Union[_PyAvEncoder, _OpenCvEncoder]:
     try:
         import av
     except ImportError:
-        return _OpenCvEncoder(path, fps, width, height)
+        return _OpenCvEncoder(path, fps, size)
     if "libx264" not in av.codecs_available:  # builds without GPL parts
-        return _OpenCvEncoder(path, fps, width, height)
-    return _PyAvEncoder(av, path, fps, width, height)
+        return _OpenCvEncoder(path, fps, size)
+    return _PyAvEncoder(av, path, fps, size, pixel_aspect)

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from sam2lite.runtimes.commands.track_writer import TrackWriter
 from sam2lite.runtimes.controller import ControllerState
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.results import FrameResult, ObjectResult
-from sam2lite.runtimes.video.source import FrameSource, open_source
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
+from sam2lite.runtimes.video.frame_source import FrameSource
+from sam2lite.runtimes.video.source import open_source
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 PROMPTS = {0: {1: Prompt(points=[(3, 4)])}, 7: {1: Prompt(box=(1, 2, 3, 4))}}
@@ -43,43 +46,35 @@ def result(index: int, **changes: Any) -> FrameResult:
     return FrameResult(index, {1: found._replace(**changes)}, 240, {"total": 12.3456}, state)
 
 
-def test_numbers_that_are_not_finite_are_null(
-    folder: Path, source: FrameSource, bundle: Bundle
-) -> None:
-    lost = {"lost": True, "visible": False, "mask": np.zeros((48, 64), bool)}
-    with TrackWriter(str(folder), source, bundle, PROMPTS, budget_ms=20.0) as writer:
-        writer.write(IMAGE, result(0))
-        writer.write(IMAGE, result(1, iou=float("nan"), object_score=float("-inf"), **lost))
-    results = json.loads((folder / "results.json").read_text())
-    first, second = results["frames"]
-    assert first["latency_ms"] == 12.346
-    assert first["controller"] == {"window": 8, "status": "holding", "scale": 0.5}
-    assert (second["lost"], second["objects"]["1"]["lost"]) == (True, True)
-    assert second["objects"]["1"]["iou"] is None
-    assert second["objects"]["1"]["object_score"] is None
-    assert (writer.frames_by_object, writer.visible_by_object) == ({1: 2}, {1: 1})
-    assert writer.latency_ms == pytest.approx(2 * 12.3456)
+def captured(index: int, pts_ms: float | None = None) -> CapturedFrame:
+    return CapturedFrame(IMAGE, index, 1000.0 + 40 * index, pts_ms)
 
 
 def test_each_frame_is_a_line(folder: Path, source: FrameSource, bundle: Bundle) -> None:
-    with TrackWriter(str(folder), source, bundle, PROMPTS) as writer:
+    with TrackWriter(str(folder), source, bundle, PROMPTS, budget_ms=20.0) as writer:
         for index in range(9):
-            writer.write(IMAGE, result(index))
-    lines = (folder / "results.json").read_text().splitlines()
-    assert sum('"latency_ms"' in line for line in lines) == 9
-    assert writer.warnings == []
+            writer.write(captured(index), result(index), json.dumps({"index": index}))
+        writer.finish(warnings=["odd"], ended_by=None)
+    text = (folder / "results.json").read_text()
+    assert sum('"index"' in line for line in text.splitlines()) == 9
+    results = json.loads(text)
+    assert [record["index"] for record in results["frames"]] == list(range(9))
+    assert (results["warnings"], results["ended_by"]) == (["odd"], None)
+    assert (results["live"], results["pixel_aspect"]) == (False, [1, 1])
+    assert abs(results["clock"]["unix_s"] - time.time()) < 60
+    assert abs(results["clock"]["monotonic_ms"] - now_ms()) < 60e3
 
 
-def test_prompts_that_never_came_are_a_warning(
+def test_the_overlay_keeps_the_times_of_its_file(
     folder: Path, source: FrameSource, bundle: Bundle
 ) -> None:
-    source.warning = "the source is odd"
+    times_ms = [500.0, 533.0, 700.0, 1500.0]  # of a variable rate
     with TrackWriter(str(folder), source, bundle, PROMPTS) as writer:
-        writer.write(IMAGE, result(0))
-    late, odd = json.loads((folder / "results.json").read_text())["warnings"]
-    assert "after 1 frames" in late
-    assert "never came: 7" in late
-    assert odd == "the source is odd"
+        for index, pts_ms in enumerate(times_ms):
+            writer.write(captured(index, pts_ms), result(index), "{}")
+        writer.finish()
+    shown = [frame.pts_ms for frame in open_source(folder / "overlay.mp4").captured()]
+    assert shown == pytest.approx([0.0, 33.0, 200.0, 1000.0], abs=1.0)
 
 
 def test_an_error_in_the_block_leaves_no_overlay(
@@ -87,7 +82,7 @@ def test_an_error_in_the_block_leaves_no_overlay(
 ) -> None:
     writer = TrackWriter(str(folder), source, bundle, PROMPTS)
     with pytest.raises(KeyError), writer:
-        writer.write(IMAGE, result(0))
+        writer.write(captured(0), result(0), "{}")
         raise KeyError("something else")
     assert sorted(path.name for path in folder.iterdir()) == ["masks", "results.json"]
 
