@@ -70,7 +70,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="device.pyz", description="Runs the bundle it lies in: check, track, serve and measure."
+        prog="device.pyz",
+        description="Runs the bundle it lies in: check, track, serve and measure.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", metavar="doctor|build|track|serve|bench")

@@ -22,8 +22,8 @@ def serve(
         str,
         typer.Option(
             metavar="FILE|FOLDER|CAMERA",
-            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0) or a "
-            "GStreamer pipeline.",
+            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0), a URL "
+            "(rtsp://, http://) or a GStreamer pipeline.",
         ),
     ],
     bundle: Annotated[
@@ -59,6 +59,14 @@ def serve(
             help="Milliseconds a frame may take; the input size then follows.", metavar="MS"
         ),
     ] = None,
+    max_age_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="Milliseconds from capture to mask that a live source may take; the input size "
+            "then follows. Instead of --budget-ms.",
+            metavar="MS",
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(help="Of the controller: default or paper.", show_default=DEFAULT_PRESET),
@@ -84,11 +92,13 @@ def serve(
 
     Only this machine can open the page, unless --host says otherwise.
     """
-    if preset is not None and budget_ms is None:
+    if preset is not None and budget_ms is None and max_age_ms is None:
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
+    if budget_ms is not None and max_age_ms is not None:
+        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
     given = read_settings(settings)
     opened = bundle_or_default(bundle, backend)
-    if budget_ms is not None:
+    if budget_ms is not None or max_age_ms is not None:
         require_times(opened)
     simulated_elsewhere(opened)
     share_threads(opened, threads)
@@ -104,11 +114,14 @@ def serve(
         output=output,
         force=force,
         budget_ms=budget_ms,
+        max_age_ms=max_age_ms,
         preset=preset or DEFAULT_PRESET,
         rung=rung,
         threads=threads,
         settings=given,
     )
+    for message in summary["warnings"]:
+        warn(message)
     typer.echo("\n".join(summary_lines(summary)))
     raise typer.Exit(interrupted() or 0)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Iterator, Optional
 
 from sam2lite.runtimes.serve.picture import Picture
-from sam2lite.runtimes.serve.refusal import Refusal
+from sam2lite.runtimes.serve.refused import RefusedError
 
 MOST_VIEWERS = 8
 # More pictures a second would make the loop slower and hardly look better.
@@ -65,7 +65,7 @@ class Board:
             The picture; None if none came in time.
 
         Raises:
-            Refusal: the server is about to end.
+            RefusedError: the server is about to end.
         """
         until_s = time.monotonic() + timeout_s
         with self._changed:
@@ -76,18 +76,18 @@ class Board:
                 if left_s <= 0:
                     return None
                 self._changed.wait(left_s)
-        raise Refusal(503, "the server is about to end")
+        raise RefusedError(503, "the server is about to end")
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Count a viewer while the block runs.
 
         Raises:
-            Refusal: there are too many.
+            RefusedError: there are too many.
         """
         with self._changed:
             if self._viewers >= MOST_VIEWERS:
-                raise Refusal(
+                raise RefusedError(
                     503,
                     "{} viewers are the most at a time; close another page first".format(
                         MOST_VIEWERS

@@ -1,4 +1,4 @@
-"""Who is answered: browsers that mean this page, programs that know the token, and not too often."""
+"""Who is answered: browsers that mean this page, and programs that know the token."""
 
 import hmac
 import ipaddress
@@ -7,7 +7,7 @@ from email.message import Message
 from typing import FrozenSet, Optional, Tuple
 
 from sam2lite.runtimes.serve.rate import RateLimit
-from sam2lite.runtimes.serve.refusal import Refusal
+from sam2lite.runtimes.serve.refused import RefusedError
 
 _SAFE_SITES = (None, "same-origin", "none")  # of Sec-Fetch-Site; None where a program asks
 _BEARER = "Bearer "
@@ -46,17 +46,17 @@ class Guard:
             given: the token in its URL, if any.
 
         Raises:
-            Refusal: it comes too soon, asks another name, comes from another page, or has no token.
+            RefusedError: it comes too soon, asks another name, comes from another page, or has no token.
         """
         if not self._rate.takes(client):
-            raise Refusal(429, "these are too many requests; wait a second and ask again")
+            raise RefusedError(429, "these are too many requests; wait a second and ask again")
         host = self._checked_host(headers)
         origin = headers.get("Origin")
         foreign = origin is not None and origin.lower() != "http://" + host
         if foreign or headers.get("Sec-Fetch-Site") not in _SAFE_SITES:
-            raise Refusal(403, "another page asked for this; only the page of this server may")
+            raise RefusedError(403, "another page asked for this; only the page of this server may")
         if self.token is not None and not self.knows(given or self._shown(headers)):
-            raise Refusal(
+            raise RefusedError(
                 401, "the token is missing or wrong; open the address that `serve` printed"
             )
 
@@ -70,7 +70,7 @@ class Guard:
         # A number cannot be led elsewhere, but away from this machine it needs the token.
         is_known = name in self._names or (self.token is not None and _is_number(name))
         if not is_known or port != self._port:
-            raise Refusal(
+            raise RefusedError(
                 403,
                 "this server does not answer to that name; open the address that `serve` printed",
             )

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from sam2lite.errors import ArgumentError, Sam2LiteError
 from sam2lite.files.reading import printable
-from sam2lite.runtimes.serve.refusal import Refusal
+from sam2lite.runtimes.serve.refused import RefusedError
 from sam2lite.runtimes.serve.viewing import LIVE, STREAM, parts_of
 from sam2lite.runtimes.serve.wishes import Wish, read_pause, read_prompt, read_remove
 
@@ -51,11 +51,11 @@ class Handler(BaseHTTPRequestHandler):
     timeout = TIMEOUT_S  # of the socket; `sendall` keeps to it as a whole
     server: Any
 
-    def do_GET(self) -> None:  # noqa: N802  # as the standard library looks it up
+    def do_GET(self) -> None:  # as the standard library looks it up
         """Answer with the page, the state, the results or a stream of pictures."""
         self._guarded(self._get)
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Have the loop do something."""
         self._guarded(self._post)
 
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             given = unquote(query[len(_TOKEN) :]) if opens else None
             self.server.guard.check(self.headers, self.client_address[0], given)
             answer(path)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             self._refuse(refusal.status, refusal.sentence)
         except Sam2LiteError as error:
             self._refuse(400 if isinstance(error, ArgumentError) else 500, str(error))
@@ -109,22 +109,22 @@ class Handler(BaseHTTPRequestHandler):
             raise self._unknown(path, (*self.server.page_files, LIVE, STREAM), "GET")
         if self.headers.get("Content-Type", "").partition(";")[0].strip().lower() != _JSON:
             # A form of another page's cannot say so without being asked first.
-            raise Refusal(415, "the request must be JSON, with Content-Type: {}".format(_JSON))
+            raise RefusedError(415, "the request must be JSON, with Content-Type: {}".format(_JSON))
         wish = _WISHES[path](self._body())
         self.server.has_asked(self.connection)
         self._answer(200, self.server.loop.orders.ask(wish))
 
-    def _unknown(self, path: str, others: Any, method: str) -> Refusal:
+    def _unknown(self, path: str, others: Any, method: str) -> RefusedError:
         if path in others:
-            return Refusal(405, "{} takes {} only".format(path, method))
-        return Refusal(404, "there is nothing at '{}'".format(printable(path[:80])))
+            return RefusedError(405, "{} takes {} only".format(path, method))
+        return RefusedError(404, "there is nothing at '{}'".format(printable(path[:80])))
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not (length.isdecimal() and "Transfer-Encoding" not in self.headers):
-            raise Refusal(411, "the request must say its length, as Content-Length")
+            raise RefusedError(411, "the request must say its length, as Content-Length")
         if len(length) > 9 or int(length) > MOST_BODY_BYTES:
-            raise Refusal(413, "the request is longer than {} bytes".format(MOST_BODY_BYTES))
+            raise RefusedError(413, "the request is longer than {} bytes".format(MOST_BODY_BYTES))
         return bytes(self.rfile.read(int(length)))
 
     def _cookie(self, path: str) -> Tuple[Tuple[str, str], ...]:

@@ -31,7 +31,6 @@ class ServedLoop:
         orders: what viewers ask for.
         board: where viewers find the newest picture.
         shown: the frames that they have seen.
-        stop: set to end `run`.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class ServedLoop:
         segmenter: VideoSegmenter,
         source: FrameSource,
         lines: ResultLines,
-        first_bgr: Optional[np.ndarray] = None,
+        waits: bool = False,
         is_simulated: bool = False,
     ) -> None:
         """Take what `run` needs.
@@ -48,18 +47,17 @@ class ServedLoop:
             segmenter: warmed up; nobody else uses it.
             source: of the frames.
             lines: where the results go.
-            first_bgr: the first frame of a recording, which is shown before anything is played;
-                None where the source does not wait.
+            waits: whether its first frame is shown until a viewer has it played.
             is_simulated: whether times of the loop mean nothing.
         """
         self.orders = OrderBook()
         self.board = Board()
         self.shown = ShownFrames()
-        self.stop = threading.Event()
+        self._stop = threading.Event()
         self._segmenter = segmenter
         self._source = source
         self._lines = lines
-        self._is_paused = first_bgr is not None
+        self._is_paused = waits
         self._has_ended = False
         self._serial = 0
         self._frames = 0
@@ -69,19 +67,18 @@ class ServedLoop:
         self._ends_s: Deque[float] = deque(maxlen=_RATE_FRAMES)
         self._current: Optional[CapturedFrame] = None
         self._index = 0
-        self._first_bgr = first_bgr
 
     def run(self) -> None:
-        """Track until `stop` is set. At the source's end, the last frame stays.
+        """Track until `end`. At the source's end, the last frame stays.
 
         Raises:
             VideoError: the source failed.
             OutputError: results cannot be written.
             SessionError: the backend failed.
         """
-        if self._first_bgr is not None:
-            self._current = CapturedFrame(self._first_bgr, 0, now_ms(), None)
-            self._publish(self._segmenter.track(self._first_bgr, 0), urgent=True)
+        if self._is_paused:
+            self._current = CapturedFrame(self._source.first_bgr, 0, now_ms(), None)
+            self._publish_again()
             self._carry_out()
         for index, captured in enumerate(self._frames_until_stop()):
             self._current, self._index = captured, index
@@ -91,8 +88,13 @@ class ServedLoop:
             self._carry_out()
         self._has_ended = True
         self._publish_again()
-        while not self.stop.is_set():
+        while not self._stop.is_set():
             self._carry_out(waits=True)
+
+    def end(self) -> None:
+        """Have `run` return after the current frame; a signal's handler may call it."""
+        self._stop.set()
+        self._source.end()
 
     def state(self) -> Dict[str, Any]:
         """Return how the run stands; any thread may ask."""
@@ -103,7 +105,7 @@ class ServedLoop:
             "dropped": self._source.dropped_frames,
             "fps": self._rate(),
             "viewers": self.board.viewers,
-            "result_bytes": self._lines.bytes,
+            "result_bytes": self._lines.size_bytes,
         }
 
     def prompt(
@@ -163,12 +165,12 @@ class ServedLoop:
     def _frames_until_stop(self) -> Iterator[CapturedFrame]:
         for captured in self._source.captured():
             yield captured
-            if self.stop.is_set():
+            if self._stop.is_set():
                 return
 
     def _carry_out(self, waits: bool = False) -> None:
         """Do what was asked; while the stream is paused, wait for more."""
-        while not self.stop.is_set():
+        while not self._stop.is_set():
             order = self.orders.next(_LOOK_S if waits or self._is_paused else 0.0)
             if order is not None:
                 order.carry_out(self)

@@ -4,7 +4,7 @@ import queue
 import threading
 from typing import Any, Callable, Dict, Optional
 
-from sam2lite.runtimes.serve.refusal import Refusal
+from sam2lite.runtimes.serve.refused import RefusedError
 
 MOST_WAITING = 16
 PATIENCE_S = 30.0
@@ -44,10 +44,12 @@ class Order:
         """Wait until it is done and return the answer, or raise what went wrong.
 
         Raises:
-            Refusal: it was not done in time.
+            RefusedError: it was not done in time.
         """
         if not self._is_done.wait(patience_s):
-            raise Refusal(504, "the frame loop has not come to it in {:g} s".format(patience_s))
+            raise RefusedError(
+                504, "the frame loop has not come to it in {:g} s".format(patience_s)
+            )
         if self._error is not None:
             raise self._error
         return self._answer
@@ -69,14 +71,14 @@ class OrderBook:
             patience_s: to wait at most.
 
         Raises:
-            Refusal: too many wait already, it was not done in time, or the server is about to end.
+            RefusedError: too many wait already, it was not done in time, or the server is about to end.
             Exception: what `do` raised.
         """
         order = Order(do)
         try:
             self._waiting.put_nowait(order)
         except queue.Full:
-            raise Refusal(503, "the frame loop is behind with what it was asked; try again")
+            raise RefusedError(503, "the frame loop is behind with what it was asked; try again")
         if self._is_closed:
             self.close()
         return order.answer(patience_s)
@@ -93,5 +95,5 @@ class OrderBook:
         self._is_closed = True
         order = self.next()
         while order is not None:
-            order.refuse(Refusal(503, "the server is about to end"))
+            order.refuse(RefusedError(503, "the server is about to end"))
             order = self.next()

@@ -24,11 +24,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 class ResultLines:
-    """A context manager that writes lines, and lets other threads read them at any time.
-
-    Attributes:
-        bytes: of all lines that are kept.
-    """
+    """A context manager that writes lines, and lets other threads read them at any time."""
 
     def __init__(
         self,
@@ -58,7 +54,8 @@ class ResultLines:
         self.write(self._header)
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
+        """Size of all lines that are kept."""
         return sum(self._sizes)
 
     def write(self, line: bytes) -> None:

@@ -4,14 +4,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
-import numpy as np
-
 from sam2lite import __version__
 from sam2lite.contracts.arguments import DEFAULT_PRESET, check_options
 from sam2lite.contracts.loop import MAX_OBJECTS, PROMPT_SLOTS
 from sam2lite.files.names import public_name
 from sam2lite.files.staging import staged_folder
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.runtimes.commands.interrupts import ending_in_order, signal_name
+from sam2lite.runtimes.commands.run_tally import thread_warnings
+from sam2lite.runtimes.controller.age_budget import budget_for_age
 from sam2lite.runtimes.geometry import HALVING, checked_resize
 from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
@@ -21,6 +22,7 @@ from sam2lite.runtimes.serve.result_lines import SERVED, ResultLines
 from sam2lite.runtimes.serve.server import PageServer
 from sam2lite.runtimes.stream.warm_up import warm_up
 from sam2lite.runtimes.video.frame_source import FrameSource
+from sam2lite.runtimes.video.live import play
 from sam2lite.runtimes.video.overlay import PALETTE_BGR
 from sam2lite.runtimes.video.source import open_source
 
@@ -38,6 +40,7 @@ def serve_video(
     output: Optional[Path] = None,
     force: bool = False,
     budget_ms: Optional[float] = None,
+    max_age_ms: Optional[float] = None,
     preset: str = DEFAULT_PRESET,
     rung: Optional[int] = None,
     threads: Optional[int] = None,
@@ -57,6 +60,7 @@ def serve_video(
         output: a folder for `results.jsonl`; a temporary file if not given.
         force: replace the folder.
         budget_ms: what a frame may take, if the controller is to hold that.
+        max_age_ms: how long from capture to mask; instead of a budget.
         preset: of the controller.
         rung: input width, px; the largest if not given.
         threads: of the backend; the target's if not given.
@@ -77,25 +81,30 @@ def serve_video(
     with ExitStack() as stack:
         server = PageServer(find_address(host, port))
         stack.callback(server.end)
-        source, first_bgr = _open(video, live)
+        source, waits = _open(video, live)
         stack.enter_context(source)
+        if max_age_ms is not None:
+            budget_ms = budget_for_age(max_age_ms, 1000.0 / source.fps if source.is_live else 0.0)
         folder = stack.enter_context(staged_folder(output, force, SERVED)) if output else None
         segmenter = stack.enter_context(
             VideoSegmenter(bundle, budget_ms, preset, rung, threads, resize=resize, **settings)
         )
-        warm_up(segmenter, np.zeros((source.height, source.width, 3), np.uint8))
-        facts = _facts(bundle, source, live, budget_ms)
+        warm_up(segmenter, source.first_bgr)
+        facts = _facts(bundle, source, budget_ms)
         lines = stack.enter_context(ResultLines(facts, folder))
-        loop = ServedLoop(segmenter, source, lines, first_bgr, bundle.simulate is not None)
+        loop = ServedLoop(segmenter, source, lines, waits, bundle.simulate is not None)
         server.begin(loop, lines, facts)
         stack.callback(server.end)
         tell(server.url)
-        try:
+        with ending_in_order(loop.end):
             loop.run()
-        except KeyboardInterrupt:
-            pass  # the usual end
-        summary = dict(loop.state(), path=str(output) if output else None)
-    return summary
+        warnings = [*thread_warnings(threads), *([source.warning] if source.warning else [])]
+        return dict(
+            loop.state(),
+            path=str(output) if output else None,
+            ended_by=signal_name(),
+            warnings=warnings,
+        )
 
 
 def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:
@@ -107,23 +116,14 @@ def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:
         yield "{}: {}".format(summary["path"], frames)
 
 
-def _open(video: str, live: bool) -> Tuple[FrameSource, Optional[np.ndarray]]:
-    """Return the source and, of a recording, its first frame."""
+def _open(video: str, live: bool) -> Tuple[FrameSource, bool]:
+    """Return the source, and whether it can wait: a recording can."""
     source = open_source(video)
-    if source.is_live:
-        return source, None
-    frames = iter(source)
-    first_bgr = next(frames)
-    del frames
-    if live:
-        source.close()
-        source = open_source(video, live=True)
-    return source, first_bgr
+    waits = not source.is_live
+    return (play(source, frozenset()) if live and waits else source), waits
 
 
-def _facts(
-    bundle: Bundle, source: FrameSource, live: bool, budget_ms: Optional[float]
-) -> Dict[str, Any]:
+def _facts(bundle: Bundle, source: FrameSource, budget_ms: Optional[float]) -> Dict[str, Any]:
     manifest = bundle.manifest
     return {
         "sam2lite_version": __version__,
@@ -133,7 +133,6 @@ def _facts(
         "pixel_aspect": source.pixel_aspect,
         "source_fps": source.fps,
         "live": source.is_live,
-        "plays_on": source.is_live and not live,
         "model": manifest.model.name,
         "precision": manifest.precision,
         "trained": manifest.model.trained,

@@ -1,5 +1,6 @@
 """The HTTP server: a bounded number of threads, none of which outlives it."""
 
+import contextlib
 import os
 import socket
 import socketserver
@@ -123,7 +124,9 @@ class PageServer(socketserver.TCPServer):
         """Let go of clients that do not come out with their request."""
         now_s = time.monotonic()
         with self._lock:
-            slow = [c for c, (_, until_s) in self._connections.items() if until_s and until_s < now_s]
+            slow = [
+                c for c, (_, until_s) in self._connections.items() if until_s and until_s < now_s
+            ]
         for connection in slow:
             _hang_up(connection)
 
@@ -148,10 +151,8 @@ class PageServer(socketserver.TCPServer):
 
 
 def _hang_up(connection: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):  # it may have gone already
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it has gone already
 
 
 def _reason(error: Exception) -> str:

@@ -49,7 +49,7 @@ def index_of(frame_bgr: np.ndarray) -> int:
 
 
 class FakeSource(FrameSource):
-    """Gives a frame whenever `give` is called, and ends after `close_stream`."""
+    """Gives a frame whenever `give` is called, and ends after `end`."""
 
     is_live = True
 
@@ -63,7 +63,7 @@ class FakeSource(FrameSource):
             self.waiting.put(self._next)
             self._next += 1
 
-    def close_stream(self) -> None:
+    def end(self) -> None:
         self.waiting.put(None)
 
     def _captured(self) -> Iterator[CapturedFrame]:
@@ -122,13 +122,12 @@ class FakeSegmenter:
 class Served:
     """A server with a loop in a thread of its own, as the main thread is to `serve`."""
 
-    def __init__(self, host: str = "127.0.0.1", first: bool = False) -> None:
+    def __init__(self, host: str = "127.0.0.1", waits: bool = False) -> None:
         self.source = FakeSource()
         self.segmenter = FakeSegmenter()
         self.lines = ResultLines({"sam2lite_version": "0"})
-        waiting: Any = frame_of(0) if first else None
         tracker: Any = self.segmenter
-        self.loop = ServedLoop(tracker, self.source, self.lines, waiting)
+        self.loop = ServedLoop(tracker, self.source, self.lines, waits)
         self.server = PageServer(find_address(host, 0))
         self.server.begin(self.loop, self.lines, FACTS)
         self.thread = threading.Thread(target=self.loop.run, name="the loop", daemon=True)
@@ -137,8 +136,7 @@ class Served:
         self.client = Client("127.0.0.1" if host == "0.0.0.0" else host, self.server.port, token)
 
     def end(self) -> None:
-        self.loop.stop.set()
-        self.source.close_stream()
+        self.loop.end()
         self.thread.join(10)
         self.server.end()
         self.lines.__exit__(None, None, None)
@@ -159,5 +157,3 @@ def open_to_all() -> Iterator[Served]:
     made = Served("0.0.0.0")
     yield made
     made.end()
-
-

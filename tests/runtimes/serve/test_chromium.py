@@ -79,7 +79,9 @@ def test_points_boxes_corrections_and_removing(page: Page, served: Served) -> No
     assert point.points_xy[0] == pytest.approx([WIDTH / 2 - 0.5, HEIGHT / 2 - 0.5], abs=0.6)
     assert beside.labels[-1] == 0
     assert third[2].labels[-1] == 0
-    assert box.box_xyxy == pytest.approx([0.1 * WIDTH, 0.2 * HEIGHT, 0.4 * WIDTH, 0.9 * HEIGHT], abs=1)
+    assert box.box_xyxy == pytest.approx(
+        [0.1 * WIDTH, 0.2 * HEIGHT, 0.4 * WIDTH, 0.9 * HEIGHT], abs=1
+    )
     assert page.errors == []
 
 
@@ -130,7 +132,7 @@ def test_pausing_and_messages(page: Page, served: Served) -> None:
         page.run("document.activeElement.blur()")
         page.key(" ")
         says(page, "#status", "playing")
-    served.source.close_stream()
+    served.source.end()
     says(page, "#status", "the video has ended")
     assert page.errors == []
 

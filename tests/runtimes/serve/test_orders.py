@@ -126,7 +126,7 @@ def test_a_paused_stream_shows_what_a_click_gives(served: Served) -> None:
 
 
 def test_a_recording_waits_until_it_is_played() -> None:
-    served = Served(first=True)
+    served = Served(waits=True)
     try:
         viewer = served.client.parts(LIVE)
         about = json.loads(next(viewer).body)
@@ -147,7 +147,7 @@ def test_a_recording_waits_until_it_is_played() -> None:
 
 def test_the_last_frame_stays_when_the_video_has_ended(served: Served) -> None:
     play(served, 2)
-    served.source.close_stream()
+    served.source.end()
     eventually(lambda: served.loop.state()["ended"])
     answer = served.client.post("/prompt", frame=1, points=[[40, 30]])
     assert answer.status == 200
@@ -217,9 +217,7 @@ def test_a_frame_that_nobody_was_shown_is_refused(served: Served) -> None:
     play(served, 5)
     answer = ask_with_frames(served, "/prompt", frame=1, points=[[40, 30]])
     assert (answer.status, served.segmenter.prompts) == (400, [])
-    assert answer.error == (
-        "frame 1 was not shown, or too long ago; click on the picture again"
-    )
+    assert answer.error == ("frame 1 was not shown, or too long ago; click on the picture again")
 
 
 def test_one_thread_has_the_segmenter(served: Served) -> None:
@@ -233,7 +231,7 @@ def test_orders_wait_in_a_bounded_queue(served: Served, monkeypatch: pytest.Monk
     monkeypatch.setattr(orders, "PATIENCE_S", 0.01)
     book = served.loop.orders
     for _ in range(orders.MOST_WAITING):
-        with pytest.raises(orders.Refusal, match=r"has not come to it in 0\.01 s"):
+        with pytest.raises(orders.RefusedError, match=r"has not come to it in 0\.01 s"):
             book.ask(lambda loop: {}, 0.01)
     answer = served.client.post("/pause", paused=True)
     assert (answer.status, "try again" in answer.error) == (503, True)

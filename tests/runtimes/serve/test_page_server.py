@@ -110,7 +110,9 @@ def test_own_names_are_answered_to(served: Served) -> None:
     ],
 )
 def test_another_page_cannot_ask(served: Served, headers: dict[str, str]) -> None:
-    given = {name: value.replace("PORT", str(served.server.port)) for name, value in headers.items()}
+    given = {
+        name: value.replace("PORT", str(served.server.port)) for name, value in headers.items()
+    }
     for method, path in (("GET", "/stream.mjpg"), ("GET", "/state"), ("POST", "/pause")):
         body = b'{"paused":true}' if method == "POST" else None
         answer = served.client.ask(method, path, body, **given)
@@ -170,12 +172,17 @@ def test_a_request_has_a_length_and_not_too_much_of_it(served: Served) -> None:
         assert answer.status == (413 if length[0] in "69" else 411)
     answer = served.client.ask("POST", "/pause", b" " * 900_000)
     assert (answer.status, answer.error) == (413, "the request is longer than 65536 bytes")
-    chunked = served.client.ask("POST", "/pause", b"2\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked")
+    chunked = served.client.ask(
+        "POST", "/pause", b"2\r\n{}\r\n0\r\n\r\n", Transfer_Encoding="chunked"
+    )
     assert chunked.status == 411
 
 
 def test_a_head_that_does_not_end_is_refused(served: Served) -> None:
-    for head in (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200):
+    for head in (
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200,
+    ):
         with served.client.raw(head + b"\r\n") as connection:
             answer = read_all(connection)
         assert answer.split()[1] in (b"414", b"431")
@@ -207,9 +214,7 @@ def test_rates_are_of_each_client_and_bounded_in_number() -> None:
     assert len(rate._left) == MOST_CLIENTS
 
 
-def test_connections_are_limited_in_number(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connections_are_limited_in_number(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "MOST_CONNECTIONS", 3)
     held = [served.client.raw(b"GET /state") for _ in range(3)]
     eventually(lambda: len(served.server._connections) == 3)

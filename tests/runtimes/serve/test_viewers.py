@@ -180,11 +180,14 @@ def test_what_viewers_did_is_among_the_results(served: Served) -> None:
 
 
 def test_temporary_results_are_bounded_and_those_in_a_folder_are_not(tmp_path: Path) -> None:
-    with ResultLines({"run": 1}, most_bytes=1000) as short, ResultLines({"run": 1}, tmp_path) as whole:
+    with (
+        ResultLines({"run": 1}, most_bytes=1000) as short,
+        ResultLines({"run": 1}, tmp_path) as whole,
+    ):
         for index in range(200):
             for each in (short, whole):
                 each.write(line_of({"index": index}))
-            assert short.bytes <= 1000
+            assert short.size_bytes <= 1000
         with short.reading() as pieces:
             header, *kept = [json.loads(line) for line in b"".join(pieces).splitlines()]
     assert header == {"run": 1}

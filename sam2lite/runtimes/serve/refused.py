@@ -1,7 +1,7 @@
 """What a request is answered that is not done."""
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """A request that is refused.
 
     Attributes:
