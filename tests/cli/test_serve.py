@@ -78,8 +78,8 @@ def wait_until(holds: Callable[[], bool]) -> None:
 def test_a_signal_ends_a_run_in_order(
     number: signal.Signals, live: list[str], mini_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
-    options = ["--bundle", mini_bundle, "--video", clip, "-o", tmp_path / "out", *live]
-    with running(*options) as (client, process):
+    folder = tmp_path / "out"
+    with running("--bundle", mini_bundle, "--video", clip, "-o", folder, *live) as (client, process):
         assert client.get("/").status == 200
         state = client.get("/state").json
         assert (state["paused"], state["frames"], state["live"]) == (True, 0, bool(live))
@@ -143,8 +143,8 @@ def test_a_port_in_use_is_one_sentence(mini_bundle: Path, clip: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == (
-        f"{UNTRAINED}error: cannot listen on port {port} of 127.0.0.1: address already in use; choose another "
-        "with --port, or 0 for one that is free\n"
+        f"{UNTRAINED}error: cannot listen on port {port} of 127.0.0.1: address already in use; "
+        "choose another with --port, or 0 for one that is free\n"
     )
 
 

@@ -46,7 +46,8 @@ class Guard:
             given: the token in its URL, if any.
 
         Raises:
-            RefusedError: it comes too soon, asks another name, comes from another page, or has no token.
+            RefusedError: it comes too soon, asks another name, comes from another page, or has no
+                token.
         """
         if not self._rate.takes(client):
             raise RefusedError(429, "these are too many requests; wait a second and ask again")

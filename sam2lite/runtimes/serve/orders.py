@@ -71,7 +71,8 @@ class OrderBook:
             patience_s: to wait at most.
 
         Raises:
-            RefusedError: too many wait already, it was not done in time, or the server is about to end.
+            RefusedError: too many wait already, it was not done in time, or the server is about to
+                end.
             Exception: what `do` raised.
         """
         order = Order(do)

@@ -45,5 +45,4 @@ class ShownFrames:
             jpeg = self._jpegs.get(index)
         if jpeg is None:
             return None
-        frame_bgr: np.ndarray = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        return frame_bgr
+        return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)

@@ -3,7 +3,7 @@
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 
@@ -54,7 +54,7 @@ class Client:
             connection.close()
 
     def get(self, path: str, **headers: str | None) -> Answer:
-        return self.ask("GET", path, **headers)
+        return self.ask("GET", path, None, **headers)
 
     def post(self, path: str, **body: Any) -> Answer:
         return self.ask("POST", path, json.dumps(body).encode())
@@ -65,7 +65,7 @@ class Client:
         connection.sendall(text)
         return connection
 
-    def parts(self, path: str) -> Iterator[Part]:
+    def parts(self, path: str) -> Generator[Part, None, None]:
         """Give the parts of a stream as they come; close the iterator to go away."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         connection = http.client.HTTPConnection(self.host, self.port, timeout=10)

@@ -11,6 +11,7 @@ import pytest
 
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.serve import orders
+from sam2lite.runtimes.serve.refused import RefusedError
 from sam2lite.runtimes.serve.viewing import LIVE
 from tests.runtimes.serve.conftest import HEIGHT, WIDTH, Served, index_of
 
@@ -231,7 +232,7 @@ def test_orders_wait_in_a_bounded_queue(served: Served, monkeypatch: pytest.Monk
     monkeypatch.setattr(orders, "PATIENCE_S", 0.01)
     book = served.loop.orders
     for _ in range(orders.MOST_WAITING):
-        with pytest.raises(orders.RefusedError, match=r"has not come to it in 0\.01 s"):
+        with pytest.raises(RefusedError, match=r"has not come to it in 0\.01 s"):
             book.ask(lambda loop: {}, 0.01)
     answer = served.client.post("/pause", paused=True)
     assert (answer.status, "try again" in answer.error) == (503, True)
@@ -248,5 +249,6 @@ def test_pictures_are_the_frames(served: Served) -> None:
     jpeg = np.frombuffer(next(viewer).body, np.uint8)
     viewer.close()
     picture_bgr = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+    assert picture_bgr is not None
     assert picture_bgr.shape == (HEIGHT, WIDTH, 3)
     assert index_of(picture_bgr) == 0

@@ -26,7 +26,9 @@ from tests.runtimes.serve.test_orders import ask_with_frames, eventually, play
 
 
 def decoded(part: Part) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(part.body, np.uint8), cv2.IMREAD_COLOR)
+    image_bgr = cv2.imdecode(np.frombuffer(part.body, np.uint8), cv2.IMREAD_COLOR)
+    assert image_bgr is not None
+    return image_bgr
 
 
 @pytest.fixture
