@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.bench.machine_facts import describe_machine
+from sam2lite.cli.app import run_app
+from sam2lite.errors import SessionError
 from sam2lite.runtimes.commands.children import environment, running_ours
 from sam2lite.runtimes.measuring.percentiles import percentiles
 from sam2lite.runtimes.video.captured import now_ms
@@ -44,7 +46,7 @@ def measure(bundle: str, video: str, point: str, frames: int) -> dict[str, Any]:
             dropped += record["dropped"]
         child.stdout.close()
         if child.wait() or len(overheads_ms) <= _SKIPPED:
-            raise SystemExit("track failed; run it by hand with the same bundle and video")
+            raise SessionError("track failed; run it by hand with the same bundle and video")
     return {
         "frames": len(overheads_ms) - _SKIPPED,
         "dropped": dropped,
@@ -71,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_app(main)

@@ -37,7 +37,7 @@ class Phase:
 
 
 def trace(run: LoopRun) -> list[dict[str, Any]]:
-    """Return frame, rung, window, latency and status of every tracked frame, warm-up included.
+    """Return frame, rung, window, latency, age and status of every tracked frame, warm-up included.
 
     It is empty for a run without a controller.
     """
@@ -47,6 +47,7 @@ def trace(run: LoopRun) -> list[dict[str, Any]]:
             "rung": record.rung,
             "window": record.controller.window,
             "latency_ms": round(record.total_ms, 3),
+            "age_ms": None if record.age_ms is None else round(record.age_ms, 3),
             "status": record.controller.status,
         }
         for index, record in enumerate(run.records)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sam2lite.errors import VideoError
+from sam2lite.runtimes.video.captured import CapturedFrame
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.source import open_source
 
@@ -50,13 +51,23 @@ class Footage:
         """How many frames of a live source came too fast."""
         return self._source.dropped_frames
 
-    def frames(self) -> Iterator[Frame]:
-        """Iterate over uint8 [height, width, 3] frames in BGR; without end unless live."""
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come whether somebody takes them or not."""
+        return self._source.is_live
+
+    def captured(self) -> Iterator[CapturedFrame]:
+        """Iterate over frames; without end unless live."""
         while True:
             self.passes += 1
-            yield from self._source
-            if self._source.is_live:
+            yield from self._source.captured()
+            if self.is_live:
                 return
+
+    def frames(self) -> Iterator[Frame]:
+        """Iterate over the same, uint8 [height, width, 3] in BGR, alone."""
+        for captured in self.captured():
+            yield captured.image_bgr
 
     def clicks(self, count: int) -> list[tuple[int, int]]:
         """Return pixels (x, y) to prompt `count` objects at: cell centres of a grid.
@@ -71,8 +82,9 @@ class FrameFeed:
 
     def __init__(self, footage: Footage) -> None:
         self._footage = footage
-        self._frames = footage.frames()
+        self._frames = footage.captured()
         self._taken = 0
+        self._last: CapturedFrame | None = None
 
     def take(self) -> tuple[Frame, float]:
         """Return the next frame and the milliseconds it took: decoding, or waiting for a camera.
@@ -88,7 +100,12 @@ class FrameFeed:
                 "a source that goes on"
             )
         self._taken += 1
-        return frame, 1e3 * (time.perf_counter() - started)
+        self._last = frame
+        return frame.image_bgr, 1e3 * (time.perf_counter() - started)
+
+    def age_ms(self) -> float | None:
+        """Return how long ago the last frame was captured, ms; None unless the footage is live."""
+        return self._last.age_ms if self._last is not None and self._footage.is_live else None
 
 
 def open_footage(video: str) -> Footage:

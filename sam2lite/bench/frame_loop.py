@@ -25,12 +25,14 @@ class FrameRecord:
             all of `VideoSegmenter.track`, the controller included and decoding not.
         lost: whether the network gave a number that is not finite.
         controller: its state afterwards; None without a budget.
+        age_ms: from its capture until its masks were there; None unless its source is live.
     """
 
     rung: int
     stage_ms: dict[str, float]
     lost: bool
     controller: ControllerState | None
+    age_ms: float | None = None
 
     @property
     def total_ms(self) -> float:
@@ -117,5 +119,6 @@ def track_frame(segmenter: VideoSegmenter, feed: FrameFeed) -> FrameRecord:
     started = time.perf_counter()
     result = segmenter.track(frame)
     total_ms = 1e3 * (time.perf_counter() - started)
+    age_ms = feed.age_ms()
     stage_ms = {DECODE: decode_ms, **result.stage_ms, TOTAL: total_ms}
-    return FrameRecord(result.rung, stage_ms, result.lost, result.controller)
+    return FrameRecord(result.rung, stage_ms, result.lost, result.controller, age_ms)

@@ -93,6 +93,7 @@ def loop_report(
         sensors: power, warmth and clocks over the frames that count, of `device.sampled`.
     """
     measured = run.measured
+    ages_ms = [record.age_ms for record in measured if record.age_ms is not None]
     return {
         **subject.describe(),
         "frames": len(measured),
@@ -105,6 +106,7 @@ def loop_report(
         },
         "outside_graphs_ms": percentiles([record.outside_graphs_ms for record in measured]),
         "fps": round(run.fps, 2),
+        "age_ms": percentiles(ages_ms) if ages_ms else None,
         "dropped_frames": dropped_frames,
         "lost_frames": sum(record.lost for record in measured),
         "load": _load(load, run),

@@ -89,6 +89,8 @@ def _summary(report: Report) -> Iterator[str]:
     yield f"{report['startup_ms']:.0f} ms from opening the bundle to the first mask"
     peak, end = report["peak_rss_mb"], report["rss_mb"]
     yield f"{peak:.0f} MB resident at the peak, {end:.0f} MB at the end"
+    if report["age_ms"] is not None:
+        yield "{p50:.1f} ms from capture to mask, {p95:.1f} at p95".format(**report["age_ms"])
     if report["dropped_frames"]:
         yield f"{report['dropped_frames']} frames of the source came too fast and were dropped"
     if report["lost_frames"]:

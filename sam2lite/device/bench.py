@@ -79,9 +79,10 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
     prompts = parse_prompts(arguments.point or [], [], [], None).get(0)
     bundle = open_checked(arguments)
     times: Dict[str, List[float]] = {}
+    ages_ms: List[float] = []
     with ExitStack() as stack:
         footage = open_footage(arguments.video, stack)
-        first = next(footage.frames)
+        first = next(footage.frames).image_bgr
         height, width = first.shape[:2]
         prompts = prompts or {1: Prompt([(width // 2, height // 2)])}
         segmenter = stack.enter_context(
@@ -96,11 +97,13 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         for object_id, prompt in prompts.items():
             segmenter.give(first, object_id, prompt)
         for frame in islice(footage.frames, arguments.warmup):
-            segmenter.track(frame)
+            segmenter.track(frame.image_bgr)
         dropped_before = footage.dropped_frames()
         with Sampler(find_sensors()) as sampler:
             for frame, decode_ms in islice(timed(footage.frames), arguments.frames):
-                result = segmenter.track(frame)
+                result = segmenter.track(frame.image_bgr)
+                if footage.is_live:
+                    ages_ms.append(frame.age_ms)
                 for stage, spent_ms in chain([("decode", decode_ms)], result.stage_ms.items()):
                     times.setdefault(stage, []).append(spent_ms)
         rung = segmenter.rung
@@ -125,6 +128,7 @@ def measure(arguments: argparse.Namespace) -> Dict[str, Any]:
         "warmup": arguments.warmup,
         "stages_ms": {stage: percentiles(values) for stage, values in times.items()},
         "fps": round(1e3 * measured / sum(times["decode"] + times["total"]), 2),
+        "age_ms": percentiles(ages_ms) if ages_ms else None,
         "dropped_frames": dropped_frames,
         "peak_rss_mb": peak_rss_mb(),
         **sampled.describe(sampler.sensors, sampler.readings, measured),
@@ -140,6 +144,8 @@ def table(report: Dict[str, Any]) -> Iterator[str]:
     for stage, found in report["stages_ms"].items():
         yield "{:<16}{p50:>10.2f}{p95:>10.2f}{p99:>10.2f}".format(stage, **found)
     yield "{fps:.1f} frames/s, decoding included; {peak_rss_mb:.0f} MB at the peak".format(**report)
+    if report["age_ms"] is not None:
+        yield "{p50:.1f} ms from capture to mask, {p95:.1f} at p95".format(**report["age_ms"])
     if report["dropped_frames"]:
         yield "{dropped_frames} frames of the source came too fast and were dropped".format(
             **report

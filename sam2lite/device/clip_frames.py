@@ -2,7 +2,7 @@
 
 import time
 from contextlib import ExitStack
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple
 
 NOISE_WIDTH, NOISE_HEIGHT = 1280, 720
@@ -13,11 +13,13 @@ class Footage(NamedTuple):
     """Frames, and how many of them came and went while the last one was tracked.
 
     Attributes:
-        frames: uint8 [height, width, 3] in BGR.
+        frames: `CapturedFrame`s.
+        is_live: whether they come whether somebody takes them or not.
         dropped_frames: tells how many a live source has dropped so far.
     """
 
     frames: Iterator[Any]
+    is_live: bool
     dropped_frames: Callable[[], int]
 
 
@@ -28,13 +30,14 @@ def open_footage(video: Optional[str], stack: ExitStack) -> Footage:
         Sam2LiteError: those of `open_source`.
     """
     if video is None:
-        return Footage(_noise(), lambda: 0)
+        return Footage(_noise(), False, lambda: 0)
     from sam2lite.runtimes.video.source import open_source
 
     source = stack.enter_context(open_source(video))
     # A camera goes on from where it is; a file starts again.
-    frames = iter(source) if source.is_live else chain.from_iterable(repeat(source))
-    return Footage(frames, lambda: source.dropped_frames)
+    passes = repeat(source, 1) if source.is_live else repeat(source)
+    frames = chain.from_iterable(each.captured() for each in passes)
+    return Footage(frames, source.is_live, lambda: source.dropped_frames)
 
 
 def timed(frames: Iterator[Any]) -> Iterator[Tuple[Any, float]]:
@@ -51,8 +54,10 @@ def _noise() -> Iterator[Any]:
     import cv2
     import numpy as np
 
+    from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
+
     coarse = np.random.RandomState(0).randint(0, 256, (NOISE_HEIGHT // 16, NOISE_WIDTH // 16, 3))
     frame = cv2.resize(coarse.astype(np.uint8), (NOISE_WIDTH, NOISE_HEIGHT))
-    while True:
-        yield frame
+    for index in count():
+        yield CapturedFrame(frame, index, now_ms(), None)
         frame = np.roll(frame, SHIFT_PX, axis=1)

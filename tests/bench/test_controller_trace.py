@@ -44,6 +44,7 @@ def test_trace_holds_every_frame_the_warm_up_too() -> None:
         "rung": 240,
         "window": 8,
         "latency_ms": 20.0,
+        "age_ms": None,
         "status": "holding",
     }
 

@@ -148,7 +148,8 @@ def test_controller_trace_is_consistent(tiny_bundle: Path, video: Path, tmp_path
     trace, budget = report["controller"], report["budget"]
     assert [entry["frame"] for entry in trace] == list(range(32))
     assert all(
-        list(entry) == ["frame", "rung", "window", "latency_ms", "status"] for entry in trace
+        list(entry) == ["frame", "rung", "window", "latency_ms", "age_ms", "status"]
+        for entry in trace
     )
     assert report["load"] == {"processes": 1, "first_frame": 12, "end_frame": 22}
     assert [phase["load"] for phase in budget["phases"]] == ["before", "during", "after"]

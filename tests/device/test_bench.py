@@ -1,6 +1,7 @@
 """`device.pyz bench` in this process, with sensors and a camera that are simulated."""
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from sam2lite.device.sensors.power_rails import Rail
 from sam2lite.device.sensors.thermal import Zone
 from sam2lite.runtimes.backends.ort import session as ort
 from sam2lite.runtimes.video import source as video_source
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
 
 
 class SimulatedSource:
@@ -26,12 +28,11 @@ class SimulatedSource:
         self.dropped_frames = 0
         self.is_closed = False
 
-    def __iter__(self) -> "SimulatedSource":
-        return self
-
-    def __next__(self) -> np.ndarray:
-        self.dropped_frames += 1
-        return np.full((72, 128, 3), self.dropped_frames % 256, np.uint8)
+    def captured(self) -> Iterator[CapturedFrame]:
+        while True:
+            self.dropped_frames += 1
+            image_bgr = np.full((72, 128, 3), self.dropped_frames % 256, np.uint8)
+            yield CapturedFrame(image_bgr, 2 * self.dropped_frames, now_ms() - 50.0, None)
 
     def __enter__(self) -> "SimulatedSource":
         return self
@@ -65,6 +66,7 @@ def test_power_and_drops_are_reported(
     assert app.main(["bench", *arguments, "--frames", "4", "--warmup", "2"]) == 0
     report = json.loads(file.read_text())
     assert report["dropped_frames"] == 4  # not those before the frames that count
+    assert report["age_ms"]["p50"] > 50.0
     power = report["power"]
     assert (power["rail"], power["covers"], power["mean_w"]) == ("POM_5V_IN", "board", 4.0)
     assert power["joules_per_frame"] > 0
@@ -80,8 +82,8 @@ def test_noise_drops_nothing_and_moves() -> None:
         footage = open_footage(None, stack)
         first, second = islice(footage.frames, 2)
         assert footage.dropped_frames() == 0
-    assert (first.shape, first.dtype) == ((720, 1280, 3), np.uint8)
-    assert (first != second).any()
+    assert (first.image_bgr.shape, first.image_bgr.dtype) == ((720, 1280, 3), np.uint8)
+    assert (first.image_bgr != second.image_bgr).any()
 
 
 def test_a_live_source_tells_its_drops_as_they_are(camera: SimulatedSource) -> None:
