@@ -270,11 +270,10 @@ def soak(bundle: Path | None, minutes: float, folder: Path) -> list[str]:
         before, after = statistics.median(calm[:tenth]), statistics.median(calm[-tenth:])
         print(f"end: {threads_left} threads, {descriptors_left} descriptors, nobody watching")
         print(
-            f"resident memory: {memory[0]:.1f} MB at first, {before:.1f} after a fifth, {after:.1f} at last"
+            f"resident memory: {memory[0]:.1f} MB at first, {before:.1f} after a fifth, "
+            f"{after:.1f} at last, {max(memory):.1f} at most"
         )
-        print(
-            f"{state['frames']} frames, {state['dropped']} dropped; answers by status: {run.answers}"
-        )
+        print(f"{state['frames']} frames, {state['dropped']} dropped; answers: {run.answers}")
         if threads_left > threads or descriptors_left > descriptors:
             faults.append("threads or descriptors are left")
         if after - before > MOST_GROWTH_MB:
