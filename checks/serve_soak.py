@@ -40,6 +40,7 @@ from sam2lite.cli.app import run_app
 from sam2lite.cli.bundles import bundle_or_default
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.runtimes.serve import run as serving
+from sam2lite.runtimes.stream.recent import LATE_FRAMES
 from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
 from sam2lite.runtimes.video.frame_source import FrameSource
 
@@ -47,7 +48,7 @@ MOST_GROWTH_MB = 10.0
 MOST_COST = 0.05
 COST_S = 6.0  # of a measurement with or without viewers
 SAMPLE_S = 2.0
-WIDTH, HEIGHT, FRAMES, FPS = 960, 540, 32, 25.0
+WIDTH, HEIGHT, FRAMES, FPS = 640, 360, 32, 25.0
 CLIP = generate_clip(14, ClipConfig(height=HEIGHT, width=WIDTH, frames=FRAMES))
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -67,12 +68,17 @@ class Endless(FrameSource):
 
 
 def serve_endless(bundle: Path | None, live: bool, folder: Path) -> None:
-    """Be the process that serves."""
-    serving.open_source = lambda video, live=False: Endless()  # type: ignore[assignment]
+    """Be the process that serves; the soak has as many frames as it can, at the smallest size."""
+
+    def open_endless(video: str) -> FrameSource:
+        return Endless()
+
+    setattr(serving, "open_source", open_endless)  # noqa: B010  # it is not a name of that module
     opened = bundle_or_default(bundle)
     opened.share_threads(None)
+    rung = opened.manifest.rungs[0] if live else None
     serving.serve_video(
-        opened, "-", lambda url: print(url, flush=True), port=0, live=live, output=folder
+        opened, "-", lambda url: print(url, flush=True), port=0, live=live, output=folder, rung=rung
     )
 
 
@@ -250,6 +256,9 @@ def soak(bundle: Path | None, minutes: float, folder: Path) -> list[str]:
             time.sleep(2)
             one_round(run, chance)
             run.ask("/results.jsonl")
+            # Memory that is bounded fills up: of the frames that were shown.
+            while run.ask("/state")["frames"] < LATE_FRAMES + 50:
+                time.sleep(SAMPLE_S)
         time.sleep(1)
         _, threads, descriptors = run.facts()
         print(f"start: {threads} threads, {descriptors} descriptors, nobody watching")
@@ -264,14 +273,12 @@ def soak(bundle: Path | None, minutes: float, folder: Path) -> list[str]:
         time.sleep(11)  # until the last client that reads nothing is let go
         _, threads_left, descriptors_left = run.facts()
         state = run.ask("/state")
-        # The first fifth is when memory that is bounded fills up: of frames that were shown.
-        calm = memory[len(memory) // 5 :]
-        tenth = max(1, len(calm) // 5)
-        before, after = statistics.median(calm[:tenth]), statistics.median(calm[-tenth:])
+        few = max(1, len(memory) // 10)
+        before, after = statistics.median(memory[:few]), statistics.median(memory[-few:])
         print(f"end: {threads_left} threads, {descriptors_left} descriptors, nobody watching")
         print(
-            f"resident memory: {memory[0]:.1f} MB at first, {before:.1f} after a fifth, "
-            f"{after:.1f} at last, {max(memory):.1f} at most"
+            f"resident memory: {before:.1f} MB at first, {after:.1f} at last, "
+            f"{max(memory):.1f} at most"
         )
         print(f"{state['frames']} frames, {state['dropped']} dropped; answers: {run.answers}")
         if threads_left > threads or descriptors_left > descriptors:

@@ -25,6 +25,9 @@ from sam2lite.errors import (
     VideoError,
 )
 from sam2lite.runtimes import rle
+from sam2lite.runtimes.serve import run as serving
+from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
+from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.writer import VideoWriter
 from tests.interrupts import interruptible
 from tests.runtimes.serve.client import Client
@@ -79,7 +82,10 @@ def test_a_signal_ends_a_run_in_order(
     number: signal.Signals, live: list[str], mini_bundle: Path, clip: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
-    with running("--bundle", mini_bundle, "--video", clip, "-o", folder, *live) as (client, process):
+    with running("--bundle", mini_bundle, "--video", clip, "-o", folder, *live) as (
+        client,
+        process,
+    ):
         assert client.get("/").status == 200
         state = client.get("/state").json
         assert (state["paused"], state["frames"], state["live"]) == (True, 0, bool(live))
@@ -175,6 +181,32 @@ def test_wrong_arguments_leave_nothing(
     assert isinstance(result.exception, kind), result.exception
     assert named in str(result.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+class DyingCamera(FrameSource):
+    """Delivers a few frames, and then no more."""
+
+    is_live = True
+
+    def __init__(self) -> None:
+        super().__init__("camera 0", np.zeros((HEIGHT, WIDTH, 3), np.uint8), 25.0, None)
+
+    def _captured(self) -> Iterator[CapturedFrame]:
+        for index in range(4):
+            yield CapturedFrame(self.first_bgr, index, now_ms(), None)
+        raise VideoError("camera 0 has delivered no frame for 5.0 s")
+
+
+def test_what_a_camera_gave_before_it_failed_is_kept(
+    mini_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "open_source", lambda video: DyingCamera())
+    usual = ["--bundle", str(mini_bundle), "--video", "0", "--port", "0"]
+    result = CliRunner().invoke(app, [*usual, "-o", str(tmp_path / "out")])
+    assert isinstance(result.exception, VideoError)
+    assert f"; the 4 frames before are in {tmp_path / 'out'}" in str(result.exception)
+    lines = (tmp_path / "out" / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("index") for line in lines] == [None, 0, 1, 2, 3]
 
 
 def test_what_is_not_ours_is_not_replaced(mini_bundle: Path, clip: Path, tmp_path: Path) -> None:

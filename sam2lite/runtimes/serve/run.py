@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 from sam2lite import __version__
 from sam2lite.contracts.arguments import DEFAULT_PRESET, check_options
 from sam2lite.contracts.loop import MAX_OBJECTS, PROMPT_SLOTS
+from sam2lite.errors import VideoError
 from sam2lite.files.names import public_name
 from sam2lite.files.staging import staged_folder
 from sam2lite.runtimes.bundle import Bundle
@@ -96,15 +97,21 @@ def serve_video(
         server.begin(loop, lines, facts)
         stack.callback(server.end)
         tell(server.url)
-        with ending_in_order(loop.end):
-            loop.run()
+        failure: Optional[VideoError] = None
+        try:
+            with ending_in_order(loop.end):
+                loop.run()
+        except VideoError as error:
+            failure = error
+        state = loop.state()
+        if failure is not None and not (source.is_live and state["frames"]):
+            raise failure
         warnings = [*thread_warnings(threads), *([source.warning] if source.warning else [])]
-        return dict(
-            loop.state(),
-            path=str(output) if output else None,
-            ended_by=signal_name(),
-            warnings=warnings,
-        )
+    if failure is not None:
+        kept = "the {} frames before are in {}".format(state["frames"], output)
+        raise VideoError("{}; {}".format(failure, kept) if output else str(failure)) from failure
+    path = None if output is None else str(output)
+    return dict(state, path=path, ended_by=signal_name(), warnings=warnings)
 
 
 def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:

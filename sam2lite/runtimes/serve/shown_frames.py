@@ -10,7 +10,7 @@ import numpy as np
 from sam2lite.runtimes.stream.recent import LATE_FRAMES
 
 MOST_FRAMES = LATE_FRAMES  # a prompt for an older one is refused
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 
 
 class ShownFrames:
