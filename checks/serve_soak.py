@@ -256,9 +256,10 @@ def soak(bundle: Path | None, minutes: float, folder: Path) -> list[str]:
             time.sleep(2)
             one_round(run, chance)
             run.ask("/results.jsonl")
-            # Memory that is bounded fills up: of the frames that were shown.
-            while run.ask("/state")["frames"] < LATE_FRAMES + 50:
-                time.sleep(SAMPLE_S)
+            # Memory that is bounded fills up: of the frames that were shown, and of threads.
+            until_s = time.monotonic() + min(300.0, 60 * minutes / 5)
+            while time.monotonic() < until_s or run.ask("/state")["frames"] < LATE_FRAMES + 50:
+                one_round(run, chance)
         time.sleep(1)
         _, threads, descriptors = run.facts()
         print(f"start: {threads} threads, {descriptors} descriptors, nobody watching")
