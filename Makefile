@@ -53,7 +53,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Scores of the shipped weights on eval-v1, written into README, docs and the model card.
+# Scores of the shipped weights on eval-v1, written into docs and the model card.
 scores: setup
 	$(BIN)/python benchmarks/scores.py
 
@@ -62,7 +62,7 @@ parity: setup
 	$(BIN)/python benchmarks/graph_parity.py
 	$(BIN)/python benchmarks/tensorrt_graphs.py
 
-# Measures what README and the ADRs quote, and writes it there. Wants a quiet machine.
+# Measures what docs/performance.md and the ADRs quote, and writes it there. Wants a quiet machine.
 figures: setup
 	$(BIN)/python benchmarks/figures.py
 

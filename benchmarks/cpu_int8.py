@@ -7,7 +7,7 @@ and said so: pip install openvino nncf.
     .venv/bin/python benchmarks/cpu_int8.py [--quick] [--model NAME|PATH]
 
 Writes cpu_int8.json, .md and .png under benchmarks/results/; --quick prints a table only. `make
-figures` copies the tables into README and ADR 0008.
+figures` copies the tables into docs/performance.md and ADR 0008.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Measure what README and the ADRs show, and write it there: `make figures`.
+"""Measure what docs/performance.md and the ADRs show, and write it there: `make figures`.
 
 Runs the project's own commands, keeps their JSON under benchmarks/results/, and fills the marked
-blocks of README.md and docs/adr/. With --keep it only fills the blocks from recorded results.
+blocks of docs/performance.md and docs/adr/. With --keep it only fills the blocks from recorded
+results.
 
     .venv/bin/python benchmarks/figures.py
 """
@@ -58,7 +59,7 @@ def capture(name: str, program: str, *arguments: str) -> None:
 
 
 def measure_all() -> None:
-    """Run everything that README quotes."""
+    """Run everything that docs/performance.md quotes."""
     with tempfile.TemporaryDirectory() as temporary:
         bundle, int8 = (str(Path(temporary) / precision) for precision in ("fp32", "int8"))
         capture("models", "sam2lite", "models", "--json")
@@ -91,8 +92,8 @@ def paragraph(text: str) -> str:
     return textwrap.fill(" ".join(text.split()), 100)
 
 
-def readme_block() -> str:
-    """Return README's figures."""
+def figures_block() -> str:
+    """Return the figures of docs/performance.md."""
     wide, bench = load("bench_tiny"), load("bench_tiny_int8")
     rungs, objects = load("rungs_tiny"), load("objects_tiny")
     export, export_int8 = load("export_tiny"), load("export_tiny_int8")
@@ -173,7 +174,7 @@ def readme_block() -> str:
             occlusion, a correction and a rung switch: largest logit difference
             {loop["max_logit_difference"]:.1e}, lowest IoU {loop["min_iou"]:.4f}."""
         ),
-        "![Procedural clips with their exact masks](docs/images/clips.jpg)",
+        "![Procedural clips with their exact masks](images/clips.jpg)",
         "*Procedural clips with their exact masks: what tests, calibration and training use.*",
     ]
     return "\n\n".join(blocks)
@@ -247,9 +248,9 @@ def main() -> None:
     if not parser.parse_args().keep:
         measure_all()
     draw_clips()
-    fill(ROOT / "README.md", "figures", readme_block())
+    fill(ROOT / "docs/performance.md", "figures", figures_block())
     fill(ROOT / "docs/adr/0001-encoder.md", "table: encoder_candidates", encoder_table())
-    fill(ROOT / "README.md", "engines", (RESULTS / "cpu_int8_480.md").read_text())
+    fill(ROOT / "docs/performance.md", "engines", (RESULTS / "cpu_int8_480.md").read_text())
     for name in ("cpu_int8", "operator_scaling"):
         text = (RESULTS / f"{name}.md").read_text()
         fill(ROOT / "docs/adr/0008-int8.md", f"table: {name}", text)

@@ -1,7 +1,7 @@
 """Score the weights that come with the package, and write it where it is quoted: `make scores`.
 
 Runs `sam2lite eval` on eval-v1 with every prompt, and with a click at every rung, and `sam2lite
-budget`; keeps the JSON under benchmarks/results/, and fills the marked blocks of README.md,
+budget`; keeps the JSON under benchmarks/results/, and fills the marked blocks of
 docs/training.md, ADRs 0006 and 0007 and the model card. With --keep it only fills the blocks from
 recorded results.
 
@@ -132,7 +132,7 @@ def main() -> None:
     if not parser.parse_args().keep:
         measure()
     block = scores_block()
-    for path in ("README.md", "docs/training.md", "sam2lite/weights/tiny/README.md"):
+    for path in ("docs/training.md", "sam2lite/weights/tiny/README.md"):
         fill(ROOT / path, "scores", block)
     if (RESULTS / "ablation.json").exists():  # copied from the study's results.json
         fill(ROOT / "docs/training.md", "ablations", markdown(load("ablation")))

@@ -44,6 +44,22 @@ def first_assignment(
     assignment = PrecisionAssignment(frozenset(layers), {})
     unseen = [path for path in layers if f"{path}:input" not in ranges]
     assignment = assignment.without(unseen, "nothing but zeros reached it while calibrating")
+    return kept_by_user(assignment, layers, keep_float)
+
+
+def kept_by_user(
+    assignment: PrecisionAssignment, layers: Collection[str], keep_float: Sequence[str]
+) -> PrecisionAssignment:
+    """Return an assignment with the layers in float that the user wants there.
+
+    Args:
+        assignment: so far.
+        layers: paths of all that may be lowered.
+        keep_float: patterns of paths, as for the shell.
+
+    Raises:
+        UnknownNameError: a pattern matches no layer.
+    """
     for pattern in keep_float:
         chosen = [path for path in layers if fnmatchcase(path, pattern)]
         if not chosen:

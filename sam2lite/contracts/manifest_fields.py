@@ -92,6 +92,7 @@ _CALIBRATION = record(
         "source": text,
         "frames": _COUNT,
         "int8_layers": items(text),
+        "four_bit_layers": items(text),
         "float_layers": table(text),
     },
     others=True,

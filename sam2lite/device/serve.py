@@ -1,4 +1,4 @@
-"""Show a page with the live picture: click on objects, and watch them being followed."""
+"""Serve a page to click on objects and see them followed."""
 
 import argparse
 import sys

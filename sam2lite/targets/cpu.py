@@ -81,6 +81,21 @@ _INT8_ARM64 = _INT8_PI_5._replace(
     "and not assured on others: benchmark it against FP32",
 )
 
+_W4 = Precision(
+    "w4",
+    in_silicon=False,
+    served=True,
+    note="four bits for the weights of linear layers, unpacked as they are multiplied; smaller, "
+    "not faster: FP32 arithmetic",
+    source="measured: benchmarks/four_bits.py",
+)
+_W4A8 = _W4._replace(
+    name="w4a8",
+    note="four bits for the weights of linear layers, their activations rounded to eight bits "
+    "block by block; smaller than INT8, and slower where INT8 is fast",
+)
+_FOUR_BITS = (_W4, _W4A8)
+
 _QDQ_VNNI = Fact(
     QdqStyle("uint8", None, "int8", weight_bits=8, per_channel=True),
     "measured: 315 to 440 GOP/s with unsigned activations, 28 to 34 with signed ones",
@@ -99,7 +114,7 @@ X86_64_VNNI = data_sheet(
     "x86-64-vnni",
     "PC or server, x86-64 with VNNI",
     backend="ort",
-    precisions=(_FP32, _FP16_STORAGE, _INT8_VNNI),
+    precisions=(_FP32, _FP16_STORAGE, _INT8_VNNI, *_FOUR_BITS),
     detection=Detection(("x86_64", "amd64"), cpu_flags=("avx512_vnni", "avx_vnni")),
     chip=Fact("any x86-64 with AVX-512 VNNI or AVX-VNNI", "by definition"),
     architecture=Fact("x86_64", "by definition"),
@@ -119,7 +134,7 @@ X86_64 = data_sheet(
     "x86-64",
     "PC or server, x86-64 without VNNI",
     backend="ort",
-    precisions=(_FP32, _FP16_STORAGE, _INT8_X86),
+    precisions=(_FP32, _FP16_STORAGE, _INT8_X86, *_FOUR_BITS),
     detection=Detection(("x86_64", "amd64")),
     chip=Fact("any x86-64; AVX2 or AVX-512 for speed", "by definition"),
     architecture=Fact("x86_64", "by definition"),
@@ -139,7 +154,7 @@ RASPBERRY_PI_5 = data_sheet(
     "raspberry-pi-5",
     "Raspberry Pi 5, 500 and Compute Module 5",
     backend="ort",
-    precisions=(_FP32, _FP16_PI_5, _INT8_PI_5),
+    precisions=(_FP32, _FP16_PI_5, _INT8_PI_5, *_FOUR_BITS),
     detection=Detection(("aarch64", "arm64"), compatible="brcm,bcm2712"),
     chip=Fact("Broadcom BCM2712, 4 x Cortex-A76 at 2.4 GHz", _PI_5_BRIEF),
     architecture=Fact("aarch64", _PI_5_BRIEF),
@@ -161,7 +176,7 @@ RASPBERRY_PI_4 = data_sheet(
     "raspberry-pi-4",
     "Raspberry Pi 4, 400 and Compute Module 4",
     backend="ort",
-    precisions=(_FP32, _FP16_STORAGE, _INT8_PI_4),
+    precisions=(_FP32, _FP16_STORAGE, _INT8_PI_4, *_FOUR_BITS),
     detection=Detection(("aarch64", "arm64"), compatible="brcm,bcm2711"),
     chip=Fact("Broadcom BCM2711, 4 x Cortex-A72 at 1.5 or 1.8 GHz", _PI_4_BRIEF),
     architecture=Fact("aarch64", _PI_4_BRIEF),
@@ -181,7 +196,7 @@ ARM64 = data_sheet(
     "arm64",
     "any other 64-bit ARM board or server",
     backend="ort",
-    precisions=(_FP32, _FP16_STORAGE, _INT8_ARM64),
+    precisions=(_FP32, _FP16_STORAGE, _INT8_ARM64, *_FOUR_BITS),
     detection=Detection(("aarch64", "arm64")),
     chip=Fact("any ARMv8-A or newer", "by definition"),
     architecture=Fact("aarch64", "by definition"),

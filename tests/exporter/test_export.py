@@ -24,13 +24,14 @@ from tests.conftest import MINI
 
 # A target of each backend, and the precisions it is asked for in.
 SERVED = {
-    ("ort", "x86-64"): ("fp32", "fp16", "int8"),
+    ("ort", "x86-64"): ("fp32", "fp16", "int8", "w4", "w4a8"),
     ("trt", "jetson-orin-nano"): ("fp32", "fp16", "int8"),
     ("coreml", "ios18"): ("fp16", "int8", "w8a8", "int4", "palette6", "palette4"),
     ("onnx", None): ("fp32", "fp16"),
 }
 FOOTAGE = {"calib", "calib_frames", "calib_seed"}
 INT8 = FOOTAGE | {"observer", "ranges", "keep_float", "max_drop", "accept_drop"}
+FOUR_BITS = INT8 - {"observer", "ranges"}
 # What is used beside `ALWAYS`, written down a second time.
 WHATEVER = {
     "ort": {"opset", "device_app", "skip_passes"},
@@ -41,6 +42,8 @@ WHATEVER = {
 BY_PRECISION = {
     ("ort", "fp16"): {"calib"},  # without it, there is nothing to draw from
     ("ort", "int8"): INT8,
+    ("ort", "w4"): FOUR_BITS,
+    ("ort", "w4a8"): FOUR_BITS,
     ("trt", "fp16"): FOOTAGE,
     ("trt", "int8"): INT8,
     ("onnx", "fp16"): FOOTAGE,

@@ -72,8 +72,11 @@ def test_profile_survives_json(name: str) -> None:
     profile = get_target(name)
     data = json.loads(json.dumps(profile.to_json()))
     assert set(data) == set(TargetProfile._fields)
-    more = ["w8a8", "int4", "palette6", "palette4"] if name in APPLE_IDS else []
-    assert [entry["name"] for entry in data["precisions"]] == ["fp32", "fp16", "int8", *more]
+    more = {"coreml": ["w8a8", "int4", "palette6", "palette4"], "ort": ["w4", "w4a8"]}
+    assert [entry["name"] for entry in data["precisions"]] == [
+        *("fp32", "fp16", "int8"),
+        *more.get(profile.backend, []),
+    ]
     assert data["qdq"]["weight_bits"] == profile.qdq.weight_bits
     assert data["sources"]["opset"] == profile.sources["opset"]
 

@@ -23,6 +23,7 @@ from sam2lite.cli.reports.engines import (
     describe_status,
     read_engine_report,
 )
+from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.memory import describe_memory
 from sam2lite.cli.reports.shown import MOST_ROWS, first, holds
 from sam2lite.contracts.build_plan import PLAN_FILE
@@ -124,32 +125,29 @@ def _summary(manifest: Manifest, sha256: str) -> Table:
 
 
 def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
-    """Return what INT8 cost, which layers are not in it, and where the ranges were seen."""
+    """Return what the precision cost, which layers are not in it, and what was calibrated on."""
     made, drop = manifest.calibration or {}, manifest.verification.get("accuracy")
+    found = lowered(made)
     rows = []
     if made:
         rows.append(
             (
-                "calibrated" if "int8_layers" in made else "FP16 ranges seen on",
+                "FP16 ranges seen on" if found is None else "calibrated",
                 f"{made.get('observer', 'unknown')}, {made.get('frames', '?')} frames of "
                 f"{made.get('source', 'unknown')}",
             )
         )
-    if holds(made, "int8_layers", "float_layers"):
-        kept = "".join(
-            f"\n{line}"
-            for line in first(f"{path}: {why}" for path, why in made["float_layers"].items())
-        )
-        counts = f"{len(made['int8_layers'])} in INT8, {len(made['float_layers'])} in float"
-        rows.append(("layers", counts + kept))
+    if found is not None:
+        kept = first(f"{path}: {why}" for path, why in found.kept.items())
+        rows.append(("layers", "\n".join([str(found), *kept])))
     if drop is not None:
         before, after = drop["before"], drop["after"]
         rows.append(
             (
                 "accuracy",
-                f"{drop['clips']} clips at {drop['rung']} px, FP32 to INT8: J&F "
-                f"{before['jf']:.2f} to {after['jf']:.2f}, first frame J "
-                f"{before['first_frame_j']:.2f} to {after['first_frame_j']:.2f}",
+                f"{drop['clips']} clips at {drop['rung']} px, FP32 to "
+                f"{manifest.precision.upper()}: J&F {before['jf']:.2f} to {after['jf']:.2f}, "
+                f"first frame J {before['first_frame_j']:.2f} to {after['first_frame_j']:.2f}",
             )
         )
     return rows
@@ -168,8 +166,14 @@ def _graphs(manifest: Manifest) -> Table:
         worst = f"{max(errors):.1e}" if errors else "not measured"
         ratios = [ratio for ratio in report.get("sqnr_db", {}).values() if ratio is not None]
         sqnr = f"{min(ratios):.1f} dB" if ratios else ""
-        table.add_row(key, entry.precision, worst, sqnr)
+        table.add_row(key, entry.precision + _bits(report), worst, sqnr)
     return table
+
+
+def _bits(report: dict[str, Any]) -> str:
+    """Return how many bits a weight takes in the file, where layers are packed."""
+    packed = report.get("four_bits")
+    return "" if packed is None else f", {packed['bits_a_weight']:.2f} bits a packed weight"
 
 
 def _engines(engines: dict[str, dict[str, Any]]) -> Table:

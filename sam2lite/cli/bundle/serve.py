@@ -85,7 +85,7 @@ def serve(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
 ) -> None:
-    """Show a page with the live picture: click on objects, and watch them being followed.
+    """Serve a page to click on objects and see them followed.
 
     A file waits on its first frame until it is played in the page. Ctrl-C ends the server; with -o
     the results are kept.

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from sam2lite.cli.reports.agreement import agreement_lines
+from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.shown import choices
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
@@ -106,11 +107,10 @@ def precision_lines(manifest: Manifest) -> list[str]:
     agreement = agreement_lines(manifest.verification)
     if agreement:
         lines += [f"masks against FP32's: {agreement[0]}", *agreement[1:]]
-    made = manifest.calibration or {}
-    if "float_layers" in made:
-        kept = made["float_layers"]
-        lines.append(f"{len(made['int8_layers'])} layers in INT8, {len(kept)} in float")
-        lines += [f"  {path}: {reason}" for path, reason in sorted(kept.items())]
+    found = lowered(manifest.calibration or {})
+    if found is not None:
+        lines.append(f"layers: {found}")
+        lines += [f"  {path}: {reason}" for path, reason in sorted(found.kept.items())]
     return lines
 
 

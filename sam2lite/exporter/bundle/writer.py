@@ -177,7 +177,7 @@ def write_bundle(
         )
         if get_backend(target.backend).run_by:
             bundle = open_here(folder)
-            exact = manifest.precision == "fp32"
+            exact = {entry.precision for entry in manifest.graphs.values()} == {"fp32"}
             loop = loop_parity(bundle, loaded, exact=exact)
             report("loop parity")
             manifest.verification["loop"] = loop.to_json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
+from sam2lite.exporter.ort.four_bits import FOUR_BITS
 from sam2lite.exporter.ort.passes.attention import attention
 from sam2lite.exporter.ort.passes.moves import moves
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage
@@ -22,6 +23,7 @@ class OrtExporter(GraphExporter):
         Scheme("fp32", lambda making: Float32(), exact=True),
         Scheme("fp16", lambda making: Fp16Storage()),
         Scheme("int8", quantized, RANGES, trial=unmeasured, layers=INT8_LAYERS, max_drop=MAX_DROP),
+        *FOUR_BITS,
     )
     default_target = HOST
     fields = GraphExporter.fields | {"opset", "device_app"}

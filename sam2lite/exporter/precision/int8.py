@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import CalibrationError
 from sam2lite.exporter.onnx.compact import compact
-from sam2lite.exporter.onnx.trace import OPSETS, feeds_of
+from sam2lite.exporter.onnx.trace import OPSETS
 from sam2lite.exporter.precision.fp16_storage import store_in_fp16
+from sam2lite.exporter.precision.on_calls import below, sqnr_on_calls
 from sam2lite.exporter.precision.scheme import Rendered
 from sam2lite.exporter.precision.schemes import LayerChoice, Making
-from sam2lite.exporter.verify.parity import compare, run_onnx
 from sam2lite.targets.profile import QdqStyle
 
 if TYPE_CHECKING:
@@ -23,11 +22,8 @@ if TYPE_CHECKING:
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
 
-T = TypeVar("T")
-
 LARGEST_CODE = 127
 MAX_DROP = 1.0  # points of J&F, and of the first frame's J
-MOST_CALLS = 4  # that a graph's SQNR is measured on, spread over those recorded at its rung
 
 
 class Int8:
@@ -78,22 +74,25 @@ class Int8:
         from sam2lite.calibration.qdq import layers_of, render
 
         graph = spec.name
-        paths = _below(graph, dict.fromkeys(self.plan.int8))
+        paths = below(graph, dict.fromkeys(self.plan.int8))
         layers = layers_of(model, paths)
         if not layers:
             return Rendered(model, "fp32")
-        rendered = render(model, layers, _below(graph, self._ranges.spans), self._style)
+        rendered = render(model, layers, below(graph, self._ranges.spans), self._style)
         if self._style.codes_stored:  # else a compiler stores weights as it likes
             store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
             compact(rendered)
-        return Rendered(rendered, "int8", self._report(model, rendered, spec, rung))
+        report = {}
+        if self._recording is not None:
+            report["sqnr_db"] = sqnr_on_calls(self._recording, model, rendered, spec, rung)
+        return Rendered(rendered, "int8", report)
 
     def scales(self, model: onnx.ModelProto, spec: GraphSpec) -> dict[str, float]:
         """Return the symmetric scale of every activation that the plan quantizes, by its name."""
         from sam2lite.calibration.qdq import layers_of, tensor_ranges
 
-        paths = _below(spec.name, dict.fromkeys(self.plan.int8))
-        spans = _below(spec.name, self._ranges.spans)
+        paths = below(spec.name, dict.fromkeys(self.plan.int8))
+        spans = below(spec.name, self._ranges.spans)
         found = tensor_ranges(model, layers_of(model, paths), spans)
         return {name: max(-low, high) / LARGEST_CODE for name, (low, high) in found.items()}
 
@@ -101,22 +100,7 @@ class Int8:
         """Return the nodes of the layers that the plan keeps in float."""
         from sam2lite.calibration.qdq import layers_of
 
-        return list(layers_of(model, _below(spec.name, dict.fromkeys(self.plan.kept))))
-
-    def _report(
-        self, model: onnx.ModelProto, rendered: onnx.ModelProto, spec: GraphSpec, rung: int
-    ) -> dict[str, Any]:
-        if self._recording is None:
-            return {}
-        ratios: dict[str, list[float]] = {}
-        for tensors in self._recording.sample(spec.name, rung, MOST_CALLS):
-            feeds = feeds_of(spec, tensors)
-            expected, actual = run_onnx(model, feeds), run_onnx(rendered, feeds)
-            for name in expected:
-                statistics = compare(actual[name], expected[name]).to_json()
-                if statistics["sqnr_db"] is not None:
-                    ratios.setdefault(name, []).append(statistics["sqnr_db"])
-        return {"sqnr_db": {name: round(min(found), 2) for name, found in ratios.items()}}
+        return list(layers_of(model, below(spec.name, dict.fromkeys(self.plan.kept))))
 
 
 def all_layers(making: Making) -> PrecisionAssignment:
@@ -164,9 +148,3 @@ def unmeasured(making: Making) -> Int8:
 
 
 INT8_LAYERS = LayerChoice(all_layers, ranked_layers)
-
-
-def _below(graph: str, items: Mapping[str, T]) -> dict[str, T]:
-    """Return what is of one graph, its paths relative to the graph's module."""
-    prefix = f"{graph}."
-    return {k.removeprefix(prefix): x for k, x in items.items() if k.startswith(prefix)}
