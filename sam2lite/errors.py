@@ -11,6 +11,7 @@
     |-- ModelError                1: a checkpoint that cannot be loaded
     |-- BundleError               1: a bundle that is damaged, incompatible or not a bundle
     |-- OutputError               1: an output that exists or cannot be written
+    |-- ServeError                1: an address that cannot be listened on
     |-- SessionError              1: a backend that cannot run what it was given
     |-- ExportError               1: a graph that cannot be traced or lowered
     |-- CalibrationError          1: ranges that cannot be made, read or used
@@ -134,6 +135,10 @@ class BundleError(Sam2LiteError):
 
 class OutputError(Sam2LiteError):
     """An output that exists already, or cannot be written."""
+
+
+class ServeError(Sam2LiteError):
+    """An address that a page cannot be served on: it is in use, or not one of this machine."""
 
 
 class SessionError(Sam2LiteError):

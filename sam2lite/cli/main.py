@@ -5,6 +5,7 @@ from sam2lite.cli.bundle.bench import bench
 from sam2lite.cli.bundle.compare import compare
 from sam2lite.cli.bundle.inspect import inspect
 from sam2lite.cli.bundle.report import report
+from sam2lite.cli.bundle.serve import serve
 from sam2lite.cli.bundle.track import track
 from sam2lite.cli.bundle.verify import verify
 from sam2lite.cli.clips import clips
@@ -29,6 +30,7 @@ app = make_app(
         ("export", export_app),
         track,
         bench,
+        serve,
         evaluate,
         inspect,
         report,

@@ -10,7 +10,7 @@ import sys
 from typing import List, NoReturn, Optional
 
 from sam2lite import __version__
-from sam2lite.device import bench, build, doctor, track
+from sam2lite.device import bench, build, doctor, serve, track
 from sam2lite.errors import ArgumentError, Sam2LiteError
 from sam2lite.files.reading import printable
 from sam2lite.runtimes.bundle import folder_of
@@ -71,12 +71,13 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="device.pyz", description="Runs the bundle it lies in: check, track and measure."
+        prog="device.pyz",
+        description="Runs the bundle it lies in: check, track, serve and measure.",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", metavar="doctor|build|track|bench")
+    commands = parser.add_subparsers(dest="command", metavar="doctor|build|track|serve|bench")
     commands.required = True  # as an argument of add_subparsers it needs Python 3.7
-    for command in (doctor, build, track, bench):
+    for command in (doctor, build, track, serve, bench):
         name = command.__name__.rpartition(".")[2]
         title = str(command.__doc__).split("\n")[0]
         own = commands.add_parser(name, help=title, description=title)

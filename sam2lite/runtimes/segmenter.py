@@ -199,7 +199,7 @@ class VideoSegmenter:
             labels: one per point, 1 on the object and 0 beside it; all 1 if not given.
             box: x1, y1, x2, y2 in source pixels.
             mask: bool or integer [height, width].
-            frame_index: which frame of the video it is; see `track`. It may be one of the last 32:
+            frame_index: which frame of the video it is; see `track`. It may be one of the last 150:
                 somebody has clicked on a frame that he was shown, and the video went on meanwhile.
                 The frame is encoded again and remembered where it belongs, the next one that is
                 tracked makes use of it, and nothing else changes.

@@ -7,6 +7,7 @@ a python3.6 on the path that has NumPy, OpenCV and ONNX Runtime.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,10 @@ from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.serve.page_files import read_page
 from sam2lite.runtimes.video.opencv_files import write_picture
+from tests.interrupts import interruptible
+from tests.runtimes.serve.client import Client
 from tests.source_tree import ROOT
 
 FRAMES = 24
@@ -290,6 +294,45 @@ else:
     done = run_program(older, "-c", code, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["module 'sam2lite' has no attribute 'nothing'", "True"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_shows_its_page_until_a_signal_ends_it(
+    number: signal.Signals, python: str, device_bundle: Path, clip: tuple[Path, str], tmp_path: Path
+) -> None:
+    video, click = clip
+    command = [
+        python,
+        str(device_bundle / "device.pyz"),
+        "serve",
+        "--backend",
+        "ort",
+        "--port",
+        "0",
+    ]
+    options = ["--video", str(video), "--live", "-o", str(tmp_path / "out")]
+    with interruptible(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[1]
+        client = Client("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+        for path, file in read_page().items():
+            assert client.get(path).body == file.content
+        x, y = map(float, click.split(","))
+        assert client.post("/prompt", frame=0, points=[[x, y]]).json["visible"]
+        client.post("/pause", paused=False)
+        viewer = client.parts("/stream.mjpg")
+        shown = [
+            int(part.headers["X-Frame-Index"]) for part, _ in zip(viewer, range(3), strict=False)
+        ]
+        assert shown == sorted(set(shown))
+        assert client.get("/../manifest.json").status == 404
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (128 + number, "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.jsonl"]
+    assert " frames, " in stdout
 
 
 TRACK = ["track", "--video", "none.mp4", "-o", "never"]

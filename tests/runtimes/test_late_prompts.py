@@ -134,7 +134,7 @@ def test_the_state_goes_on_as_before(make: Make, tmp_path: Path) -> None:
 def test_too_late_is_refused_and_changes_nothing(tiny: Bundle) -> None:
     with VideoSegmenter(tiny, rung=240) as segmenter:
         for index in range(LATE_FRAMES + 3):  # nothing is followed yet, so that this is quick
-            segmenter.track(frame(index), index)
+            segmenter.track(frame(index % WIDTH), index)
         with pytest.raises(ArgumentError, match=rf"frame 2 is none of the last {LATE_FRAMES}"):
             segmenter.prompt(frame(2), 1, points=CLICK, frame_index=2)
         with pytest.raises(PromptError, match=r"click \(500, 3\)"):
@@ -144,6 +144,15 @@ def test_too_late_is_refused_and_changes_nothing(tiny: Bundle) -> None:
         assert segmenter.object_ids == [1]
         with pytest.raises(ArgumentError, match="an index only grows"):
             segmenter.track(frame(4), 4)
+
+
+def test_of_older_frames_the_masks_are_not_kept(tiny: Bundle) -> None:
+    with VideoSegmenter(tiny, rung=240) as segmenter:
+        segmenter.prompt(frame(0), 1, points=OTHER, frame_index=0)
+        follow(segmenter, 0, 40)
+        recent = segmenter._frames.recent
+        assert [bool(recent.on(index)) for index in (0, 8, 9, 40)] == [False, False, True, True]
+        assert segmenter.prompt(frame(2), 1, points=CLICK, frame_index=2).prompted
 
 
 def test_an_object_that_was_removed_has_no_past(tiny: Bundle) -> None:

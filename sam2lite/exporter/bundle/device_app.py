@@ -17,6 +17,7 @@ DEVICE_CODE = (
     "runtimes",
     "targets",
 )
+DEVICE_FILES = (".py", ".html", ".css", ".js")  # the last three are the page of `serve`
 
 _PACKAGE = Path(sam2lite.__file__).parent
 _ENTRY = _PACKAGE / "device" / "__main__.py"
@@ -50,7 +51,10 @@ def device_sources() -> list[Path]:
     """Return the files of the device code, in the order in which they are stored."""
     roots = [_PACKAGE / name for name in DEVICE_CODE]
     return sorted(
-        path for root in roots for path in ([root] if root.is_file() else root.rglob("*.py"))
+        path
+        for root in roots
+        for path in ([root] if root.is_file() else root.rglob("*"))
+        if path.suffix in DEVICE_FILES
     )
 
 

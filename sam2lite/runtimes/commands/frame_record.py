@@ -56,7 +56,7 @@ def frame_record(
         "rung": result.rung,
         "lost": result.lost,
         "objects": {
-            str(object_id): _object_record(found) for object_id, found in result.objects.items()
+            str(object_id): object_record(found) for object_id, found in result.objects.items()
         },
     }
     if result.controller is not None:
@@ -72,7 +72,8 @@ def _controller_record(state: ControllerState) -> Dict[str, Any]:
     }
 
 
-def _object_record(found: ObjectResult) -> Dict[str, Any]:
+def object_record(found: ObjectResult) -> Dict[str, Any]:
+    """Return what a frame's record says of one object."""
     record: Dict[str, Any] = {
         "visible": found.visible,
         "lost": found.lost,

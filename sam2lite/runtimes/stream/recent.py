@@ -1,12 +1,14 @@
 """What was decided on the last frames, so that a prompt may still come for a frame that is past."""
 
-from collections import OrderedDict
-from typing import Dict
+from collections import OrderedDict, deque
+from typing import Deque, Dict
 
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
 
-LATE_FRAMES = 32  # about a second of video, in which somebody who sees a frame clicks on it
+LATE_FRAMES = 150  # five seconds of video, in which somebody who sees a frame draws a box on it
+# The first second of them, in which a click comes: a correction starts from the mask of its frame.
+_HINT_FRAMES = 32
 
 
 class RecentFrames:
@@ -14,10 +16,18 @@ class RecentFrames:
 
     def __init__(self) -> None:
         self._decisions: "OrderedDict[int, Dict[int, Decision]]" = OrderedDict()
+        self._with_masks: Deque[int] = deque()
 
     def add(self, frame: CurrentFrame) -> None:
-        """Keep what was decided on a frame; of those before, the oldest may go."""
+        """Keep what was decided on a frame; of those before, the oldest may go.
+
+        Decisions hold masks, so that of older frames no more is kept than that they were tracked.
+        """
+        if frame.index not in self._decisions:
+            self._with_masks.append(frame.index)
         self._decisions[frame.index] = frame.decisions
+        if len(self._with_masks) > _HINT_FRAMES:
+            self._decisions[self._with_masks.popleft()] = {}
         while len(self._decisions) > LATE_FRAMES:
             self._decisions.popitem(last=False)
 
