@@ -24,7 +24,7 @@ from sam2lite.runtimes.serve.server import PageServer
 from sam2lite.runtimes.stream.warm_up import warm_up
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.live import play
-from sam2lite.runtimes.video.overlay import PALETTE_BGR
+from sam2lite.runtimes.video.colours import PALETTE_BGR
 from sam2lite.runtimes.video.source import open_source
 
 DEFAULT_HOST = "127.0.0.1"

@@ -94,7 +94,7 @@ class FakeSegmenter:
 
     def give(self, frame: np.ndarray, object_id: int, prompt: Prompt, index: int) -> ObjectResult:
         self.threads.add(threading.current_thread().name)
-        prompt.check_inside(frame.shape[1], frame.shape[0])
+        prompt.inside(frame.shape[1], frame.shape[0])
         if len(self.objects) > 15:
             raise ArgumentError("too many objects")
         self.prompts.append((index, object_id, prompt, frame))
