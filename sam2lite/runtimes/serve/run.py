@@ -22,9 +22,9 @@ from sam2lite.runtimes.serve.loop import ServedLoop
 from sam2lite.runtimes.serve.result_lines import SERVED, ResultLines
 from sam2lite.runtimes.serve.server import PageServer
 from sam2lite.runtimes.stream.warm_up import warm_up
+from sam2lite.runtimes.video.colours import PALETTE_BGR
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.live import play
-from sam2lite.runtimes.video.colours import PALETTE_BGR
 from sam2lite.runtimes.video.source import open_source
 
 DEFAULT_HOST = "127.0.0.1"
