@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import signal
 import statistics
@@ -147,6 +148,12 @@ class Served:
             over.set()
             thread.join(20)
 
+    def cpu_s(self) -> float:
+        """Return the time of processors that it has taken."""
+        fields = (Path("/proc") / str(self.process.pid) / "stat").read_text().rpartition(")")[2]
+        user, system = map(int, fields.split()[11:13])
+        return (user + system) / os.sysconf("SC_CLK_TCK")
+
     def facts(self) -> tuple[float, int, int]:
         """Return resident memory in MB, threads and open descriptors."""
         folder = Path("/proc") / str(self.process.pid)
@@ -171,11 +178,12 @@ def served(bundle: Path | None, live: bool, folder: Path) -> Iterator[Served]:
         process.wait()
 
 
-def rate(run: Served, seconds: float) -> float:
-    """Return frames a second over a while."""
-    before, started = run.ask("/state")["frames"], time.monotonic()
+def rate(run: Served, seconds: float) -> tuple[float, float]:
+    """Return frames a second over a while, and milliseconds of processors that each took."""
+    before, cpu_s, started = run.ask("/state")["frames"], run.cpu_s(), time.monotonic()
     time.sleep(seconds)
-    return float(run.ask("/state")["frames"] - before) / (time.monotonic() - started)
+    frames = max(1, run.ask("/state")["frames"] - before)
+    return frames / (time.monotonic() - started), 1e3 * (run.cpu_s() - cpu_s) / frames
 
 
 def cost_of_viewers(bundle: Path | None, rounds: int, folder: Path) -> float:
@@ -189,13 +197,14 @@ def cost_of_viewers(bundle: Path | None, rounds: int, folder: Path) -> float:
             alone.append(rate(run, COST_S))
             with run.viewer("/live"), run.viewer("/live"):
                 watched.append(rate(run, COST_S))
-    ratios = [1 - with_two / without for without, with_two in zip(alone, watched, strict=True)]
-    print(
-        f"frames/s, medians of {rounds} rounds: {statistics.median(alone):.2f} without viewers, "
-        f"{statistics.median(watched):.2f} with two; the loop is slower by "
-        f"{statistics.median(ratios):.1%} ({min(ratios):.1%} to {max(ratios):.1%})"
-    )
-    return statistics.median(ratios)
+    slower = [1 - two[0] / none[0] for none, two in zip(alone, watched, strict=True)]
+    for which, unit in enumerate(("frames/s", "ms of processors a frame")):
+        without = statistics.median(each[which] for each in alone)
+        with_two = statistics.median(each[which] for each in watched)
+        print(f"{unit}: {without:.2f} without viewers, {with_two:.2f} with two", flush=True)
+    cost = statistics.median(slower)
+    print(f"two viewers make it slower by {cost:.1%} ({min(slower):.1%} to {max(slower):.1%})")
+    return cost
 
 
 def click(run: Served, object_id: int, x: float, y: float, label: int = 1) -> None:

@@ -18,6 +18,7 @@ from sam2lite.runtimes.geometry import HALVING, checked_resize
 from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.serve.address import find_address
+from sam2lite.runtimes.serve.arenas import share_arenas
 from sam2lite.runtimes.serve.loop import ServedLoop
 from sam2lite.runtimes.serve.result_lines import SERVED, ResultLines
 from sam2lite.runtimes.serve.server import PageServer
@@ -79,6 +80,7 @@ def serve_video(
     resize = checked_resize(settings.pop("resize", HALVING))
     check_settings(bundle.family, settings)
     check_options(budget_ms, preset, rung, threads)
+    share_arenas()
     with ExitStack() as stack:
         server = PageServer(find_address(host, port))
         stack.callback(server.end)
