@@ -89,10 +89,14 @@ class Clip(FrameSource):
     def _captured(self) -> Iterator[CapturedFrame]:
         capture = self._open()
         decoded, index, stretches = 0, -1, 0
+        last_ms = -1.0
         try:
             image_bgr = self._read(capture, self._missing(decoded))
             while image_bgr is not None:
                 before, pts_ms = index, stamp_ms(capture)
+                if pts_ms is not None and pts_ms <= last_ms:
+                    pts_ms = None  # OpenCV 4.5 says 0 of the last frames of a file
+                last_ms = last_ms if pts_ms is None else pts_ms
                 index = self._place(before, pts_ms)
                 stretches += index > before + 1
                 decoded += 1
