@@ -1,11 +1,12 @@
 """What is said of a run when it is over: facts, and apart from them what the network thinks."""
 
-import os
 from typing import Any, Dict, Iterator, List, Optional
 
 from sam2lite.contracts.provenance import provenance_line
+from sam2lite.runtimes.measuring.shortfalls import shortfalls
 from sam2lite.runtimes.measuring.time_histogram import TimeHistogram
 from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.targets.machine import read_machine
 
 # A mask that grew to so many times its first size, and over so much of the picture, has most likely
 # taken in something else; people and cars that come nearer grow less.
@@ -138,14 +139,8 @@ class RunTally:
 
 
 def thread_warnings(threads: Optional[int]) -> List[str]:
-    """Return a warning where more threads are asked for than the machine has processors."""
-    cores = os.cpu_count()
-    if threads is None or cores is None or threads <= cores:
-        return []
-    return [
-        "{} threads were asked for, and there are {} processors; more threads than that make it "
-        "slower".format(threads, cores)
-    ]
+    """Return a warning where more threads are asked for than the machine has cores."""
+    return [] if threads is None else shortfalls(threads, read_machine().cores)
 
 
 def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:

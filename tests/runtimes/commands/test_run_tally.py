@@ -1,10 +1,9 @@
-import os
-
 import numpy as np
 import pytest
 
 from sam2lite.runtimes.commands.run_tally import RunTally, summary_lines, thread_warnings
 from sam2lite.runtimes.results import FrameResult, ObjectResult
+from sam2lite.targets.machine import read_machine
 
 HEIGHT, WIDTH = 50, 80
 LOGITS = np.zeros((4, 4), np.float32)
@@ -72,7 +71,7 @@ def test_times_of_a_simulation_mean_nothing() -> None:
     assert "simulated" in list(summary_lines(summary))[-1]
 
 
-def test_more_threads_than_processors_are_told() -> None:
-    cores = os.cpu_count() or 1
+def test_more_threads_than_cores_are_told() -> None:
+    cores = read_machine().cores
     assert thread_warnings(None) == thread_warnings(cores) == []
-    assert f"and there are {cores} processors" in thread_warnings(cores + 1)[0]
+    assert f"{cores + 1} threads were asked for on {cores} cores" in thread_warnings(cores + 1)[0]
