@@ -4,14 +4,14 @@ import contextlib
 import ctypes
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
-_ARENAS = 2
+_ARENAS = 1
 
 
 def share_arenas() -> None:
-    """Have all threads of this process allocate from few arenas, so that its memory stays flat.
+    """Have all threads of this process allocate from the main arena, so that its memory stays flat.
 
     By default there are up to eight for each processor, and each keeps the most that it ever held:
-    20 MB more within the first thousand frames. Where the C library has no such setting, nothing
+    20 MB more in all. Where the C library has no such setting, nothing
     is done.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):

@@ -46,9 +46,7 @@ async function point(object, frame, change) {
   const body = { object, frame, points: now.points, labels: now.labels };
   if (now.box) body.box = now.box;
   const answer = await attempt("/prompt", body);
-  if (!answer) return;
-  given[object] = now;
-  selected = object;
+  if (answer) given[object] = now;
 }
 
 const handlers = {
