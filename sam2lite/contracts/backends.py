@@ -24,6 +24,10 @@ class Backend(NamedTuple):
         simulator: `module:name` of what opens its graphs where the backend is not there, for
             accuracy and not for time; None where there is nothing.
         next_step: what to do with a new bundle, `{}` its path; empty where there is nothing to say.
+        checked_by: the backends that a new bundle is checked with, the first that is here or else
+            the last; those of `run_by` if None. What is built on a device is checked as its graphs.
+        extra: of sam2lite that installs its runtime, which tracking does without elsewhere; empty
+            where there is none.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Backend(NamedTuple):
     doctor: Optional[str] = None
     simulator: Optional[str] = None
     next_step: str = ""
+    checked_by: Optional[Tuple[str, ...]] = None
+    extra: str = ""
 
 
 # The next step with a bundle that runs here.
@@ -99,6 +105,7 @@ register_backend(
         adapter="sam2lite.runtimes.backends.tensorrt.session",
         exporter="sam2lite.exporter.tensorrt.backend:EXPORTER",
         doctor="sam2lite.device.tensorrt.checks",
+        checked_by=("ort",),
         next_step="copy {} to the board and run there: python3 device.pyz build",
     )
 )
@@ -113,5 +120,18 @@ register_backend(
         simulator="sam2lite.mil.session:open_simulated",
         next_step="add the packages to an Xcode project, or, by simulation unless on macOS: "
         + TRACK,
+    )
+)
+# Its graphs are plain ONNX, which ONNX Runtime computes, too, where there is no OpenVINO.
+register_backend(
+    Backend(
+        name="openvino",
+        title="OpenVINO",
+        image_dtype="uint8",
+        run_by=("openvino", "ort"),
+        adapter="sam2lite.runtimes.backends.openvino.session",
+        exporter="sam2lite.exporter.openvino.backend:EXPORTER",
+        extra="openvino",
+        next_step=TRACK,
     )
 )
