@@ -42,6 +42,11 @@ class Backend(NamedTuple):
     checked_by: Optional[Tuple[str, ...]] = None
     extra: str = ""
 
+    @property
+    def checkers(self) -> Tuple[str, ...]:
+        """The backends that a new bundle is checked with, whose bounds hold for them all."""
+        return self.run_by if self.checked_by is None else self.checked_by
+
 
 # The next step with a bundle that runs here.
 TRACK = "sam2lite track --bundle {} --video FILE --point X,Y -o DIR"

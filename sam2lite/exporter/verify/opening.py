@@ -30,6 +30,6 @@ def open_here(folder: Path) -> Bundle:
 
 def checking(backend: Backend) -> str | None:
     """Return the backend that new bundles of another are checked with here; None of graphs."""
-    names = backend.run_by if backend.checked_by is None else backend.checked_by
+    names = backend.checkers
     here = (name for name in names if adapter_of(name).is_available()[0])
     return next(here, names[-1]) if names else None

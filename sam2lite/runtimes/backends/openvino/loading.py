@@ -21,7 +21,7 @@ def import_openvino() -> Any:
     Raises:
         ImportError: it is not installed, or does not fit its libraries.
     """
-    if "openvino" in sys.modules:
+    if sys.modules.get("openvino") is not None:
         return sys.modules["openvino"]
     hidden = _REPORTER not in sys.modules
     if hidden:

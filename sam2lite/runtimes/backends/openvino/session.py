@@ -28,8 +28,12 @@ _DTYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i32": "int32", "i
 
 
 def is_available() -> Tuple[bool, str]:
-    """Say whether OpenVINO can be used, and which one or why not."""
-    return judge_openvino()
+    """Say whether OpenVINO can be used, and which one with which devices, or why not."""
+    available, said = judge_openvino()
+    if available:
+        devices = require_openvino().Core().available_devices
+        said = "{}, devices: {}".format(said, ", ".join(devices) or "none")
+    return available, said
 
 
 def open_session(
