@@ -39,15 +39,15 @@ _FP16_GPU = Precision(
     "fp16",
     in_silicon=True,
     served=True,
-    note="weights and arithmetic, but for the ranking of memory; what overflows was not looked for",
+    note="all weights, and the arithmetic of the image encoder; what overflows was not looked for",
     source=_GPU_DEVICE + ", supported inference data types; not run",
 )
 _BF16 = Precision(
     "bf16",
     in_silicon=False,
     served=True,
-    note="FP32's graphs, computed in BF16 where the CPU has it (avx512_bf16 or amx_bf16), and in "
-    "FP32 elsewhere; the ranking of memory stays in FP32",
+    note="FP32's graphs, the image encoder computed in BF16 where the CPU has it (avx512_bf16 or "
+    "amx_bf16); the others in FP32, for OpenVINO 2026.4 computes mask decoders wrongly in BF16",
     source=_CPU_DEVICE + ", floating point data types specifics; " + _RUN,
 )
 _NO_BF16 = _BF16._replace(
@@ -73,8 +73,8 @@ _INT8_AVX2 = _INT8._replace(
     source=_ONEDNN,
 )
 _INT8_GPU = _INT8._replace(
-    note="convolutions and linear layers in INT8, the rest in FP16; from Xe on, older GPUs have no "
-    "dot products of bytes",
+    note="convolutions and linear layers in INT8, the rest of the image encoder in FP16; before Xe, "
+    "GPUs had no dot products of bytes",
     source=_GPU_DEVICE + "; not run",
 )
 

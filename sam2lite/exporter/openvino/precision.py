@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 class BFloat16:
-    """Graphs as they are, marked to be computed in BF16 where the device has it."""
+    """Graphs as they are, the image encoder marked to be computed in BF16 where the device has it.
+
+    The others stay in FP32: see `runtimes.backends.openvino.devices`.
+    """
 
     calibration = None
 
     def render(self, model: onnx.ModelProto, spec: GraphSpec, size: int) -> Rendered:
-        """See `PrecisionScheme`; a graph that ranks stays in FP32, so that it ranks exactly."""
-        return Rendered(model, "fp32" if spec.ranks else "bf16")
+        """See `PrecisionScheme`."""
+        return Rendered(model, "fp32" if spec.image is None else "bf16")

@@ -26,7 +26,7 @@ from tests.conftest import MadeOnce
 from tests.doubles import openvino_runtime as double
 
 HERE, WHY_NOT = judge_openvino()
-DECODER = "mask_decoder@240"
+ENCODER, DECODER = "image_encoder@240", "mask_decoder@240"
 
 
 @pytest.fixture(params=["double", "real"])
@@ -175,11 +175,12 @@ def _with_target(bundle: Bundle, **values: Any) -> Bundle:
 @pytest.mark.parametrize(
     ("provider", "key", "device", "float_type"),
     [
-        (None, DECODER, "CPU", "f32"),
-        ("CPU:bf16", DECODER, "CPU", "bf16"),
+        (None, ENCODER, "CPU", "f32"),
+        ("CPU:bf16", ENCODER, "CPU", "bf16"),
+        ("CPU:bf16", DECODER, "CPU", "f32"),
         ("CPU:bf16", "memory_select", "CPU", "f32"),
-        ("GPU", DECODER, "GPU", "f32"),
-        ("GPU.1:f16", DECODER, "GPU.1", "f16"),
+        ("GPU", ENCODER, "GPU", "f32"),
+        ("GPU.1:f16", ENCODER, "GPU.1", "f16"),
     ],
 )
 def test_where_and_in_what_a_graph_is_computed(
@@ -197,14 +198,14 @@ def test_a_bundle_in_bf16_is_computed_in_it_where_it_can_be(
 ) -> None:
     bundle = open_bundle(str(bf16_folder))
     assert bundle.manifest.precision == "bf16"
-    for key in (DECODER, "memory_select"):
+    for key in (ENCODER, DECODER):
         bundle.open_session(key).close()
     monkeypatch.setattr(double.Core, "get_property", lambda self, device, name: ["FP32"])
-    bundle.open_session(DECODER).close()
+    bundle.open_session(ENCODER).close()
     types = [found.settings["INFERENCE_PRECISION_HINT"] for found in double.compiled]
     assert types == ["bf16", "f32", "f32"]
     with pytest.raises(SessionError, match="CPU does not compute in bf16"):
-        bundle.open_session(DECODER, provider="CPU:bf16")
+        bundle.open_session(ENCODER, provider="CPU:bf16")
 
 
 def test_an_unknown_type_lists_those_there_are(doubled: None, bundle: Bundle) -> None:

@@ -37,11 +37,14 @@ class Placement(NamedTuple):
 def placement_of(bundle: "Bundle", key: str, provider: Optional[str], core: Any) -> Placement:
     """Return where a graph is to run here.
 
+    Types below FP32 are for the image encoder alone, which is most of the work. In BF16, OpenVINO
+    2026.4 computes a mask decoder that has nothing to do with that in FP32.
+
     Args:
         bundle: that it is of.
         key: of the graph in the manifest.
         provider: the device, or device and type, as in `GPU` and `CPU:bf16`; those of the bundle's
-            target if not given. A type is not for graphs that rank, which stay exact.
+            target if not given.
         core: OpenVINO's.
 
     Raises:
@@ -56,7 +59,7 @@ def placement_of(bundle: "Bundle", key: str, provider: Optional[str], core: Any)
             "{!r} is not what OpenVINO computes in; choose {}".format(asked, ", ".join(FLOAT_TYPES))
         )
     _check_device(device, core)
-    wanted = own.float_type if entry.spec.ranks or not asked else asked
+    wanted = "f32" if entry.spec.image is None else asked or own.float_type
     needed = _CAPABILITIES.get(wanted)
     if needed is None or needed in core.get_property(device, "OPTIMIZATION_CAPABILITIES"):
         return Placement(device, wanted)
