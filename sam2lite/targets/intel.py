@@ -18,7 +18,7 @@ from sam2lite.targets.profile import (
 _CPU_DEVICE = "docs.openvino.ai, CPU device"
 _GPU_DEVICE = "docs.openvino.ai, GPU device"
 _ONEDNN = "oneDNN developer guide, nuances of int8 computations"
-_N_SERIES = "ark.intel.com, Intel Processor N100 and N97"
+_N_SERIES = "notebookcheck.net, Intel Processor N100 and N97"
 _RUN = "run on Xeons with AVX-512 VNNI, BF16 and AMX"
 
 _FP32 = Precision(
@@ -73,8 +73,8 @@ _INT8_AVX2 = _INT8._replace(
     source=_ONEDNN,
 )
 _INT8_GPU = _INT8._replace(
-    note="convolutions and linear layers in INT8, the rest of the image encoder in FP16; before Xe, "
-    "GPUs had no dot products of bytes",
+    note="convolutions and linear layers in INT8, the rest of the image encoder in FP16; before "
+    "Xe, GPUs had no dot products of bytes",
     source=_GPU_DEVICE + "; not run",
 )
 
@@ -161,9 +161,9 @@ INTEL_N100 = _intel(
     detection=Detection(_MACHINES, cpu_flags=("avx_vnni",), models=("N97", "N100")),
     device="CPU",
     float_types=_FLOAT_TYPES,
-    chip=Fact("4 x Gracemont, up to 3.4 GHz (N97: 3.6), AVX2 and AVX-VNNI", _N_SERIES),
+    chip=Fact("4 x Gracemont, N100 up to 3.4 GHz", _N_SERIES + "; AVX2 and AVX-VNNI: Gracemont's"),
     qdq=_QDQ,
-    memory_mb=Fact((4096, 8192, 16384), _N_SERIES + ": up to 16 GB; what is sold is inferred"),
+    memory_mb=Fact((4096, 8192, 16384), "inferred: what boards and mini PCs are sold with"),
     bandwidth_gb_s=Fact(38.4, "one channel of DDR5-4800 (" + _N_SERIES + "), theoretical"),
     threads=Fact(4, _N_SERIES),
 )
