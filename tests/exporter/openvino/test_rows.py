@@ -12,7 +12,7 @@ from sam2lite.exporter.verify.parity import run_onnx
 def joined(parts: list[str], *, axis: int = 0, quantized: bool = True) -> onnx.ModelProto:
     """Return a graph that joins `x`, float32 [3, 4], and constants, and quantizes the result."""
     rng = np.random.default_rng(0)
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "two": rng.standard_normal((2, 4)).astype(np.float32),
         "one": rng.standard_normal((1, 4)).astype(np.float32),
         "tall": rng.standard_normal((3, 2)).astype(np.float32),

@@ -18,6 +18,7 @@ from sam2lite.exporter.openvino.precision import BFloat16
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.backends.openvino import session as adapter
+from sam2lite.runtimes.backends.openvino.devices import Placement
 from sam2lite.runtimes.backends.openvino.loading import judge_openvino
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.commands.machine_checks import ABSENT, OK, check_backend
@@ -230,7 +231,7 @@ def test_a_file_that_is_no_graph_is_one_line(
     core = sys.modules["openvino"].Core()
     spec = bundle.manifest.graphs[DECODER].spec
     with pytest.raises(SessionError, match="cannot load") as caught:
-        adapter.OpenVinoSession(spec, str(path), core, adapter.Placement("CPU", "f32"), {})
+        adapter.OpenVinoSession(spec, str(path), core, Placement("CPU", "f32"), {})
     assert "\n" not in str(caught.value)
     assert "Exception from" not in str(caught.value)
     assert "tensorflow" not in capfd.readouterr().err  # no other reader was asked
@@ -268,7 +269,7 @@ def test_an_old_or_unknown_openvino_is_refused(
     monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
     old = SimpleNamespace(**({} if version is None else {"__version__": version}))
-    monkeypatch.setitem(sys.modules, "openvino", old)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "openvino", old)
     available, said = adapter.is_available()
     assert not available
     assert "is too old, 2025.0 is needed" in said

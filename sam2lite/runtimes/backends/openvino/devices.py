@@ -38,7 +38,7 @@ def placement_of(bundle: "Bundle", key: str, provider: Optional[str], core: Any)
     """Return where a graph is to run here.
 
     Types below FP32 are for the image encoder alone, which is most of the work. In BF16, OpenVINO
-    2026.4 computes a mask decoder that has nothing to do with that in FP32.
+    2026.4 computes mask decoders and memory encoders that have nothing to do with those in FP32.
 
     Args:
         bundle: that it is of.

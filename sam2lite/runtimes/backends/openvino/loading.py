@@ -39,7 +39,9 @@ def judge_openvino() -> Tuple[bool, str]:
     try:
         openvino = import_openvino()
     except Exception as error:  # absent, or at odds with its libraries
-        return False, "OpenVINO cannot be imported ({}); run: {}".format(error, _INSTALL)
+        return False, "OpenVINO cannot be imported ({}); run: {}{}".format(
+            error, _INSTALL, ", or run its bundles with --backend ort"
+        )
     text = str(getattr(openvino, "__version__", "of an unknown version"))
     found = _version(text)
     if found is None or found < LEAST:
