@@ -42,6 +42,7 @@ from sam2lite.exporter.onnx.trace import feeds_of, trace
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
+from sam2lite.runtimes.backends.openvino.loading import import_openvino
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("cpu_int8_worker.py")
@@ -85,8 +86,8 @@ def prepare(loaded: LoadedModel, name: str, rungs: list[int], folder: Path) -> d
 
 def quantize_with_nncf(folder: Path, recording: Recording, rung: int) -> None:
     """Quantize the FP32 graphs with NNCF's defaults on the recorded calls."""
+    ov = import_openvino()
     import nncf
-    import openvino as ov
 
     (folder / "nncf").mkdir()
     for graph in FAMILY.graphs:

@@ -16,6 +16,7 @@ import numpy as np
 from in_turn import answer
 
 from sam2lite.contracts.families.sam2lite import FAMILY
+from sam2lite.runtimes.backends.openvino.loading import import_openvino
 from sam2lite.runtimes.measuring.resident_memory import peak_rss_mb
 
 Arrays = dict[str, np.ndarray]
@@ -84,8 +85,7 @@ def openvino(
     folder: Path, inputs: dict[str, Arrays], threads: int, graphs: str, hint: str
 ) -> dict[str, Runner]:
     """OpenVINO, tuned for latency, in the arithmetic of the hint."""
-    import openvino as ov
-
+    ov = import_openvino()
     core = ov.Core()
     settings = {
         "INFERENCE_NUM_THREADS": threads,

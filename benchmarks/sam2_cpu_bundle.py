@@ -22,6 +22,7 @@ from sam2lite.contracts.families.sam2 import (
 )
 from sam2lite.contracts.loop import MASKED_BIAS
 from sam2lite.contracts.tensors import GraphSpec
+from sam2lite.runtimes.backends.openvino.loading import import_openvino
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.rules.sam2.slot_bank import SlotBank
 from sam2lite.runtimes.segmenter import VideoSegmenter
@@ -70,8 +71,7 @@ class OpenVinoSession(Session):
     """One graph in OpenVINO. What it gives is copied: the next run would overwrite it."""
 
     def __init__(self, spec: GraphSpec, path: str, threads: int) -> None:
-        import openvino as ov
-
+        ov = import_openvino()
         super().__init__(spec)
         settings = {
             "INFERENCE_NUM_THREADS": threads,

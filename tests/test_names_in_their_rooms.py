@@ -20,6 +20,11 @@ BACKEND_REGISTRIES = ("contracts/backends.py", "targets/")
 BACKEND_ROOMS = {
     "onnx": ("exporter/onnx/", "cli/export/onnx.py"),
     "ort": ("exporter/ort/", "runtimes/backends/ort/", "cli/export/ort.py"),
+    "openvino": (
+        "exporter/openvino/",
+        "runtimes/backends/openvino/",
+        "cli/export/openvino.py",
+    ),
     "trt": (
         "exporter/tensorrt/",
         "runtimes/backends/tensorrt/",

@@ -22,8 +22,8 @@ Backend = Annotated[
     typer.Option(
         "--backend",
         metavar="NAME",
-        help="What runs the bundle: ort; trt on the board it was made for; coreml on macOS, "
-        "simulated elsewhere.",
+        help="What runs the bundle: ort; openvino; trt on the board it was made for; coreml on "
+        "macOS, simulated elsewhere.",
         show_default="what it was made for",
     ),
 ]

@@ -33,8 +33,8 @@ def doctor(
     """Check what works on this machine, and how to mend it.
 
     Looks at Python, NumPy, ONNX Runtime, OpenCV and its video backends, H.264 output, the packages
-    that export needs, TensorRT, the processor, memory, the cache folder and cameras. Changes
-    nothing.
+    that export needs, TensorRT, OpenVINO, the processor, memory, the cache folder and cameras.
+    Changes nothing.
 
     Exit code 0: tracking with a bundle can run here. 1: something that it requires is missing.
     """

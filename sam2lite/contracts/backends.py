@@ -25,6 +25,10 @@ class Backend(NamedTuple):
             accuracy and not for time; None where there is nothing.
         packages: that export needs for it beside the usual ones, in the extra of its name.
         next_step: what to do with a new bundle, `{}` its path; empty where there is nothing to say.
+        checked_by: the backends that a new bundle is checked with, the first that is here or else
+            the last; those of `run_by` if None. What is built on a device is checked as its graphs.
+        extra: of sam2lite that installs its runtime, which tracking does without elsewhere; empty
+            where there is none.
     """
 
     name: str
@@ -37,6 +41,13 @@ class Backend(NamedTuple):
     simulator: Optional[str] = None
     packages: Tuple[str, ...] = ()
     next_step: str = ""
+    checked_by: Optional[Tuple[str, ...]] = None
+    extra: str = ""
+
+    @property
+    def checkers(self) -> Tuple[str, ...]:
+        """The backends that a new bundle is checked with, whose bounds hold for them all."""
+        return self.run_by if self.checked_by is None else self.checked_by
 
 
 # The next step with a bundle that runs here.
@@ -108,6 +119,7 @@ register_backend(
         exporter="sam2lite.exporter.tensorrt.backend:EXPORTER",
         doctor="sam2lite.device.tensorrt.checks",
         packages=("polygraphy",),
+        checked_by=("ort",),
         next_step="copy {} to the board and run there: python3 device.pyz build",
     )
 )
@@ -123,5 +135,18 @@ register_backend(
         packages=("coremltools",),
         next_step="add the packages to an Xcode project, or, by simulation unless on macOS: "
         + TRACK,
+    )
+)
+# Its graphs are plain ONNX, which ONNX Runtime computes, too, where there is no OpenVINO.
+register_backend(
+    Backend(
+        name="openvino",
+        title="OpenVINO",
+        image_dtype="uint8",
+        run_by=("openvino", "ort"),
+        adapter="sam2lite.runtimes.backends.openvino.session",
+        exporter="sam2lite.exporter.openvino.backend:EXPORTER",
+        extra="openvino",
+        next_step=TRACK,
     )
 )

@@ -39,7 +39,11 @@ class Bundle:
         sha256: of `manifest.json`, which holds the hashes of all other files.
         backend: that its sessions are of; one that runs what the manifest's backend does.
         simulate: what opens graphs where the backend itself is not there; see `open_bundle`.
+        is_kept: whether it will be opened again, so that what is compiled of it may be kept; not
+            so while an export tries what it writes.
     """
+
+    is_kept = True
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ def misfits(target: Mapping[str, Any], precision: str, machine: Machine) -> List
         return []
     found = []
     if "int8" in precision and made_for.detection is not None:
-        machines, cpu_flags, _, _ = made_for.detection
+        machines, cpu_flags = made_for.detection.machines, made_for.detection.cpu_flags
         known = bool(machine.cpu_flags)  # macOS has no /proc/cpuinfo
         if machine.architecture not in machines:
             found.append(

@@ -62,12 +62,14 @@ class Detection(NamedTuple):
         compatible: the chip's name in the device tree; None where any chip will do.
         boards: of the device tree, one of them or a variant of it (`p3701` finds `p3701-0005`);
             empty where any board with the chip will do.
+        models: words of the processor's name, one of them; empty where any name will do.
     """
 
     machines: Tuple[str, ...]
     cpu_flags: Tuple[str, ...] = ()
     compatible: Optional[str] = None
     boards: Tuple[str, ...] = ()
+    models: Tuple[str, ...] = ()
 
 
 class JetPack(NamedTuple):
@@ -155,6 +157,28 @@ class CoreMl(NamedTuple):
         return data
 
 
+class OpenVino(NamedTuple):
+    """What only targets with OpenVINO have.
+
+    Attributes:
+        device: that graphs are compiled for, as OpenVINO calls it.
+        float_types: what is not in INT8 is computed in, by the precision of the graph: `f32`,
+            `f16` or `bf16`, as OpenVINO calls them. Where the device has no BF16, `bf16` is `f32`.
+        sources: where each of the fields above comes from, under its name.
+    """
+
+    device: str
+    float_types: Mapping[str, str]
+    sources: Mapping[str, str]
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the fields as plain dictionaries."""
+        data = dict(self._asdict())
+        data["float_types"] = dict(self.float_types)
+        data["sources"] = dict(self.sources)
+        return data
+
+
 class TargetProfile(NamedTuple):
     """One device or family of devices.
 
@@ -179,6 +203,7 @@ class TargetProfile(NamedTuple):
         sources: where each of the facts from `chip` on comes from, under the name of the field.
         tensorrt: what the backend `trt` needs beside; None for other backends.
         coreml: what the backend `coreml` needs beside; None for other backends.
+        openvino: what the backend `openvino` needs beside; None for other backends.
     """
 
     id: str
@@ -201,6 +226,7 @@ class TargetProfile(NamedTuple):
     sources: Mapping[str, str]
     tensorrt: Optional[TensorRt] = None
     coreml: Optional[CoreMl] = None
+    openvino: Optional[OpenVino] = None
 
     def to_json(self) -> Dict[str, Any]:
         """Return the profile as plain dictionaries and tuples."""
@@ -211,6 +237,7 @@ class TargetProfile(NamedTuple):
         data["sources"] = dict(self.sources)
         data["tensorrt"] = self.tensorrt and self.tensorrt.to_json()
         data["coreml"] = self.coreml and self.coreml.to_json()
+        data["openvino"] = self.openvino and self.openvino.to_json()
         return data
 
 

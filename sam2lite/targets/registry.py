@@ -7,13 +7,14 @@ from sam2lite.targets.aliases import id_of
 from sam2lite.targets.apple import APPLE_TARGETS
 from sam2lite.targets.cpu import CPU_TARGETS
 from sam2lite.targets.cuda import CUDA_TARGETS
+from sam2lite.targets.intel import INTEL_TARGETS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.machine import Machine, read_machine
 from sam2lite.targets.profile import TargetProfile
 
 HOST = "host"
 
-_TARGETS = [*CPU_TARGETS, *JETSON_TARGETS, *CUDA_TARGETS, *APPLE_TARGETS]
+_TARGETS = [*CPU_TARGETS, *JETSON_TARGETS, *CUDA_TARGETS, *INTEL_TARGETS, *APPLE_TARGETS]
 
 
 def register_target(profile: TargetProfile) -> None:
@@ -32,7 +33,8 @@ def register_target(profile: TargetProfile) -> None:
 def list_targets() -> List[TargetProfile]:
     """Return every profile.
 
-    CPUs, a family's most particular first, Jetson, other GPUs, iOS, then what was registered.
+    CPUs, a family's most particular first, Jetson, other GPUs, OpenVINO's, iOS, then what was
+    registered.
     """
     return list(_TARGETS)
 
@@ -93,15 +95,35 @@ def jetson_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
     return next((profile for profile in JETSON_TARGETS if _fits(profile, machine)), None)
 
 
+def intel_host(machine: Optional[Machine] = None) -> TargetProfile:
+    """Return the profile of a machine whose CPU runs OpenVINO; its GPU is never chosen.
+
+    Args:
+        machine: None for the one that this process runs on.
+
+    Raises:
+        ArgumentError: no profile fits.
+    """
+    machine = machine or read_machine()
+    for profile in INTEL_TARGETS:
+        if _fits(profile, machine):
+            return profile
+    raise ArgumentError(
+        "no target for OpenVINO fits this machine ('{}'), which is not x86-64; name one with "
+        "--target, or export for ONNX Runtime: sam2lite-export ort".format(machine.architecture)
+    )
+
+
 def _fits(profile: TargetProfile, machine: Machine) -> bool:
     if profile.detection is None:
         return False
-    machines, cpu_flags, compatible, boards = profile.detection
+    machines, cpu_flags, compatible, boards, models = profile.detection
     return (
         machine.architecture in machines
         and (not cpu_flags or not machine.cpu_flags.isdisjoint(cpu_flags))
         and (compatible is None or compatible in machine.compatible)
         and (not boards or any(_is_board(board, machine) for board in boards))
+        and (not models or not set(models).isdisjoint(machine.model.split()))
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from sam2lite.errors import ArgumentError
 from sam2lite.targets.apple import APPLE_TARGETS
 from sam2lite.targets.cuda import CUDA_TARGETS
+from sam2lite.targets.intel import INTEL_TARGETS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.precision import check_backend, check_precision
 from sam2lite.targets.profile import QdqStyle, TargetProfile, TensorRt
@@ -73,7 +74,9 @@ def test_a_jetson_is_not_for_onnx_runtime(profile: TargetProfile) -> None:
 
 def test_every_other_target_but_gpus_is_for_onnx_runtime() -> None:
     others = [profile for profile in list_targets() if profile.backend == "ort"]
-    assert [*others, *JETSON_TARGETS, *CUDA_TARGETS, *APPLE_TARGETS] == list_targets()
+    assert [*others, *JETSON_TARGETS, *CUDA_TARGETS, *INTEL_TARGETS, *APPLE_TARGETS] == (
+        list_targets()
+    )
     for profile in others:
         check_backend(profile, "ort")
         assert profile.tensorrt is None

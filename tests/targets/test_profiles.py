@@ -20,8 +20,9 @@ JETSON_IDS = [
     "jetson-thor",
 ]
 CUDA_IDS = [f"cuda-x86-sm{number}" for number in (75, 80, 86, 89, 90, 100, 120)]
+INTEL_IDS = ["intel-n100", "intel-cpu", "intel-cpu-avx2", "intel-gpu"]
 APPLE_IDS = ["ios18", "ios17", "ios16"]
-IDS = CPU_IDS + JETSON_IDS + CUDA_IDS + APPLE_IDS
+IDS = CPU_IDS + JETSON_IDS + CUDA_IDS + INTEL_IDS + APPLE_IDS
 FIELDS = TargetProfile._fields
 FACTS = FIELDS[FIELDS.index("chip") : FIELDS.index("sources")]
 
@@ -73,6 +74,7 @@ def test_profile_survives_json(name: str) -> None:
     data = json.loads(json.dumps(profile.to_json()))
     assert set(data) == set(TargetProfile._fields)
     more = {"coreml": ["w8a8", "int4", "palette6", "palette4"], "ort": ["w4", "w4a8"]}
+    more["openvino"] = ["bf16"]
     assert [entry["name"] for entry in data["precisions"]] == [
         *("fp32", "fp16", "int8"),
         *more.get(profile.backend, []),
@@ -132,9 +134,10 @@ def test_int8_style_follows_the_instruction_set() -> None:
     assert {styles[name].activation_zero_point for name in CPU_IDS[2:]} == {0}
 
 
-def test_raspberry_pis_have_four_threads_and_others_all_cores() -> None:
+def test_small_boards_have_four_threads_and_others_all_cores() -> None:
     threads = {profile.id: profile.threads for profile in list_targets()}
-    assert threads.pop("raspberry-pi-5") == threads.pop("raspberry-pi-4") == 4
+    small = ("raspberry-pi-5", "raspberry-pi-4", "intel-n100")
+    assert [threads.pop(name) for name in small] == [4, 4, 4]
     assert set(threads.values()) == {None}
 
 

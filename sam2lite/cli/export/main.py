@@ -4,12 +4,13 @@ from sam2lite.cli.app import make_app, run_app
 from sam2lite.cli.export.coreml import coreml
 from sam2lite.cli.export.lower import lower
 from sam2lite.cli.export.onnx import onnx
+from sam2lite.cli.export.openvino import openvino
 from sam2lite.cli.export.ort import ort
 from sam2lite.cli.export.trt import trt
 
 app = make_app(
     "Export a network: plain graphs, or a verified bundle.",
-    [onnx, ort, trt, coreml, lower],
+    [onnx, ort, trt, coreml, openvino, lower],
 )
 
 

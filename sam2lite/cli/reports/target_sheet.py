@@ -5,7 +5,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from sam2lite.targets.aliases import aliases_of
-from sam2lite.targets.profile import CoreMl, QdqStyle, TargetProfile, TensorRt
+from sam2lite.targets.profile import CoreMl, OpenVino, QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.releases import span_of, tensorrts_of
 from sam2lite.targets.tensorrt.ops import newest_opset, not_taken, read_version
 
@@ -93,6 +93,9 @@ def _facts(profile: TargetProfile, notes: Footnotes) -> Table:
     if profile.coreml is not None:
         for field, title, value in _coreml_facts(profile.coreml):
             table.add_row(title, value, notes.mark(profile.coreml.sources[field]))
+    if profile.openvino is not None:
+        for field, title, value in _openvino_facts(profile.openvino):
+            table.add_row(title, value, notes.mark(profile.openvino.sources[field]))
     if profile.tensorrt is not None:
         for field, title, value in _tensorrt_facts(profile.tensorrt):
             table.add_row(title, value, notes.mark(profile.tensorrt.sources[field]))
@@ -110,6 +113,15 @@ def _coreml_facts(coreml: CoreMl) -> list[tuple[str, str, str]]:
         ("specification", "Specification", str(coreml.specification)),
         ("multifunction", "Packages", "one a graph" if coreml.multifunction else "one a rung"),
         ("compute_units", "Compute units", units),
+    ]
+
+
+def _openvino_facts(openvino: OpenVino) -> list[tuple[str, str, str]]:
+    """Return field, title and printed value of what only targets with OpenVINO have."""
+    types = "\n".join(f"{name}: {kind}" for name, kind in openvino.float_types.items())
+    return [
+        ("device", "OpenVINO's device", openvino.device),
+        ("float_types", "Floats are computed in", types),
     ]
 
 
@@ -169,7 +181,7 @@ def _describe_threads(profile: TargetProfile) -> str:
 
 
 def _describe_arena(profile: TargetProfile) -> str:
-    if profile.tensorrt is not None or profile.coreml is not None:
+    if any((profile.tensorrt, profile.coreml, profile.openvino)):
         return "none"  # it is ONNX Runtime's
     return "one a graph" if profile.arena else "one for all graphs"
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.errors import ArgumentError, BundleError, SessionError, install_extra
+from sam2lite.runtimes.backends.adapter import adapter_of
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.commands.child_import import describe_signal, fatal_signal, remedy_for
@@ -149,6 +150,23 @@ def check_tensorrt() -> Check:
     return Check("TensorRT", OK, value)
 
 
+def check_backend(name: str) -> Check:
+    """See whether a backend can be used that an extra of sam2lite installs.
+
+    Args:
+        name: of the backend.
+    """
+    backend = get_backend(name)
+    try:
+        usable, value = adapter_of(name).is_available()
+    except Exception as error:  # NumPy is missing, or a package that does not fit its libraries
+        usable, value = False, "{}: {}".format(type(error).__name__, error)
+    if usable:
+        return Check(backend.title, OK, value)
+    remedy = "{}; only bundles for {} need it".format(install_extra(backend.extra), backend.title)
+    return Check(backend.title, ABSENT, value.partition(";")[0], remedy)
+
+
 def check_cpu() -> Check:
     """Describe the processor."""
     machine = read_machine()
@@ -231,6 +249,11 @@ CHECKS: Tuple[Callable[[], Check], ...] = (
     check_h264,
     *(functools.partial(check_optional, name) for name in _OPTIONAL),
     check_tensorrt,
+    *(
+        functools.partial(check_backend, name)
+        for name in backend_names()
+        if get_backend(name).extra
+    ),
     check_cpu,
     check_target,
     check_memory,

@@ -61,7 +61,9 @@ def test_others_do_not_run_its_bundles(bundle: Path) -> None:
 
 
 def test_without_it_the_bundle_is_refused(bundle: Path) -> None:
-    with pytest.raises(BundleError, match="'reference'; this version runs coreml and ort and trt"):
+    with pytest.raises(
+        BundleError, match="'reference'; this version runs coreml and openvino and ort and trt"
+    ):
         open_bundle(str(bundle))
 
 
