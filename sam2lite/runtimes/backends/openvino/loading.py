@@ -4,11 +4,11 @@ import re
 import sys
 from typing import Any, Optional, Tuple
 
-from sam2lite.errors import SessionError
+from sam2lite.errors import SessionError, install_extra
 
 LEAST = (2025, 0)  # the oldest that was tried
 _REPORTER = "openvino_telemetry"
-_INSTALL = "pip install 'sam2lite[openvino]'"
+_EXTRA = "openvino"
 
 
 def import_openvino() -> Any:
@@ -40,13 +40,13 @@ def judge_openvino() -> Tuple[bool, str]:
         openvino = import_openvino()
     except Exception as error:  # absent, or at odds with its libraries
         return False, "OpenVINO cannot be imported ({}); run: {}{}".format(
-            error, _INSTALL, ", or run its bundles with --backend ort"
+            error, install_extra(_EXTRA), ", or run its bundles with --backend ort"
         )
     text = str(getattr(openvino, "__version__", "of an unknown version"))
     found = _version(text)
     if found is None or found < LEAST:
         return False, "OpenVINO {} is too old, {}.{} is needed; run: {} --upgrade".format(
-            text, LEAST[0], LEAST[1], _INSTALL
+            text, LEAST[0], LEAST[1], install_extra(_EXTRA)
         )
     return True, "OpenVINO {}".format(text.split("-")[0])
 
