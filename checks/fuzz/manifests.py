@@ -240,11 +240,12 @@ _FILE_CHANGES: tuple[Callable[[Path, Any, random.Random], None], ...] = (
 
 def _attempt(base: Path, path: Path) -> str:
     from sam2lite.cli.bundle.inspect import inspect
+    from sam2lite.cli.json_output import STDOUT
 
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         inspect(path)
-        inspect(path, as_json=True)
+        inspect(path, as_json=STDOUT)
     raw = {letter for letter in shown.getvalue() if not (letter.isprintable() or letter == "\n")}
     if raw:
         return f"showed {sorted(raw)}"

@@ -103,6 +103,7 @@ _FOLDER_CHANGES: tuple[Callable[[Path, random.Random], None], ...] = (
 
 def _attempt(base: Path, path: Path) -> str:
     from sam2lite.cli.bundle.inspect import inspect
+    from sam2lite.cli.json_output import STDOUT
     from sam2lite.device.tensorrt.board import open_board
     from sam2lite.device.tensorrt.checks import check_engines
     from sam2lite.runtimes.backends.tensorrt.engines import read_plan
@@ -114,7 +115,7 @@ def _attempt(base: Path, path: Path) -> str:
     finally:
         with contextlib.redirect_stdout(shown):
             inspect(path)
-            inspect(path, as_json=True)
+            inspect(path, as_json=STDOUT)
     manifest, _ = read_manifest(str(path))
     check_engines(str(path), manifest, read_plan(str(path)), open_board())
     raw = {letter for letter in shown.getvalue() if not (letter.isprintable() or letter == "\n")}

@@ -7,6 +7,7 @@ import typer
 
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export import quantize_options as quantize
+from sam2lite.cli.json_output import ToJson
 from sam2lite.cli.reports.exported import print_result
 
 
@@ -48,7 +49,7 @@ def openvino(
     save_recipe: options.SaveRecipe = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
-    as_json: options.AsJson = False,
+    as_json: ToJson = None,
 ) -> None:
     """Export a network to a bundle that OpenVINO runs on an Intel CPU or GPU.
 
