@@ -136,6 +136,15 @@ def mini_bundle(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
 
 
 @pytest.fixture(scope="session")
+def openvino_bundle(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
+    """A verified FP32 bundle of `mini_model` for OpenVINO, at 240 px alone."""
+    target = get_target("intel-cpu")
+    return made_once(
+        "openvino", lambda path: write_bundle(mini_model, target, path, rungs=RUNGS[:1])
+    )
+
+
+@pytest.fixture(scope="session")
 def nano_bundle(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
     """A bundle of `mini_model` in FP16 for a Jetson Nano, its engines not built."""
     target = get_target("jetson-nano")

@@ -11,7 +11,7 @@ import sam2lite
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.errors import ArgumentError, RecipeError, VerificationError
-from sam2lite.exporter.bundle.writer import write_bundle, write_trial_bundle
+from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.openvino import graph_check
 from sam2lite.exporter.openvino.backend import EXPORTER
 from sam2lite.exporter.precision.int8 import Int8, all_layers
@@ -25,7 +25,6 @@ from sam2lite.runtimes.backends.openvino.loading import judge_openvino, require_
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.targets.registry import get_target
-from tests.conftest import MadeOnce
 from tests.oracles.scenarios import SIDE
 from tests.oracles.telling_networks import small_network
 
@@ -34,11 +33,9 @@ needs_openvino = pytest.mark.skipif(not HERE, reason=WHY_NOT)
 TARGET = get_target("intel-cpu")
 
 
-@pytest.fixture(scope="module")
-def folder(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
-    return made_once(
-        "openvino-checked", lambda path: write_bundle(mini_model, TARGET, path, rungs=(240,))
-    )
+@pytest.fixture
+def folder(openvino_bundle: Path) -> Path:
+    return openvino_bundle
 
 
 @pytest.fixture(scope="module")

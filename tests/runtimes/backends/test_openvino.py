@@ -10,20 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import ModelProto
 
 from sam2lite.errors import BundleError, SessionError
-from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.onnx.trace import example_inputs, feeds_of
 from sam2lite.exporter.openvino.precision import BFloat16
-from sam2lite.exporter.precision.scheme import Float32
-from sam2lite.models.loaded import LoadedModel
 from sam2lite.runtimes.backends.openvino import session as adapter
 from sam2lite.runtimes.backends.openvino.devices import Placement
 from sam2lite.runtimes.backends.openvino.loading import judge_openvino
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.commands.machine_checks import ABSENT, OK, check_backend
-from sam2lite.targets.registry import get_target
-from tests.conftest import MadeOnce
 from tests.doubles import openvino_runtime as double
 
 HERE, WHY_NOT = judge_openvino()
@@ -53,25 +49,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "sam2lite" / "openvino"
 
 
-@pytest.fixture(scope="module")
-def folder(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
-    target = get_target("intel-cpu")
-    return made_once(
-        "openvino", lambda path: write_trial_bundle(mini_model, target, 240, Float32(), path)
-    )
-
-
-@pytest.fixture(scope="module")
-def bf16_folder(mini_model: LoadedModel, made_once: MadeOnce) -> Path:
-    target = get_target("intel-cpu")
-    return made_once(
-        "openvino-bf16", lambda path: write_trial_bundle(mini_model, target, 240, BFloat16(), path)
-    )
-
-
 @pytest.fixture
-def bundle(folder: Path) -> Bundle:
-    return open_bundle(str(folder))
+def bundle(openvino_bundle: Path) -> Bundle:
+    return open_bundle(str(openvino_bundle))
 
 
 def feeds(bundle: Bundle, key: str) -> dict[str, np.ndarray]:
@@ -85,10 +65,8 @@ def outputs(bundle: Bundle, key: str, provider: str | None = None) -> dict[str, 
         return {name: session.numpy(handle) for name, handle in found.items()}
 
 
-def test_graphs_compute_what_they_do_in_onnx_runtime(
-    openvino: str, bundle: Bundle, folder: Path
-) -> None:
-    same = open_bundle(str(folder), "ort")
+def test_graphs_compute_what_they_do_in_onnx_runtime(openvino: str, bundle: Bundle) -> None:
+    same = open_bundle(bundle.path, "ort")
     for key in bundle.manifest.graphs:
         expected = outputs(same, key)
         for name, array in outputs(bundle, key).items():
@@ -195,9 +173,13 @@ def test_where_and_in_what_a_graph_is_computed(
 
 
 def test_a_bundle_in_bf16_is_computed_in_it_where_it_can_be(
-    doubled: None, bf16_folder: Path, monkeypatch: pytest.MonkeyPatch
+    doubled: None, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = open_bundle(str(bf16_folder))
+    graphs = {
+        key: entry._replace(precision=BFloat16().render(ModelProto(), entry.spec, 240).precision)
+        for key, entry in bundle.manifest.graphs.items()
+    }
+    bundle.manifest = bundle.manifest._replace(graphs=graphs)
     assert bundle.manifest.precision == "bf16"
     for key in (ENCODER, DECODER):
         bundle.open_session(key).close()
