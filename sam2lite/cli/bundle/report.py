@@ -37,7 +37,7 @@ def report(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
 ) -> None:
-    """Write a page about a bundle: provenance, graphs, times, scores, worst frames, files.
+    """Write a page about a bundle, its times and its scores.
 
     The page is one file that loads nothing from a network. What is on it comes from the manifest
     and from the files given; each must be about this very bundle.

@@ -51,7 +51,7 @@ def openvino(
     dry_run: options.DryRun = False,
     as_json: ToJson = None,
 ) -> None:
-    """Export a network to a bundle that OpenVINO runs on an Intel CPU or GPU.
+    """Export a network to a bundle for OpenVINO.
 
     Graphs are standard ONNX, INT8 as Q/DQ. Every graph is compared with PyTorch, and so is the
     whole frame loop over a clip, in OpenVINO where it is installed and in ONNX Runtime elsewhere;

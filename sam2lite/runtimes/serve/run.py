@@ -10,6 +10,7 @@ from sam2lite.contracts.loop import MAX_OBJECTS, PROMPT_SLOTS
 from sam2lite.errors import VideoError
 from sam2lite.files.names import public_name
 from sam2lite.files.staging import staged_folder
+from sam2lite.runtimes.arenas import share_arenas
 from sam2lite.runtimes.bundle import Bundle
 from sam2lite.runtimes.commands.interrupts import ending_in_order, signal_name
 from sam2lite.runtimes.commands.run_tally import thread_warnings
@@ -18,7 +19,6 @@ from sam2lite.runtimes.geometry import HALVING, checked_resize
 from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.serve.address import find_address
-from sam2lite.runtimes.serve.arenas import share_arenas
 from sam2lite.runtimes.serve.loop import ServedLoop
 from sam2lite.runtimes.serve.result_lines import SERVED, ResultLines
 from sam2lite.runtimes.serve.server import PageServer
