@@ -23,7 +23,6 @@ import random
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -40,6 +39,7 @@ import typer
 from sam2lite.cli.app import run_app
 from sam2lite.cli.bundles import bundle_or_default
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
+from sam2lite.runtimes.commands.children import running_file
 from sam2lite.runtimes.serve import run as serving
 from sam2lite.runtimes.stream.recent import LATE_FRAMES
 from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
@@ -165,7 +165,7 @@ class Served:
 @contextmanager
 def served(bundle: Path | None, live: bool, folder: Path) -> Iterator[Served]:
     """Run the process that serves until the block ends."""
-    command = [sys.executable, __file__, "--serve", str(folder), *(["--live"] if live else [])]
+    command = [*running_file(__file__), "--serve", str(folder), *(["--live"] if live else [])]
     if bundle is not None:
         command += ["--bundle", str(bundle)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -21,6 +21,7 @@ from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.commands.track_run import track_video
 from sam2lite.runtimes.prompts import Prompt
+from sam2lite.runtimes.video.colours import PALETTE_BGR
 from sam2lite.runtimes.video.overlay import draw_overlay
 from sam2lite.runtimes.video.source import open_source
 from sam2lite.runtimes.video.writer import VideoWriter
@@ -41,11 +42,18 @@ def numbered(index: int) -> np.ndarray:
 
 
 def shows(overlay: np.ndarray, number: int, record: dict[str, Any]) -> bool:
-    """Return whether an overlay is that of a numbered frame, under the masks of a record."""
-    masks = {int(key): rle.decode(found["rle"]) for key, found in record["objects"].items()}
-    expected = draw_overlay(numbered(number), masks)
+    """Return whether an overlay is that of a numbered frame, under the mask of a record."""
+    (found,) = record["objects"].values()
+    masks = {1: rle.decode(found["rle"])}
     strip = slice(0, SIDE), slice(0, BITS * SIDE)
-    return float(np.abs(overlay[strip].astype(int) - expected[strip]).mean()) < 10
+    return any(
+        np.abs(
+            overlay[strip].astype(int)
+            - draw_overlay(numbered(number), masks, colours={1: colour})[strip]
+        ).mean()
+        < 10
+        for colour in PALETTE_BGR
+    )
 
 
 def write_numbered(path: Path, frames: int, fps: float) -> Path:

@@ -129,7 +129,7 @@ def test_no_link_may_leave_the_bundle(bundle: Path) -> None:
 def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     assert "sam2lite-export ort" in refusal(tmp_path / "missing")
     (tmp_path / "file").write_text("text")
-    assert "there is no bundle" in refusal(tmp_path / "file")
+    assert "a bundle is the folder that holds manifest.json" in refusal(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     assert "it has no manifest.json" in refusal(tmp_path / "empty")
 

@@ -97,7 +97,7 @@ def test_an_estimate_follows_precision_and_sizes(model: str, tmp_path: Path) -> 
         (["ort", "--rungs", "250"], UnknownNameError, "unknown rung 250; known: 240"),
         (["ort", "--rungs", "big"], ArgumentError, "--rungs is 'big'"),
         (["ort", "--target", "jetson-nano"], ArgumentError, "is for TensorRT"),
-        (["ort", "--target", "jetson-nan"], UnknownNameError, "did you mean jetson-nano"),
+        (["ort", "--target", "jetson-nan"], UnknownNameError, "known: host, x86-64-vnni"),
         (["onnx", "--opset", "9"], ArgumentError, "opset 9 is not supported"),
         (["onnx", "--check-for", "arm64"], ArgumentError, "'arm64', which runs ONNX Runtime"),
         (["onnx", "--check-for", "jetson"], UnknownNameError, "did you mean jetson-"),

@@ -228,6 +228,9 @@ class StillFeed(FrameFeed):
         self._taken += 1
         return frame(200, self._taken % 256), 0.5
 
+    def age_ms(self) -> None:
+        return None
+
 
 def test_benchmarks_read_the_stages(segmenter: VideoSegmenter) -> None:
     prompts = {1: Prompt(CLICK), 2: Prompt(CLICK)}
