@@ -227,7 +227,10 @@ def test_an_unknown_family_is_refused(bundle: Path) -> None:
 
 def test_a_backend_without_an_adapter_is_refused(bundle: Path) -> None:
     edit(bundle, lambda data: data.update(backend="tpu"))
-    assert "made for backend 'tpu'; this version runs coreml and ort and trt" in refusal(bundle)
+    assert (
+        "made for backend 'tpu'; this version runs coreml and openvino and ort and trt"
+        in refusal(bundle)
+    )
 
 
 def test_a_backend_that_does_not_run_a_bundle_is_refused(bundle: Path) -> None:

@@ -178,10 +178,14 @@ def test_objects_out_of_sight_and_lost_ones_are_told(served: Served) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "sentence"),
     [
-        ("/prompt", {"points": [[WIDTH, 3]]}, f"the click ({WIDTH}, 3) lies outside the frame"),
-        ("/prompt", {"points": [[-1, 3]]}, "lies outside the frame"),
-        ("/prompt", {"box": [0, 0, 3, HEIGHT + 1]}, "leaves the frame"),
-        ("/prompt", {"box": [9, 9, 3, 3]}, "has no area"),
+        (
+            "/prompt",
+            {"points": [[WIDTH + 4, 3]]},
+            f"the click ({WIDTH + 4}, 3) lies outside the frame",
+        ),
+        ("/prompt", {"points": [[-4, 3]]}, "lies outside the frame"),
+        ("/prompt", {"box": [0, 0, 3, HEIGHT + 9]}, "leaves the frame"),
+        ("/prompt", {"box": [9, 9, 3, 3]}, "ends left of its start"),
         ("/prompt", {}, "the prompt is empty"),
         ("/prompt", {"points": [[1, 2]], "labels": [2]}, "unknown label 2"),
         ("/prompt", {"points": [[1, 2]] * 9}, "9 clicks need 9 slots"),
