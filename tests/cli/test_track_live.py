@@ -42,7 +42,7 @@ def numbered(index: int) -> np.ndarray:
 
 
 def distance(overlay: np.ndarray, number: int, record: dict[str, Any]) -> float:
-    """Return how far an overlay is from a numbered frame under the mask of a record, grey levels."""
+    """Return how far an overlay is from a numbered frame with a record's mask, grey levels."""
     (found,) = record["objects"].values()
     masks = {1: rle.decode(found["rle"])}
     strip = slice(0, SIDE), slice(0, BITS * SIDE)
