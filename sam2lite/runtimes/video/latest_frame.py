@@ -91,7 +91,10 @@ class LatestFrame:
         with self._changed:
             frame = self.peek()
             self._newest = None
-            self._was_taken_from = self._was_taken_from or frame is not None
+            if frame is not None and not self._was_taken_from:
+                self._was_taken_from = True
+                if 0 in self._kept:  # time begins now, however long it has waited
+                    frame = frame._replace(capture_ms=now_ms())
             if frame is not None and frame.source_index in self._kept:
                 self._arrived_s = time.monotonic()  # nothing could come while this one waited
             self._changed.notify_all()

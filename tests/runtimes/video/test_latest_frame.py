@@ -175,6 +175,18 @@ def test_a_frame_that_is_kept_waits_until_it_is_taken(
     assert latest.dropped_frames + len(taken) + 1 == 6
 
 
+def test_the_time_of_a_clip_begins_when_its_first_frame_is_taken(
+    capture: GatedCapture, open_latest: Open
+) -> None:
+    latest = open_latest(ends=True, kept={0})
+    capture.let_through(1)
+    latest.peek()
+    before_ms = now_ms()
+    frame = latest.take()
+    assert frame is not None
+    assert frame.capture_ms >= before_ms
+
+
 def test_closing_does_not_wait_for_a_kept_frame(capture: GatedCapture, open_latest: Open) -> None:
     latest = open_latest(kept={0})
     capture.let_through(1)
