@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from sam2lite.device.opening import add_common, open_checked, require_numpy, warn
-from sam2lite.errors import ArgumentError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     require_numpy()
     from sam2lite.runtimes.commands.interrupts import interrupted
     from sam2lite.runtimes.commands.settings import read_settings
+    from sam2lite.runtimes.controller.age_budget import check_one_budget
     from sam2lite.runtimes.serve.run import serve_video, summary_lines
 
-    if arguments.budget_ms is not None and arguments.max_age_ms is not None:
-        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
+    check_one_budget(arguments.budget_ms, arguments.max_age_ms)
     summary = serve_video(
         open_checked(arguments),
         arguments.video,

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
-from sam2lite.errors import ArgumentError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     from sam2lite.runtimes.commands.run_tally import summary_lines
     from sam2lite.runtimes.commands.settings import read_settings
     from sam2lite.runtimes.commands.track_run import track_video
+    from sam2lite.runtimes.controller.age_budget import check_one_budget
 
-    if arguments.budget_ms is not None and arguments.max_age_ms is not None:
-        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
+    check_one_budget(arguments.budget_ms, arguments.max_age_ms)
     prompts = read_prompts(arguments.point, arguments.box, arguments.mask, arguments.prompts)
     summary = track_video(
         open_checked(arguments),

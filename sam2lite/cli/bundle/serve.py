@@ -14,6 +14,7 @@ from sam2lite.contracts.arguments import DEFAULT_PRESET
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.commands.interrupts import interrupted
 from sam2lite.runtimes.commands.settings import read_settings
+from sam2lite.runtimes.controller.age_budget import check_one_budget
 from sam2lite.runtimes.serve.run import DEFAULT_HOST, DEFAULT_PORT, serve_video, summary_lines
 
 
@@ -94,8 +95,7 @@ def serve(
     """
     if preset is not None and budget_ms is None and max_age_ms is None:
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
-    if budget_ms is not None and max_age_ms is not None:
-        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
+    check_one_budget(budget_ms, max_age_ms)
     given = read_settings(settings)
     opened = bundle_or_default(bundle, backend)
     if budget_ms is not None or max_age_ms is not None:

@@ -19,6 +19,7 @@ from sam2lite.runtimes.commands.prompted import read_prompts
 from sam2lite.runtimes.commands.run_tally import summary_lines
 from sam2lite.runtimes.commands.settings import joined_settings, memory_settings, read_settings
 from sam2lite.runtimes.commands.track_run import track_video
+from sam2lite.runtimes.controller.age_budget import check_one_budget
 
 
 def track(
@@ -120,12 +121,7 @@ def track(
     """
     if preset is not None and budget_ms is None and max_age_ms is None:
         raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
-    if budget_ms is not None and max_age_ms is not None:
-        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
-    if (deterministic and budget_ms is not None) or (deterministic and max_age_ms is not None):
-        raise ArgumentError(
-            "--deterministic does not go with a budget: the input size would follow the clock"
-        )
+    check_one_budget(budget_ms, max_age_ms)
     if deterministic:
         _check_repeatable(budgeted=budget_ms is not None or max_age_ms is not None, live=live)
         if threads not in (None, 1):

@@ -1,6 +1,14 @@
 """From how old a mask may be to how long a frame may take."""
 
+from typing import Optional
+
 from sam2lite.errors import ArgumentError
+
+
+def check_one_budget(budget_ms: Optional[float], max_age_ms: Optional[float]) -> None:
+    """Raise ArgumentError where a command is given both of its budgets."""
+    if budget_ms is not None and max_age_ms is not None:
+        raise ArgumentError("--budget-ms and --max-age-ms are two budgets; give one of them")
 
 
 def budget_for_age(max_age_ms: float, period_ms: float) -> float:
