@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -103,8 +102,3 @@ def _collected(
 def _key(loaded: LoadedModel, recording: Recording, paths: Collection[str]) -> str:
     parts = [FORMAT, loaded.sha256, recording.folder.name, sorted(paths)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def rank_of(hessian_ii: Floats) -> int:
-    """Return how many directions of its inputs a layer was seen with."""
-    return int(np.linalg.matrix_rank(hessian_ii.astype(np.float64), hermitian=True))
