@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [site, traces] = process.argv.slice(2);
-const load = (name) => import(pathToFileURL(resolve(site, "loop", name)).href);
+const load = (name) => import(pathToFileURL(resolve(site, "page/loop", name)).href);
 const read = (name) => JSON.parse(readFileSync(resolve(traces, `${name}.json`), "utf8"));
 
 function near(given, expected, what) {
