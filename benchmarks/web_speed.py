@@ -108,16 +108,11 @@ def main() -> None:
         for site, found in rounds.items():
             found.append(measured(site, arguments.query))
     rows = [summary(site, found) for site, found in rounds.items()]
-    print(
-        "| precision | px | threads | weights and graphs, MB | frame, ms | first mask, ms | graphs |"
-    )
+    print("| precision | px | threads | MB | frame, ms | first mask, ms | graphs |")
     print("|-|-|-|-|-|-|-|")
     for row in rows:
-        graphs = ", ".join(
-            f"{stage.replace('_', ' ')} {ms:g}"
-            for stage, ms in row["stage_ms"].items()
-            if "_" in stage
-        )
+        stages = [(name, ms) for name, ms in row["stage_ms"].items() if "_" in name]
+        graphs = ", ".join(f"{name.replace('_', ' ')} {ms:g}" for name, ms in stages)
         print(
             f"| {row['precision']} | {row['rung']} | {row['threads']} | {row['weights_mb']:g} "
             f"| {row['stage_ms']['total']:g} | {row['first_mask_ms']:g} | {graphs} |"

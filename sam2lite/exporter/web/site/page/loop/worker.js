@@ -66,9 +66,8 @@ const orders = {
 
   /** @param {{ index: number, id: number, prompt: import("./prompts.js").Prompt }} order */
   async prompt({ index, id, prompt }) {
-    const found = await segmenter.prompt(index, id, prompt);
+    await segmenter.prompt(index, id, prompt);
     const now = segmenter.current();
-    tell({ kind: "prompted", id, index, ms: found.ms });
     // Of a frame that is past nothing more is shown: the next one makes use of it.
     if (now && now.index === index) show({ ...now, ms: { ...now.ms, total: NaN } });
   },
@@ -102,7 +101,6 @@ async function setPace({ budget, rung }) {
     await graphs.open(each, (text, share) => tell({ kind: "progress", text: `${each} px: ${text}`, share }));
   }
   segmenter.pace(budget, rungs, start);
-  tell({ kind: "paced" });
 }
 
 /** First runs take longer than others: they are made before anybody clicks. */
@@ -149,12 +147,15 @@ let last = Promise.resolve();
 // One order at a time, in the order in which they came.
 self.onmessage = ({ data }) => {
   last = last.then(async () => {
+    let isDone = true;
     try {
       await orders[/** @type {keyof typeof orders} */ (data.kind)](data);
     } catch (error) {
+      isDone = false;
       const sentence = error instanceof Error ? error.message : String(error);
       const kind = error instanceof Refused ? "refused" : "failed";
       tell({ kind, sentence, order: data.kind });
     }
+    tell({ kind: "done", ticket: data.ticket, isDone });
   });
 };

@@ -1,22 +1,32 @@
 // The page's end of the worker.
 
-/**
- * @typedef {{ id: number, frame: number }} Pointed
- */
-
 export class LoopClient extends EventTarget {
   constructor() {
     super();
+    this.tickets = 0;
+    /** @type {Map<number, (isDone: boolean) => void>} orders that are not answered yet */
+    this.waiting = new Map();
     this.worker = new Worker(new URL("../loop/worker.js", import.meta.url), { type: "module" });
-    this.worker.onmessage = ({ data }) => this.dispatchEvent(new CustomEvent(data.kind, { detail: data }));
-    this.worker.onerror = (event) => this.dispatchEvent(new CustomEvent("failed", {
-      detail: { sentence: event.message || "the worker could not be started", order: "open" },
-    }));
+    this.worker.onmessage = ({ data }) => {
+      if (data.kind === "done") this.#done(data);
+      else this.#tell(data.kind, data);
+    };
+    this.worker.onerror = (event) => {
+      this.#tell("failed", { sentence: event.message || "the worker could not be started", order: "open" });
+    };
   }
 
-  /** @param {string} kind @param {any} fields @param {Transferable[]} moved */
+  /**
+   * Send an order; the promise says whether it was done, or refused.
+   * @param {string} kind
+   * @param {any} fields
+   * @param {Transferable[]} moved
+   * @returns {Promise<boolean>}
+   */
   send(kind, fields = {}, moved = []) {
-    this.worker.postMessage({ kind, ...fields }, moved);
+    const ticket = this.tickets++;
+    this.worker.postMessage({ kind, ticket, ...fields }, moved);
+    return new Promise((resolve) => this.waiting.set(ticket, resolve));
   }
 
   /** @param {string} kind @param {(detail: any) => void} take */
@@ -24,22 +34,14 @@ export class LoopClient extends EventTarget {
     this.addEventListener(kind, (event) => take(/** @type {CustomEvent} */ (event).detail));
   }
 
-  /**
-   * Send an order, and wait for the first answer of some kinds.
-   * @param {string} order
-   * @param {any} fields
-   * @param {string[]} kinds
-   * @param {Transferable[]} moved
-   * @returns {Promise<any>}
-   */
-  ask(order, fields, kinds, moved = []) {
-    return new Promise((resolve) => {
-      const take = (/** @type {Event} */ event) => {
-        for (const kind of kinds) this.removeEventListener(kind, take);
-        resolve(/** @type {CustomEvent} */ (event).detail);
-      };
-      for (const kind of kinds) this.addEventListener(kind, take);
-      this.send(order, fields, moved);
-    });
+  /** @param {string} kind @param {any} detail */
+  #tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+
+  /** @param {{ ticket: number, isDone: boolean }} answer */
+  #done({ ticket, isDone }) {
+    this.waiting.get(ticket)?.(isDone);
+    this.waiting.delete(ticket);
   }
 }

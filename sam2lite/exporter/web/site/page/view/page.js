@@ -68,15 +68,17 @@ function explain() {
 /** Send the next frame and wait for what was found on it; false at the end. */
 async function step() {
   const from = source;
-  const taken = await from?.next();
+  const taken = await from?.next().catch((error) => {
+    if (from === source) throw error; // of a source that was closed, nobody wants to know
+    return null;
+  });
   if (from !== source) return false;
   if (!taken) {
     isEnded = true;
     isPlaying = false;
     return false;
   }
-  const answer = await loop.ask("frame", taken, ["result", "refused", "failed"], [taken.bitmap]);
-  return from === source && Boolean(answer.record);
+  return await loop.send("frame", taken, [taken.bitmap]) && from === source;
 }
 
 async function play() {
@@ -144,9 +146,9 @@ loop.on("progress", ({ text, share }) => {
   at("bar").style.setProperty("--share", share);
   at("bar").hidden = false;
 });
-loop.on("paced", () => { at("bar").hidden = true; });
 loop.on("opened", (about) => {
   opened = about;
+  at("bar").hidden = true;
   const where = about.onGpu.length ? `WebGPU (${about.onGpu.join(", ").replaceAll("_", " ")})` : "WebAssembly";
   at("device").textContent = `${where}, ${about.threads} thread${about.threads > 1 ? "s" : ""}; ${about.model}, ${about.precision}`;
   at("said").replaceChildren(...about.said.map((/** @type {string} */ line) => {
@@ -226,7 +228,8 @@ async function pace() {
   const wasPlaying = isPlaying;
   await pause();
   at("size").disabled = budget() !== null;
-  loop.send("pace", { budget: budget(), rung: Number(at("size").value) });
+  await loop.send("pace", { budget: budget(), rung: Number(at("size").value) });
+  at("bar").hidden = true;
   if (wasPlaying) play();
 }
 

@@ -20,13 +20,20 @@ async function grab(video) {
   return createImageBitmap(video, { resizeWidth: MOST_WIDTH, resizeHeight, resizeQuality: "medium" });
 }
 
-/** The next frame that the video shows; null at its end. @param {HTMLVideoElement} video */
-function nextFrame(video) {
+/**
+ * The time of the next frame that the video shows; null at its end, and when it is closed.
+ * @param {HTMLVideoElement} video
+ * @param {AbortSignal} closed
+ * @returns {Promise<number | null>}
+ */
+function nextFrame(video, closed) {
   return new Promise((resolve) => {
-    const ended = () => resolve(null);
-    video.addEventListener("ended", ended, { once: true });
+    const over = () => resolve(null);
+    video.addEventListener("ended", over, { once: true });
+    closed.addEventListener("abort", over, { once: true });
     video.requestVideoFrameCallback((now, { mediaTime }) => {
-      video.removeEventListener("ended", ended);
+      video.removeEventListener("ended", over);
+      closed.removeEventListener("abort", over);
       resolve(mediaTime);
     });
   });
@@ -51,6 +58,7 @@ export async function openVideo(url, name) {
   video.src = url;
   await ready;
   let isFirst = true;
+  const closed = new AbortController();
   const tells = "requestVideoFrameCallback" in video;
   return {
     name,
@@ -63,7 +71,7 @@ export async function openVideo(url, name) {
       if (video.ended) return null;
       let time = null;
       if (tells) {
-        const shown = nextFrame(video);
+        const shown = nextFrame(video, closed.signal);
         await video.play();
         time = await shown;
         video.pause();
@@ -76,6 +84,7 @@ export async function openVideo(url, name) {
       return time === null ? null : { bitmap: await grab(video), ptsMs: 1000 * time };
     },
     close() {
+      closed.abort();
       video.removeAttribute("src");
       video.load();
       if (url.startsWith("blob:")) URL.revokeObjectURL(url);
@@ -102,15 +111,17 @@ export async function openCamera() {
   video.srcObject = stream;
   await video.play();
   const begin = performance.now();
+  const closed = new AbortController();
   return {
     name: "camera",
     isLive: true,
     async next() {
-      if ("requestVideoFrameCallback" in video) await nextFrame(video);
+      if ("requestVideoFrameCallback" in video) await nextFrame(video, closed.signal);
       else await new Promise((resolve) => requestAnimationFrame(resolve));
-      return { bitmap: await grab(video), ptsMs: performance.now() - begin };
+      return closed.signal.aborted ? null : { bitmap: await grab(video), ptsMs: performance.now() - begin };
     },
     close() {
+      closed.abort();
       for (const track of stream.getTracks()) track.stop();
     },
   };

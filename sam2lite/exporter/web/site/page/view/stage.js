@@ -42,6 +42,7 @@ export class Stage {
     this.picture?.close();
     this.picture = picture;
     this.frame = frame;
+    this.canvas.dataset.frame = String(frame);
     if (this.canvas.width !== picture.width || this.canvas.height !== picture.height) {
       this.canvas.width = picture.width;
       this.canvas.height = picture.height;
