@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sam2lite.errors import ArgumentError
 from sam2lite.exporter.backends import ExportRequest
+from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.ort.backend import OrtExporter
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage
 from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
@@ -34,7 +35,7 @@ class WebExporter(OrtExporter):
     )
     default_target = "web"
     default_precision = "fp16"
-    fields = OrtExporter.fields - {"device_app"} | {"runtime"}
+    fields = GraphExporter.fields | {"runtime"}
     readme = ""
 
     def check(self, request: ExportRequest) -> None:
