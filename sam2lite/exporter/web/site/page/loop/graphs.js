@@ -143,7 +143,7 @@ async function timed(graphs, session, feeds) {
 
 /**
  * Inputs to try a graph with.
- * @param {{ name: string, dtype: string, shape: number[] }[]} inputs
+ * @param {{ name: string, dtype: import("./tensors.js").Type, shape: number[] }[]} inputs
  * @returns {Tensors}
  */
 function exampleFeeds(inputs) {

@@ -20,6 +20,11 @@ const LATE_FRAMES = 4; // a click comes for the frame that is shown, which is on
  */
 
 export class Segmenter {
+  /** @type {Map<number, Track>} */
+  tracks = new Map();
+  /** @type {Frame[]} the last frames, the current one last */
+  frames = [];
+
   /**
    * @param {any} manifest of the bundle
    * @param {any} rules of its family
@@ -36,14 +41,11 @@ export class Segmenter {
     this.controller = null;
     /** @type {Map<number, number>} */
     this.uses = new Map();
-    this.reset();
   }
 
   /** Forget all objects, and begin at frame 0. */
   reset() {
-    /** @type {Map<number, Track>} */
     this.tracks = new Map();
-    /** @type {Frame[]} the last frames, the current one last */
     this.frames = [];
   }
 

@@ -5,6 +5,14 @@ import { colourOf } from "../loop/overlay.js";
 const MOST_OBJECTS = 16;
 
 export class ObjectList {
+  selected = 1;
+  /** @type {number[]} */
+  known = [];
+  /** @type {Map<number, { how: string, name: string }>} */
+  told = new Map();
+  /** @type {Map<number, number>} frames that each has been out of sight for */
+  hidden = new Map();
+
   /**
    * @param {HTMLElement} list
    * @param {HTMLButtonElement} button that adds one
@@ -20,12 +28,9 @@ export class ObjectList {
 
   clear() {
     this.selected = 1;
-    /** @type {number[]} */
     this.known = [];
-    /** @type {Map<number, { how: string, name: string }>} */
-    this.told = new Map();
-    /** @type {Map<number, number>} frames that each has been out of sight for */
-    this.hidden = new Map();
+    this.told.clear();
+    this.hidden.clear();
     this.#draw();
   }
 

@@ -3,13 +3,11 @@
 const MOST_FRAMES = 20_000; // a quarter of an hour, some tens of MB
 
 export class Results {
-  constructor() {
-    this.clear();
-  }
+  /** @type {Map<number, any>} by frame */
+  records = new Map();
 
   clear() {
-    /** @type {Map<number, any>} by frame */
-    this.records = new Map();
+    this.records.clear();
   }
 
   /** Take in a frame, or what a correction made of it. @param {any} record */
@@ -18,7 +16,8 @@ export class Results {
     // A prompt alone is not a frame's time.
     const { compute_ms, stage_ms } = record.compute_ms === null && before ? before : record;
     this.records.set(record.index, { ...record, compute_ms, stage_ms });
-    if (this.records.size > MOST_FRAMES) this.records.delete(this.records.keys().next().value);
+    const [oldest] = this.records.keys();
+    if (this.records.size > MOST_FRAMES) this.records.delete(oldest);
   }
 
   /** The file's text. @param {any} header tells of the run */

@@ -59,7 +59,7 @@ export async function openVideo(url, name) {
   await ready;
   let isFirst = true;
   const closed = new AbortController();
-  const tells = "requestVideoFrameCallback" in video;
+  const tells = Reflect.has(video, "requestVideoFrameCallback");
   return {
     name,
     isLive: false,

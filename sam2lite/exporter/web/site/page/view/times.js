@@ -4,6 +4,9 @@ const SHOWN = 160;
 const MIDDLE = 15; // frames that a figure is the median of
 
 export class Times {
+  /** @type {{ ms: number, rung: number }[]} */
+  frames = [];
+
   /**
    * @param {HTMLElement} figures with an element for each figure, by `data-of`
    * @param {HTMLCanvasElement} plot
@@ -15,7 +18,6 @@ export class Times {
   }
 
   clear() {
-    /** @type {{ ms: number, rung: number }[]} */
     this.frames = [];
     for (const name of ["frame", "rate", "size", "first", "controller"]) this.#set(name, "–");
   }
