@@ -14,6 +14,7 @@ const EXAMPLE = "page/pictures/example.mp4";
 
 /** @param {string} id @returns {any} */
 const at = (id) => document.getElementById(id);
+const hasMouse = matchMedia("(hover: hover)").matches;
 const asked = new URLSearchParams(location.search);
 
 const loop = new LoopClient();
@@ -53,7 +54,7 @@ function explain() {
   const isNew = !objects.known.includes(objects.selected);
   at("hint").textContent = !source ? "" : isNew
     ? "Click on an object in the picture, or drag a box around it."
-    : `Click to correct object ${objects.selected}. Shift or the right button: not part of it.`;
+    : `Click to correct object ${objects.selected}.${hasMouse ? " Shift or the right button: not part of it." : ""}`;
   at("play").hidden = !source || isPlaying || isEnded || source.isLive;
   at("pause").disabled = !source || isEnded || isBusy && !isPlaying;
   at("pause").textContent = isPlaying ? "Pause" : "Play";
