@@ -5,15 +5,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from sam2lite.exporter.web.backend import SITE
 from sam2lite.runtimes import rle
+from sam2lite.runtimes.geometry import network_input
 from tests.exporter.web.recording import record
 
 HERE = Path(__file__).parent
 TRACES = HERE.parents[2] / "ios" / "Tests" / "SAM2LiteTests" / "Traces"
 NODE = shutil.which("node")
+MOST_OFF = 0.01  # of the bytes, by one: OpenCV rounds otherwise on other processors
 pytestmark = pytest.mark.skipif(NODE is None, reason="node is not on the path")
 
 
@@ -48,6 +52,22 @@ def test_a_recorded_run_is_repeated(
             assert (mask != mask_wanted).sum() <= 2, (step, key)  # pixels on a threshold
             seen += int(mask.any() and not mask.all())
     assert seen > len(expected)  # objects that are there, and not all of the frame
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "side"),
+    [(320, 320, 240), (640, 360, 240), (1280, 721, 288), (240, 240, 240), (99, 700, 336)],
+)
+def test_pictures_become_the_same_bytes(width: int, height: int, side: int, tmp_path: Path) -> None:
+    picture = np.random.RandomState(0).randint(0, 256, (height, width, 4)).astype(np.uint8)
+    (tmp_path / "rgba").write_bytes(picture.tobytes())
+    command = [NODE or "", HERE / "stretch.mjs", SITE, tmp_path / "rgba", width, height, side]
+    done = subprocess.run([str(each) for each in command], capture_output=True, check=True)
+    given = np.frombuffer(done.stdout, np.uint8).reshape(1, 3, side, side)
+    expected = network_input(cv2.cvtColor(picture, cv2.COLOR_RGBA2BGR), side)
+    off = np.abs(given.astype(int) - expected.astype(int))
+    assert off.max() <= 1
+    assert (off > 0).mean() < MOST_OFF
 
 
 @pytest.mark.parametrize("path", sorted(SITE.rglob("*.js")), ids=lambda path: path.name)

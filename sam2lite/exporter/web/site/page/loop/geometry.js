@@ -1,5 +1,7 @@
 // From a picture to the network's input and from its logits back: sam2lite/runtimes/geometry.py.
 
+const WEIGHT_ONE = 2048;
+
 /**
  * Where one axis of the target looks in the source: pixel centres, edges repeated.
  * @param {number} from length of the source, px
@@ -8,7 +10,7 @@
 function taps(from, to) {
   const low = new Int32Array(to), high = new Int32Array(to), share = new Float64Array(to);
   for (let i = 0; i < to; i++) {
-    const position = (i + 0.5) * (from / to) - 0.5;
+    const position = Math.fround((i + 0.5) * (1 / (to / from)) - 0.5); // rounded as OpenCV does
     const floored = Math.floor(position);
     low[i] = Math.max(floored, 0);
     high[i] = Math.min(floored + 1, from - 1);
@@ -97,8 +99,7 @@ function eachRow(image, width, height, toWidth, toHeight, take) {
 /**
  * Stretch a picture to the network's square: uint8 [3, side, side], red, green, blue.
  *
- * An axis that is at least twice too long is halved until it is not; the rest is bilinear, in
- * whole numbers, so that every machine gives the same bytes.
+ * An axis that is at least twice too long is halved until it is not; the rest is bilinear.
  * @param {Picture} picture
  * @param {number} side px
  */
@@ -120,7 +121,7 @@ export function networkInput(picture, side) {
 }
 
 /**
- * Resize RGBA with weights of 8 bits: OpenCV's INTER_LINEAR_EXACT.
+ * Resize RGBA in whole numbers, weights of 11 bits: OpenCV's INTER_LINEAR for bytes, on x86.
  * @param {Picture} picture
  * @param {number} width
  * @param {number} height
@@ -129,19 +130,23 @@ export function networkInput(picture, side) {
 function shrunk({ data, width: from, height: fromHeight }, width, height) {
   const result = new Uint8Array(4 * width * height);
   const across = taps(from, width), down = taps(fromHeight, height);
-  const weights = Array.from(across.share, (share) => Math.round(256 * share));
+  const rights = weights(across.share), lefts = weights(across.share.map((share) => 1 - share));
+  const lowers = weights(down.share), uppers = weights(down.share.map((share) => 1 - share));
   for (let y = 0, at = 0; y < height; y++) {
-    const lower = Math.round(256 * down.share[y]), upper = 256 - lower;
+    const lower = lowers[y], upper = uppers[y];
     const top = 4 * from * down.low[y], bottom = 4 * from * down.high[y];
     for (let x = 0; x < width; x++) {
-      const right = weights[x], left = 256 - right;
+      const right = rights[x], left = lefts[x];
       const low = 4 * across.low[x], high = 4 * across.high[x];
       for (let c = 0; c < 4; c++, at++) {
         const above = left * data[top + low + c] + right * data[top + high + c];
         const below = left * data[bottom + low + c] + right * data[bottom + high + c];
-        result[at] = (upper * above + lower * below + 32768) >> 16;
+        result[at] = ((upper * (above >> 4) >> 16) + (lower * (below >> 4) >> 16) + 2) >> 2;
       }
     }
   }
   return { data: result, width, height };
 }
+
+/** Weights in whole numbers. @param {Float64Array} shares */
+const weights = (shares) => Int32Array.from(shares, (share) => Math.round(WEIGHT_ONE * share));
