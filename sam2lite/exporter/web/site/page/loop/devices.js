@@ -6,8 +6,9 @@ const WASM = { module: "ort.wasm.min.mjs", binary: "ort-wasm-simd-threaded" };
 const GPU = { module: "ort.webgpu.min.mjs", binary: "ort-wasm-simd-threaded.asyncify" };
 
 /**
- * @typedef {{ ort: any, gpu: boolean, threads: number, said: string[] }} Runtime
- *   ONNX Runtime's module, whether it has a GPU, its threads, and what was not to be had
+ * @typedef {{ ort: any, gpu: boolean, insists: boolean, threads: number, said: string[] }} Runtime
+ *   ONNX Runtime's module, whether it has a GPU and takes it even if it is slower, its threads, and
+ *   what was not to be had
  */
 
 /**
@@ -34,7 +35,7 @@ export async function openRuntime(wanted, threads) {
   const most = Math.min(4, Math.ceil((navigator.hardwareConcurrency || 1) / 2)); // as ONNX Runtime
   const used = shared ? threads ?? most : 1;
   ort.env.wasm.numThreads = used;
-  return { ort, gpu, threads: used, said };
+  return { ort, gpu, insists: wanted === "webgpu", threads: used, said };
 }
 
 async function hasAdapter() {
