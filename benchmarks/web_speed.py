@@ -67,8 +67,11 @@ def measured(site: Path, query: str) -> dict[str, Any]:
         first = page.run("document.querySelector('[data-of=first]').textContent")
         play(page)
         found = download(page, Path(scratch))
-    tracked = [frame["stage_ms"] for frame in found["frames"][1:]]
-    stages = {stage: [frame[stage] for frame in tracked] for stage in tracked[0]}
+    visible = [frame for frame in found["frames"][1:] if frame["objects"]["1"]["visible"]]
+    # Where the object is out of sight, no memory is written.
+    stages = {
+        stage: [frame["stage_ms"][stage] for frame in visible] for stage in visible[0]["stage_ms"]
+    }
     return {"first_mask_ms": float(first.split()[0]), "stages": stages, "threads": found["threads"]}
 
 
