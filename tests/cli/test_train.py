@@ -25,8 +25,8 @@ from sam2lite.errors import (
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.state import STATE_FILE, read_progress
-from sam2lite.training.run.trainer import RunOptions
 from tests.conftest import MINI
 from tests.interrupts import interruptible
 
@@ -99,6 +99,20 @@ def test_a_run_that_goes_on_keeps_its_options_and_says_so(
     with pytest.raises(ArgumentError, match=message):
         run(*resumed, *arguments)
     assert run(*resumed, "--minutes", "30", "--seed", "3").exit_code == 0
+
+
+def test_what_low_rank_updates_need_is_said(start: str, tmp_path: Path) -> None:
+    for arguments, message in (
+        (["--alpha", "2"], "--alpha does nothing without --lora"),
+        (["--targets", "all"], "--targets does nothing without --lora"),
+        (["--lora", "4"], "--lora updates trained weights; name them with --from"),
+        (["--accumulate", "0"], "--accumulate is 0; choose 1 or more"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            run("train", "-o", str(tmp_path / "run"), *arguments)
+    base = ["train", "--from", start, "-o", str(tmp_path / "run"), "--stages", "1"]
+    with pytest.raises(ArgumentError, match="--targets no.such matches no layer"):
+        run(*base, "--lora", "2", "--targets", "no.such")
 
 
 def test_a_cache_that_is_not_there_is_not_filled(tmp_path: Path) -> None:
