@@ -225,6 +225,24 @@ def test_a_list_of_davis_sequences_opens_these_alone(tmp_path: Path, clip: Clip)
     assert list(open_dataset(names).names) == ["camel"]
 
 
+def test_the_one_object_of_davis_2016_is_an_object_and_void_of_2017_is_none(
+    tmp_path: Path, clip: Clip
+) -> None:
+    (first, *_), labels = clip.object_ids, clip.labels_thw.copy()
+    only = np.where(labels == first, 255, 0).astype(np.uint8)
+    labels[:, :4] = 255
+    for name, maps in (("2016", only), ("2017", labels)):
+        write_davis(clip, tmp_path, name)
+        for index, label_map in enumerate(maps):
+            path = tmp_path / f"Annotations/480p/{name}/{index:05d}.png"
+            path.write_bytes(encode_palette_png(label_map))
+    one, several = open_dataset(tmp_path)
+    assert one.object_ids == [255]
+    np.testing.assert_array_equal(one.labels_thw, only)
+    assert 255 not in several.object_ids
+    np.testing.assert_array_equal(several.labels_thw, np.where(labels == 255, 0, labels))
+
+
 def test_one_of_several_coco_files_is_opened_by_its_path(tmp_path: Path, clip: Clip) -> None:
     coco(clip, tmp_path)
     file = tmp_path / "annotations/instances_val2017.json"
