@@ -32,8 +32,8 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, SA-V, COCO, SA-1B), or on this "
-        "folder of stills, mixed with generated clips.",
+        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, BDD100K, SA-V, COCO, SA-1B), or on "
+        "this folder of stills, mixed with generated clips.",
         show_default="generated clips",
     ),
 ]
