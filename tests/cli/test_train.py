@@ -169,7 +169,7 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
 ) -> None:
     folder = tmp_path / "run"
     arguments = [COMMAND, "train", "--from", start, "--data", data, "--stages", "1", "--steps",
-                 "26", "--processes", "1", "-o", str(folder)]  # fmt: skip
+                 "40", "--processes", "1", "-o", str(folder)]  # fmt: skip
     with interruptible(arguments, env=one_core, stderr=subprocess.PIPE) as first:
         assert first.stderr is not None
         line = first.stderr.readline()
@@ -178,7 +178,7 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     assert line.startswith("step     20"), line + rest
     assert first.returncode == 0, rest
     stopped = read_progress(folder).step
-    assert 20 <= stopped < 26
+    assert 20 <= stopped < 40
 
     with pytest.raises(TrainingError, match="holds a run; go on with --resume, start anew with"):
         run("train", "--from", start, "--processes", "1", "-o", str(folder))
@@ -188,7 +188,7 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert f"{folder}/checkpoint" in again.stdout
-    assert read_progress(folder).step == 26
+    assert read_progress(folder).step == 40
     assert HOST.load(folder / "checkpoint").trained
     with (folder / "scores.csv").open(newline="") as file:
-        assert [int(row["step"]) for row in csv.DictReader(file)] == [stopped, 26]
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [stopped, 40]
