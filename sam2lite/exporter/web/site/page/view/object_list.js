@@ -49,7 +49,7 @@ export class ObjectList {
     this.known = found.map(([id]) => id);
     for (const [id, { visible, lost, area, iou }] of found) {
       this.hidden.set(id, visible ? 0 : (this.hidden.get(id) ?? 0) + 1);
-      const share = `${(100 * area / pixels).toFixed(1)}% of the picture, sure to ${Math.round(100 * iou)}%`;
+      const share = `${(100 * area / pixels).toFixed(1)}% of the picture, ${Math.round(100 * iou)}% sure`;
       const away = `out of sight for ${this.hidden.get(id)} frames; click to find it`;
       this.told.set(id, lost ? { how: "lost: the network gave no number", name: "lost" }
         : visible ? { how: share, name: "" } : { how: away, name: "hidden" });

@@ -55,9 +55,8 @@ function explain() {
   at("hint").textContent = !source ? "" : isNew
     ? "Click on an object in the picture, or drag a box around it."
     : `Click to correct object ${objects.selected}.${hasMouse ? " Shift or the right button: not part of it." : ""}`;
-  at("play").hidden = !source || isPlaying || isEnded || source.isLive;
-  at("pause").disabled = !source || isEnded || isBusy && !isPlaying;
-  at("pause").textContent = isPlaying ? "Pause" : "Play";
+  at("play").disabled = !source || isEnded || isBusy && !isPlaying;
+  at("play").textContent = isPlaying ? "Pause" : "Play";
   at("download").disabled = !results.records.size;
   if (!opened) return;
   if (!source) status("ready", "ready");
@@ -249,8 +248,7 @@ at("chosen").onchange = () => {
   if (files.length) begin(() => openFiles(files));
   at("chosen").value = "";
 };
-at("play").onclick = play;
-at("pause").onclick = () => (isPlaying ? pause() : play());
+at("play").onclick = () => (isPlaying ? pause() : play());
 at("on").onclick = () => sayWhat(1);
 at("beside").onclick = () => sayWhat(0);
 at("size").onchange = pace;
