@@ -10,10 +10,7 @@ from sam2lite.errors import ArgumentError
 from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.ort.backend import OrtExporter
-from sam2lite.exporter.precision.fp16_storage import Fp16Storage
-from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
-from sam2lite.exporter.precision.scheme import Float32
-from sam2lite.exporter.precision.schemes import RANGES, Scheme
+from sam2lite.exporter.ort.four_bits import FOUR_BITS
 from sam2lite.exporter.web.runtime_files import add_runtime, read_runtime
 
 if TYPE_CHECKING:
@@ -28,11 +25,7 @@ class WebExporter(OrtExporter):
     """Makes them: a folder that any static server serves."""
 
     name = "web"
-    schemes = (
-        Scheme("fp32", lambda making: Float32(), exact=True),
-        Scheme("fp16", lambda making: Fp16Storage()),
-        Scheme("int8", quantized, RANGES, trial=unmeasured, layers=INT8_LAYERS, max_drop=MAX_DROP),
-    )
+    schemes = tuple(scheme for scheme in OrtExporter.schemes if scheme not in FOUR_BITS)
     default_target = "web"
     default_precision = "fp16"
     fields = GraphExporter.fields | {"runtime"}

@@ -70,7 +70,7 @@ def clicks(clip: Clip) -> list[tuple[int, int]]:
 
 
 def native(site: Path, frames: list[Path], points: list[tuple[int, int]]) -> list[FrameResult]:
-    pictures = [cv2.imread(str(path)) for path in frames]
+    pictures = [np.asarray(cv2.imread(str(path))) for path in frames]
     with VideoSegmenter(str(site)) as segmenter:
         segmenter.track(pictures[0], frame_index=0)
         for key, point in enumerate(points, start=1):
