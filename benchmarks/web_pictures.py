@@ -1,7 +1,8 @@
 """What the page of `sam2lite-export web` shows: its example, its pictures, and pictures of itself.
 
     .venv/bin/python benchmarks/web_pictures.py example        the clip, and strips of docs/images
-    .venv/bin/python benchmarks/web_pictures.py SITE           docs/images/web*.jpg
+    .venv/bin/python benchmarks/web_pictures.py SITE --video bedroom.mp4 --point 400,230
+                                                               docs/images/web*.jpg
 
 The example is a clip as that of `sam2lite demo`, of another seed.
 """
@@ -21,14 +22,14 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from sam2lite.cli.app import run_app  # noqa: E402
-from sam2lite.data.clips import Clip, first_click, generate_clip  # noqa: E402
+from sam2lite.data.clips import generate_clip  # noqa: E402
 from sam2lite.data.clips.presets import demo_config  # noqa: E402
 from sam2lite.data.clips.writers import write_video  # noqa: E402
 from sam2lite.exporter.web.backend import SITE  # noqa: E402
 from sam2lite.runtimes.video.opencv_files import write_picture  # noqa: E402
 from sam2lite.runtimes.video.overlay import contact_sheet  # noqa: E402
 from tests.chromium import Page  # noqa: E402
-from tests.exporter.web.site_in_chromium import click, open_site, served  # noqa: E402
+from tests.exporter.web.site_in_chromium import choose, click, open_site, served  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 PICTURES = SITE / "page" / "pictures"
@@ -37,19 +38,15 @@ FRAMES = 72
 SIDES = 360, 640  # height, width, px
 COLUMNS = 4
 STRIP_PX = 1280
-SHOWN_FRAMES = 20  # before the picture is taken
+SHOWN_FRAMES = 30  # before the picture is taken
 WIDE, NARROW = (1440, 900), (390, 844)
 JPEG_QUALITY = 82
 
 
-def demo_clip() -> Clip:
-    """Return the clip of the example."""
-    return generate_clip(SEED, demo_config(*SIDES, FRAMES))
-
-
 def write_example() -> None:
     """Write the example, and copy or cut the pictures that the page shows."""
-    write_video(demo_clip(), PICTURES / "example.mp4")
+    clip = generate_clip(SEED, demo_config(*SIDES, FRAMES))
+    write_video(clip, PICTURES / "example.mp4")
     for name in ("bedroom.jpg", "cups.jpg"):
         shutil.copyfile(IMAGES / name, PICTURES / name)
     with Image.open(IMAGES / "tennis.gif") as moving:
@@ -60,19 +57,13 @@ def write_example() -> None:
     write_picture(PICTURES / "tennis.jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
-def write_screens(site: Path) -> None:
-    """Follow two objects of the example in a wide and a narrow window, and take pictures."""
-    clip = demo_clip()
-    keys = [int(key) for key in np.unique(clip.labels_thw[0]) if key][:2]
+def write_screens(site: Path, video: Path, x: int, y: int) -> None:
+    """Follow what is at a pixel of a video in a wide and a narrow window, and take pictures."""
     for name, size in (("web", WIDE), ("web_narrow", NARROW)):
         with served(site) as url, Page(*size) as page:
             open_site(page, url)
-            page.run("document.getElementById('example').click()")
-            page.wait("document.getElementById('status').className === 'paused'", 60.0)
-            for count, key in enumerate(keys, start=1):
-                page.run("document.getElementById('new').click()")
-                x, y = first_click(clip, key)
-                click(page, int(x), int(y), objects=count)
+            choose(page, [video])
+            click(page, x, y, objects=1)
             page.run("document.getElementById('play').click()")
             page.wait(f"Number(picture.dataset.frame) >= {SHOWN_FRAMES}", 120.0)
             page.run("document.getElementById('play').click()")
@@ -85,8 +76,14 @@ def main() -> None:
     """Write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", help="`example`, or a site")
-    what: str = parser.parse_args().what
-    write_example() if what == "example" else write_screens(Path(what))
+    parser.add_argument("--video", type=Path, default=PICTURES / "example.mp4")
+    parser.add_argument("--point", default="391,111", help="what is followed, px")
+    given = parser.parse_args()
+    if given.what == "example":
+        write_example()
+    else:
+        x, y = (int(number) for number in given.point.split(","))
+        write_screens(Path(given.what), given.video, x, y)
 
 
 if __name__ == "__main__":

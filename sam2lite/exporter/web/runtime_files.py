@@ -138,7 +138,7 @@ def _limited(path: Path) -> bytes:
 
 def _in_archive(archive: Path) -> dict[str, bytes]:
     found = {}
-    with tarfile.open(archive) as packed:
+    with tarfile.open(archive, "r:gz") as packed:
         for member in packed:
             name = member.name.removeprefix(_IN_ARCHIVE)
             if name in FILES and member.isfile() and member.size <= _MOST_BYTES:
