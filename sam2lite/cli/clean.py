@@ -39,9 +39,9 @@ def clean(
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
     as_json: ToJson = None,
 ) -> None:
-    """Remove islands and fill holes of masks that are PNG files already.
+    """Remove islands and fill holes of mask files.
 
-    Files are grey, 0 beside the objects; each other value is an object of its own, and what it
+    Files are PNG and grey, 0 beside the objects; each other value is an object of its own, and what it
     loses or gains is 0 before or after. Names stay as they are.
     """
     if not islands and not holes:

@@ -82,4 +82,4 @@ def _resampled(vectors_hwk: Doubles, to: TokenMap) -> Doubles:
         cv2.resize(np.ascontiguousarray(plane), (to.width, to.height), interpolation=how)
         for plane in np.moveaxis(vectors_hwk, 2, 0)
     ]
-    return np.stack(resized, axis=-1).reshape(to.height * to.width, -1)
+    return np.stack(resized, axis=-1).astype(np.float64).reshape(to.height * to.width, -1)

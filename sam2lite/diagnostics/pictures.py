@@ -29,7 +29,7 @@ def by_rank(values_hwk: NDArray[np.float64]) -> Picture:
 
 def heat(values_hw: NDArray[np.floating], low: float, high: float) -> Picture:
     """Return values as colours from dark (low) to bright (high)."""
-    span = max(high - low, np.finfo(np.float32).tiny)
+    span = max(high - low, float(np.finfo(np.float32).tiny))
     grey = np.clip((values_hw - low) / span, 0.0, 1.0)
     return np.asarray(
         cv2.applyColorMap(np.round(255 * grey).astype(np.uint8), cv2.COLORMAP_VIRIDIS)

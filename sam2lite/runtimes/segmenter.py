@@ -204,9 +204,8 @@ class VideoSegmenter:
             box: x1, y1, x2, y2 in source pixels.
             mask: bool or integer [height, width].
             frame_index: which frame of the video it is; see `track`. It may be one of the last 150:
-                somebody has clicked on a frame that he was shown, and the video went on meanwhile.
-                The frame is encoded again and remembered where it belongs, the next one that is
-                tracked makes use of it, and nothing else changes.
+                a click on a frame that was shown while the video went on. It is encoded again and
+                remembered where it belongs; the next one tracked makes use of it, no more changes.
 
         Raises:
             PromptError: nothing is given or it does not fit the frame, or the id is no integer.

@@ -17,6 +17,12 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["clean", *map(str, arguments)])
 
 
+def picture(path: Path) -> np.ndarray:
+    found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert found is not None
+    return found
+
+
 @pytest.fixture
 def masks(tmp_path: Path) -> Path:
     folder = tmp_path / "masks"
@@ -36,7 +42,7 @@ def test_islands_and_holes_go_and_names_stay(masks: Path, tmp_path: Path) -> Non
     assert result.exception is None, result.output
     found = json.loads(result.stdout)
     assert (found["files"], found["changed"], found["pixels"]) == (2, 1, 2)
-    first, second = (cv2.imread(str(out / "1" / f"00000{n}.png"), -1) for n in (0, 1))
+    first, second = (picture(out / "1" / f"00000{n}.png") for n in (0, 1))
     assert np.array_equal(first, second)
     again = ("-o", out, "--fill-holes", 4)
     assert isinstance(run(masks, *again).exception, OutputError)

@@ -38,9 +38,12 @@ def test_masks_of_everything(shipped_bundle: Path, frames: Path, tmp_path: Path)
     assert data["info"]["points_per_side"] == 4
     assert data["annotations"]
     assert all(each["predicted_iou"] >= 0.3 for each in data["annotations"])
-    assert cv2.imread(str(out / "overlay.png")).shape == (90, 120, 3)
+    overlay = cv2.imread(str(out / "overlay.png"))
+    assert overlay is not None
+    assert overlay.shape == (90, 120, 3)
     for each, path in zip(data["annotations"], sorted((out / "png").iterdir()), strict=True):
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert mask is not None
         assert np.array_equal(mask > 0, rle.decode(each["segmentation"]))
     assert isinstance(run(*given).exception, OutputError)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -128,4 +127,4 @@ def test_another_folder_is_not_replaced(mini_bundle: Path, video: Path, tmp_path
     shutil.copytree(video, out)
     result = run("--bundle", mini_bundle, "--video", video, "-o", out, "--force")
     assert isinstance(result.exception, OutputError)
-    assert np.array_equal(cv2.imread(str(out / "0.png")), cv2.imread(str(video / "0.png")))
+    assert (out / "0.png").read_bytes() == (video / "0.png").read_bytes()

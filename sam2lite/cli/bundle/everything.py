@@ -74,9 +74,9 @@ def everything(
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
     as_json: ToJson = None,
 ) -> None:
-    """Find masks of everything on a picture, by a grid of clicks.
+    """Find masks of everything on a picture.
 
-    Writes masks.json in COCO's layout, with the fields of SA-1B (segmentation as RLE, bbox, area,
+    They are those of a grid of clicks. Writes masks.json in COCO's layout, with the fields of SA-1B (segmentation as RLE, bbox, area,
     predicted_iou, stability_score, point_coords), and overlay.png. The picture is encoded once, and
     every click decoded by itself: four times the clicks take four times as long.
     """

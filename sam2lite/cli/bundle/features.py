@@ -80,9 +80,9 @@ def features(
     force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
     as_json: ToJson = None,
 ) -> None:
-    """Show what the image encoder tells apart, and where a precision or a size changes it.
+    """Show what the image encoder tells apart.
 
-    Writes features.html, its pictures as PNG files, and features.json: eigenvectors of the
+    And where a precision or an input size changes it. Writes features.html, its pictures as PNG files, and features.json: eigenvectors of the
     normalized cut of every map, how far those of several bundles or input sizes agree and where
     they do not, norms of the tokens; with --point tokens like the clicked one, and its mask without
     the maps of high resolution; with --model norms of all blocks and the position tables.

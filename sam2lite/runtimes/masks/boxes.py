@@ -1,6 +1,6 @@
 """Boxes of masks, and of boxes that lie on one another the best."""
 
-from typing import List, Optional
+from typing import List, Optional, Sequence, Union
 
 import cv2
 import numpy as np
@@ -16,19 +16,23 @@ def box_of(mask_hw: np.ndarray) -> Optional[List[int]]:
     return [x, y, x + width, y + height] if width else None
 
 
-def best_boxes(boxes_n4: np.ndarray, scores_n: np.ndarray, most_iou: float) -> List[int]:
+def best_boxes(
+    boxes: Union[np.ndarray, Sequence[Sequence[int]]],
+    scores: Union[np.ndarray, Sequence[float]],
+    most_iou: float,
+) -> List[int]:
     """Return which boxes stay, the best first: none lies on a better one by more than an IoU.
 
     Of equal scores the first one is better.
 
     Args:
-        boxes_n4: x1, y1, x2, y2.
-        scores_n: of each.
+        boxes: x1, y1, x2, y2, of each.
+        scores: of each.
         most_iou: that two boxes which stay have; 1 lets all stay.
     """
-    boxes_n4 = np.asarray(boxes_n4, np.float64).reshape(-1, 4)
+    boxes_n4 = np.asarray(boxes, np.float64).reshape(-1, 4)
     areas = (boxes_n4[:, 2] - boxes_n4[:, 0]) * (boxes_n4[:, 3] - boxes_n4[:, 1])
-    left = np.argsort(-np.asarray(scores_n, np.float64), kind="mergesort")
+    left = np.argsort(-np.asarray(scores, np.float64), kind="mergesort")
     kept = []
     while len(left):
         best, left = left[0], left[1:]

@@ -42,15 +42,15 @@ def _cleaned(result: ObjectResult, cleaning: Cleaning, threshold: float) -> Obje
 
 
 def _apart(results: Dict[int, ObjectResult], most_iou: float) -> Dict[int, ObjectResult]:
-    boxes = {
-        object_id: box_of(result.mask)
-        for object_id, result in sorted(results.items())
-        if result.visible
-    }
-    ids = [object_id for object_id, box in boxes.items() if box is not None]
+    boxes = {}  # type: Dict[int, List[int]]
+    for object_id, result in sorted(results.items()):
+        box = box_of(result.mask) if result.visible else None
+        if box is not None:
+            boxes[object_id] = box
+    ids = list(boxes)
     # What was pointed out comes before all that was found.
     scores = [results[each].iou + (2.0 if results[each].prompted else 0.0) for each in ids]
-    kept = best_boxes([boxes[each] for each in ids], scores, most_iou)
+    kept = best_boxes(list(boxes.values()), scores, most_iou)
     gone = set(ids) - {ids[place] for place in kept}
     return {
         object_id: _hidden(result, BY_BOX) if object_id in gone and not result.prompted else result

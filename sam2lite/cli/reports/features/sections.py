@@ -239,7 +239,7 @@ def shrunk(picture: NDArray[np.uint8], study: Study) -> NDArray[np.uint8]:
 
 def _height(study: Study) -> int:
     height, width = study.frame_bgr.shape[:2]
-    return max(1, min(4 * WIDTH, round(WIDTH * height / width)))
+    return max(1, min(4 * WIDTH, round(WIDTH * int(height) / int(width))))
 
 
 def _crossed(picture: NDArray[np.uint8], study: Study) -> NDArray[np.uint8]:
