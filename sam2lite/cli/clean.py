@@ -41,8 +41,8 @@ def clean(
 ) -> None:
     """Remove islands and fill holes of mask files.
 
-    Files are PNG and grey, 0 beside the objects; each other value is an object of its own, and what it
-    loses or gains is 0 before or after. Names stay as they are.
+    Files are PNG and grey, 0 beside the objects; each other value is an object of its own, and
+    what it loses or gains is 0 before or after. Names stay as they are.
     """
     if not islands and not holes:
         raise ArgumentError("nothing is to be done; give --remove-islands or --fill-holes")

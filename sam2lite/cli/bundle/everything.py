@@ -76,9 +76,10 @@ def everything(
 ) -> None:
     """Find masks of everything on a picture.
 
-    They are those of a grid of clicks. Writes masks.json in COCO's layout, with the fields of SA-1B (segmentation as RLE, bbox, area,
-    predicted_iou, stability_score, point_coords), and overlay.png. The picture is encoded once, and
-    every click decoded by itself: four times the clicks take four times as long.
+    They are those of a grid of clicks. Writes masks.json in COCO's layout, with the fields of
+    SA-1B (segmentation as RLE, bbox, area, predicted_iou, stability_score, point_coords), and
+    overlay.png. The picture is encoded once, and every click decoded by itself: four times the
+    clicks take four times as long.
     """
     check_replaceable(output.resolve(), force, EVERYTHING)
     silence_opencv()

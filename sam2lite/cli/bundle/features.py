@@ -82,10 +82,11 @@ def features(
 ) -> None:
     """Show what the image encoder tells apart.
 
-    And where a precision or an input size changes it. Writes features.html, its pictures as PNG files, and features.json: eigenvectors of the
-    normalized cut of every map, how far those of several bundles or input sizes agree and where
-    they do not, norms of the tokens; with --point tokens like the clicked one, and its mask without
-    the maps of high resolution; with --model norms of all blocks and the position tables.
+    And where a precision or an input size changes it. Writes features.html, its pictures as PNG
+    files, and features.json: eigenvectors of the normalized cut of every map, how far those of
+    several bundles or input sizes agree and where they do not, norms of the tokens; with --point
+    tokens like the clicked one, and its mask without the maps of high resolution; with --model
+    norms of all blocks and the position tables.
 
     For every map the first bundle and size is what the others are compared with.
     """
