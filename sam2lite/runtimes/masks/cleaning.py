@@ -1,6 +1,6 @@
 """What is done to masks before they are shown; memory is made of what the network gave."""
 
-from typing import Dict
+from typing import Dict, List
 
 from sam2lite.runtimes.masks.boxes import best_boxes, box_of
 from sam2lite.runtimes.masks.components import cleaned
@@ -42,7 +42,7 @@ def _cleaned(result: ObjectResult, cleaning: Cleaning, threshold: float) -> Obje
 
 
 def _apart(results: Dict[int, ObjectResult], most_iou: float) -> Dict[int, ObjectResult]:
-    boxes = {}  # type: Dict[int, List[int]]
+    boxes: Dict[int, List[int]] = {}
     for object_id, result in sorted(results.items()):
         box = box_of(result.mask) if result.visible else None
         if box is not None:
