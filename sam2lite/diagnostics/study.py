@@ -71,12 +71,15 @@ class Study:
     remarks: Sequence[str] = ()
 
 
-def chosen_stages(names: Sequence[str], views: Sequence[View]) -> list[str]:
+def chosen_stages(
+    names: Sequence[str], views: Sequence[View], elsewhere: Sequence[str] = ()
+) -> list[str]:
     """Return the maps to show: those asked for, or all that every view has.
 
     Args:
         names: asked for; none for all.
         views: what there is.
+        elsewhere: where else there are maps, for people.
 
     Raises:
         UnknownNameError: no view has a map of a name.
@@ -85,7 +88,7 @@ def chosen_stages(names: Sequence[str], views: Sequence[View]) -> list[str]:
     known = list(dict.fromkeys(name for view in views for name in view.maps))
     for name in names:
         if name not in known:
-            raise UnknownNameError("stage", name, known)
+            raise UnknownNameError("stage", name, [*known, *elsewhere])
     chosen = list(dict.fromkeys(names)) or [
         name for name in known if all(name in view.maps for view in views)
     ]

@@ -106,7 +106,8 @@ def features(
             if click is not None:
                 ablated[views[-1].label] = ablate_skips(each, frame_bgr, click, size)
     told = _of_network(loaded, frame_bgr, rung, bundles, views)
-    stages = chosen_stages(stage or (), _with_names(views, loaded, stage))
+    elsewhere = () if loaded else ("and with --model any module of the image encoder",)
+    stages = chosen_stages(stage or (), _with_names(views, loaded, stage), elsewhere)
     count = sum(name in view.maps for name in stages for view in views)
     with shown_progress("eigenvectors") as progress:
         found = seen_stages(stages, views, frame_bgr, click, progress(count))
