@@ -52,7 +52,7 @@ def network_view(model: LoadedModel, frame_bgr: NDArray[np.uint8], size: int) ->
 
 
 def block_names(model: LoadedModel) -> list[str]:
-    """Return the paths of the image encoder's blocks: what stands in a list of modules."""
+    """Return the paths of the image encoder's blocks: what stands in a list and has parts."""
     from torch import nn
 
     encoder = model.module(model.family.image_encoder.name)
@@ -60,7 +60,8 @@ def block_names(model: LoadedModel) -> list[str]:
         f"{path}.{name}" if path else name
         for path, module in encoder.named_modules()
         if isinstance(module, nn.ModuleList)
-        for name, _ in module.named_children()
+        for name, item in module.named_children()
+        if any(item.children())
     ]
 
 
