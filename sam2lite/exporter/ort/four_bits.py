@@ -92,7 +92,7 @@ class FourBits:
             **dataclasses.asdict(self._provenance),
             "method": "gptq",
             "group": GROUP,
-            "four_bit_layers": sorted(self.plan.int8),
+            "four_bit_layers": sorted(self.plan.lowered),
             "float_layers": dict(sorted(self.plan.kept.items())),
         }
 
@@ -103,7 +103,7 @@ class FourBits:
         before = type(model)()
         before.CopyFrom(model)
         graph = spec.name
-        layers = layers_of(model, below(graph, dict.fromkeys(self.plan.int8)))
+        layers = layers_of(model, below(graph, dict.fromkeys(self.plan.lowered)))
         found = pack(
             model,
             layers,

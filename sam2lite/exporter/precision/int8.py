@@ -64,7 +64,7 @@ class Int8:
         """See `PrecisionScheme`."""
         return {
             **dataclasses.asdict(self._ranges.provenance),
-            "int8_layers": sorted(self.plan.int8),
+            "int8_layers": sorted(self.plan.lowered),
             "float_layers": dict(sorted(self.plan.kept.items())),
             "style": self._style.to_json(),
         }
@@ -74,7 +74,7 @@ class Int8:
         from sam2lite.calibration.qdq import layers_of, render
 
         graph = spec.name
-        paths = below(graph, dict.fromkeys(self.plan.int8))
+        paths = below(graph, dict.fromkeys(self.plan.lowered))
         layers = layers_of(model, paths)
         if not layers:
             return Rendered(model, "fp32")
@@ -91,7 +91,7 @@ class Int8:
         """Return the symmetric scale of every activation that the plan quantizes, by its name."""
         from sam2lite.calibration.qdq import layers_of, tensor_ranges
 
-        paths = below(spec.name, dict.fromkeys(self.plan.int8))
+        paths = below(spec.name, dict.fromkeys(self.plan.lowered))
         spans = below(spec.name, self._ranges.spans)
         found = tensor_ranges(model, layers_of(model, paths), spans)
         return {name: max(-low, high) / LARGEST_CODE for name, (low, high) in found.items()}
