@@ -1,9 +1,10 @@
-"""Four bits a weight: what rounding, a search of the span and GPTQ lose, and what bundles gain.
+"""Four bits a weight: what each way of rounding loses, and what bundles gain.
 
-    .venv/bin/python benchmarks/four_bits.py [--model tiny] [--quick] [--json FILE]
+    .venv/bin/python benchmarks/four_bits.py [--model tiny] [--calib FILE] [--quick] [--json FILE]
 
 First every linear layer by itself, on what the running loop feeds it: the error of its output as a
-share of the output's power, by group. Then, unless --quick, bundles in FP32, INT8, w4 and w4a8:
+share of the output's power, medians over layers. Layers are calibrated on the first half of the
+calls of every graph, and measured on those and on the other half. Then, unless --quick, bundles in FP32, INT8, w4 and w4a8:
 their size, what they lose over generated clips, and the time of a frame, interleaved.
 """
 
@@ -15,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,59 +24,103 @@ from figures import table
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, recorded
-from sam2lite.calibration.four_bits.gptq import gptq, output_error
-from sam2lite.calibration.four_bits.grid import Grid, rounded, searched_steps, steps_of
-from sam2lite.calibration.four_bits.hessians import hessians
+from sam2lite.calibration.four_bits.collecting import layer_inputs
+from sam2lite.calibration.four_bits.gptq import output_power
+from sam2lite.calibration.four_bits.grid import Floats, Grid, SpanSearch
+from sam2lite.calibration.four_bits.inputs import LayerInputs
+from sam2lite.calibration.four_bits.layer import FourBitLayer, FourBitSettings, four_bit_layer
+from sam2lite.calibration.four_bits.low_rank import LowRankSettings
 from sam2lite.cli.app import run_app
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.exporter.export import export
-from sam2lite.exporter.ort.four_bits import linear_layers
+from sam2lite.exporter.quantization.linear_inputs import linear_layers
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.registry import load_model
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.segmenter import VideoSegmenter
 
-GROUPS = (32, 64, 128)
 PRECISIONS = ("fp32", "int8", "w4", "w4a8")
 _FRAMES, _WARM_UP = 48, 8
 
 
-def layer_rows(model: str, size: int | None, frames: int) -> list[dict[str, Any]]:
-    """Return for every group the medians over layers of each method's error, and their ratios."""
+def methods(quick: bool) -> dict[str, FourBitSettings]:
+    """Return the ways of putting a layer into four bits, by what they are called."""
+    plain = FourBitSettings(search=SpanSearch(tried=1), gptq=None, correct_bias=False)
+    searched = FourBitSettings(gptq=None, correct_bias=False)
+    uncorrected = FourBitSettings(correct_bias=False)
+    groups = () if quick else (64, 128)
+    return {
+        "rounded": plain,
+        "span searched": searched,
+        "GPTQ": uncorrected,
+        "GPTQ, bias": FourBitSettings(),
+        **{f"GPTQ, bias, group {group}": FourBitSettings(Grid(group)) for group in groups},
+        "GPTQ, bias, symmetric": FourBitSettings(Grid(symmetric=True)),
+        **{
+            f"rounded, rank {rank}": replace(searched, low_rank=LowRankSettings(rank))
+            for rank in (16, 32, 64)
+        },
+        **{
+            f"GPTQ, bias, rank {rank}": FourBitSettings(low_rank=LowRankSettings(rank, rounds=1))
+            for rank in ((32,) if quick else (16, 32, 64))
+        },
+    }
+
+
+def layer_rows(
+    model: str, size: int | None, frames: int, calib: str | None, quick: bool
+) -> list[dict[str, Any]]:
+    """Return for every method the medians over layers of its error, and of rounding's share."""
     loaded = load_model(model)
     cache = Path(cache_dir())
     sizes = [size or loaded.sizes[-1]]
-    settings = CalibrationSettings(frames=frames)
+    settings = CalibrationSettings(source=calib, frames=frames)
     recording, _ = recorded(loaded, sizes, settings, cache / "recordings")
     layers = linear_layers(loaded)
-    seen = hessians(loaded, recording, layers, cache / "hessians")
+    halves = [
+        layer_inputs(loaded, recording, layers, cache / "inputs", part=part)
+        for part in ((0.0, 0.5), (0.5, 1.0))
+    ]
+    known, other = halves
+    seen = [
+        path
+        for path in layers
+        if all(path in half and not half[path].are_nothing for half in halves)
+    ]
+    found: dict[str, list[list[float]]] = {}
+    for name, how in methods(quick).items():
+        found[name] = []
+        for path in seen:
+            made = four_bit_layer(layers[path], known[path], how)
+            found[name].append([lost(layers[path], made, half[path]) for half in (known, other)])
     rows = []
-    for group in GROUPS:
-        grid = Grid(group)
-        errors: dict[str, list[float]] = {"rounded": [], "searched": [], "gptq": []}
-        for path, weight in layers.items():
-            if path not in seen or not seen[path].any():
-                continue
-            searched = searched_steps(weight, grid)
-            packed = {
-                "rounded": rounded(weight, steps_of(weight, grid)),
-                "searched": rounded(weight, searched),
-                "gptq": gptq(weight, seen[path], searched),
-            }
-            for name, found in packed.items():
-                errors[name].append(output_error(weight, found.weight(), seen[path]))
-        ratios = [a / b for a, b in zip(errors["gptq"], errors["rounded"], strict=True) if b > 0]
+    for name, errors in found.items():
+        shares = [
+            [a / b for a, b in zip(mine, base, strict=True) if b > 0]
+            for mine, base in zip(errors, found["rounded"], strict=True)
+        ]
         rows.append(
             {
-                "group": group,
-                "layers": len(errors["gptq"]),
-                **{name: statistics.median(found) for name, found in errors.items()},
-                "gptq_of_rounded": statistics.median(ratios),
-                "largest_ratio": max(ratios),
+                "method": name,
+                "layers": len(errors),
+                "seen": statistics.median(error[0] for error in errors),
+                "held_out": statistics.median(error[1] for error in errors),
+                "seen_of_rounded": statistics.median(share[0] for share in shares),
+                "held_out_of_rounded": statistics.median(share[1] for share in shares),
+                "worst_held_out_of_rounded": max(share[1] for share in shares),
             }
         )
     return rows
+
+
+def lost(weight_oi: Floats, made: FourBitLayer, inputs: LayerInputs) -> float:
+    """Return the error of a layer's output on other inputs, as a share of the output's power."""
+    off = made.weight() - weight_oi
+    error = output_power(off, inputs.hessian_ii)
+    if made.bias_o is not None:
+        error += 2.0 * float(made.bias_o @ (off @ inputs.mean_i)) + float(made.bias_o @ made.bias_o)
+    return error / output_power(weight_oi, inputs.hessian_ii)
 
 
 def bundle_rows(model: str, size: int | None, folder: Path) -> list[dict[str, Any]]:
@@ -119,24 +165,37 @@ def main() -> None:
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--size", type=int)
     parser.add_argument("--frames", type=int, default=32, help="to calibrate on")
+    parser.add_argument("--calib", help="footage; generated clips if not given")
     parser.add_argument("--quick", action="store_true", help="layers alone")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     before = load_average()
     report: dict[str, Any] = {
         "model": arguments.model,
-        "layers": layer_rows(arguments.model, arguments.size, arguments.frames),
+        "layers": layer_rows(
+            arguments.model,
+            arguments.size,
+            arguments.frames,
+            arguments.calib,
+            arguments.quick,
+        ),
     }
     lines = [
         table(
-            ["group", "layers", "rounded", "span searched", "GPTQ", "of rounded", "worst layer"],
+            ["method", "layers", "seen", "held out", "of rounded", "held out", "worst layer"],
             [
                 [
-                    row["group"],
+                    row["method"],
                     row["layers"],
-                    *(f"{row[name]:.2e}" for name in ("rounded", "searched", "gptq")),
-                    f"{row['gptq_of_rounded']:.2f}x",
-                    f"{row['largest_ratio']:.2f}x",
+                    *(f"{row[name]:.2e}" for name in ("seen", "held_out")),
+                    *(
+                        f"{row[name]:.2f}x"
+                        for name in (
+                            "seen_of_rounded",
+                            "held_out_of_rounded",
+                            "worst_held_out_of_rounded",
+                        )
+                    ),
                 ]
                 for row in report["layers"]
             ],

@@ -12,6 +12,7 @@ from typing import Any
 from sam2lite.contracts.backends import DEFAULT_BACKEND, get_backend
 from sam2lite.contracts.input_sizes import InputSizes, read_sizes
 from sam2lite.errors import RecipeError
+from sam2lite.exporter.quantization.settings import USUAL, Quantization
 
 LONGEST_SHOWN = 60  # characters of a value in an error message
 MOST = 2**31 - 1  # of any number
@@ -131,6 +132,11 @@ class Recipe:
     def input_sizes(self) -> InputSizes | None:
         """Widths and form of `sizes`; None where they are not given."""
         return None if self.sizes is None else read_sizes(self.sizes)
+
+    @property
+    def quantization(self) -> Quantization:
+        """How weights are quantized: what `quant` says, or what is usual."""
+        return USUAL
 
     def is_given(self, name: str) -> bool:
         """Return whether a field differs from its default."""

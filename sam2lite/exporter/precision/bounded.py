@@ -157,6 +157,7 @@ def _key(scheme: Scheme, making: Making, plan: PrecisionAssignment, bound: Bound
     runtime = (target.runtime, target.opset, target.qdq)
     observed = None if ranges is None else asdict(ranges)
     made = [__version__, scheme.name, making.loaded.sha256, observed, runtime]
+    made.append(repr(making.quantization))
     text = json.dumps([*made, sorted(plan.lowered), asdict(bound)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

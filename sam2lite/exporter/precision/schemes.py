@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from sam2lite.exporter.progress import SILENT, Progress
+from sam2lite.exporter.quantization.settings import USUAL, Quantization
+
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.calibration.ranges import ActivationRanges, Provenance
@@ -45,6 +48,8 @@ class Making:
         also_pinned: nodes that compute in FP32 beside what rules and ranges say, with the reason,
             by the key of their graph.
         assignment: which layers are in the lower precision, where the scheme chooses among them.
+        quantization: how weights are quantized, where the recipe says it.
+        progress: told how far what is found late is.
     """
 
     loaded: LoadedModel
@@ -56,6 +61,8 @@ class Making:
     transforms: Sequence[Mapping[str, Any]] = ()
     also_pinned: Pins = field(default_factory=lambda: MappingProxyType({}))
     assignment: PrecisionAssignment | None = None
+    quantization: Quantization = USUAL
+    progress: Progress = SILENT
 
     @property
     def footage(self) -> tuple[Recording, Provenance]:
