@@ -4,8 +4,9 @@
 
 First every linear layer by itself, on what the running loop feeds it: the error of its output as a
 share of the output's power, medians over layers. Layers are calibrated on the first half of the
-calls of every graph, and measured on those and on the other half. Then, unless --quick, bundles in FP32, INT8, w4 and w4a8:
-their size, what they lose over generated clips, and the time of a frame, interleaved.
+calls of every graph, and measured on those and on the other half. Then, unless --quick, bundles in
+FP32, INT8, w4 and w4a8: their size, what they lose over generated clips, and the time of a frame,
+interleaved.
 """
 
 from __future__ import annotations

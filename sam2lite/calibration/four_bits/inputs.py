@@ -55,6 +55,14 @@ class LayerInputs:
         return found
 
 
+def in_eight_bits_together(rows_ni: Floats) -> Floats:
+    """Return rows as they are rounded that share one scale and zero point of 256 codes."""
+    low, high = min(float(rows_ni.min()), 0.0), max(float(rows_ni.max()), 0.0)
+    step = (high - low) / 255 or 1.0
+    found: Floats = (np.rint(rows_ni / step) * step).astype(np.float32)
+    return found
+
+
 def in_eight_bits(rows_ni: Floats, block: int | None) -> Floats:
     """Return rows as a kernel rounds them that finds its own scales, symmetric around 0.
 

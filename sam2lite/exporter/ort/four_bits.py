@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from sam2lite.calibration.four_bits.grid import Grid
 from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.ort.matmul_nbits import (
     FLOAT_ACTIVATIONS,
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from sam2lite.contracts.tensors import GraphSpec
     from sam2lite.exporter.ort.quantizer import Quantizer
 
-GROUP = Grid().group  # weights that share a scale, where a recipe does not say
 MAX_DROP = 1.5  # points of J&F, and of the first frame's J
 _last: tuple[Any, Quantizer] | None = None  # of one export, which asks many times
 
@@ -62,6 +60,7 @@ class FourBits:
             **dataclasses.asdict(self._provenance),
             "method": "round" if how.gptq is None else "gptq",
             "group": how.grid.group,
+            "block_size": how.grid.group,
             "quantization": dataclasses.asdict(how),
             "four_bit_layers": sorted(self.plan.lowered),
             "float_layers": dict(sorted(self.plan.kept.items())),
@@ -154,7 +153,7 @@ def _scheme(name: str, accuracy_level: int) -> Scheme:
         return sorted(lost, key=lost.__getitem__, reverse=True)
 
     layers = LayerChoice(all_layers, ranked)
-    return Scheme(name, made, CALLS, tried, layers=layers, max_drop=MAX_DROP, block_size=GROUP)
+    return Scheme(name, made, CALLS, tried, layers=layers, max_drop=MAX_DROP, takes_quant=True)
 
 
 FOUR_BITS = (_scheme("w4", FLOAT_ACTIVATIONS), _scheme("w4a8", INT8_ACTIVATIONS))

@@ -29,6 +29,7 @@ RANGE_FIELDS = FOOTAGE_FIELDS | {"observer", "ranges"}
 _OBSERVING = {NOTHING: frozenset[str](), CALLS: FOOTAGE_FIELDS, RANGES: RANGE_FIELDS}
 BOUND_FIELDS = frozenset({"max_drop", "accept_drop"})
 LAYER_FIELDS = frozenset({"keep_float"})
+QUANT_FIELDS = frozenset({"quant"})
 
 Pins = Mapping[str, Mapping[str, str]]
 
@@ -127,6 +128,7 @@ class Scheme:
             layers, they go back to float until the bound holds.
         transforms: of the weights, in order.
         block_size: how many weights share a scale; None where no blocks are made.
+        takes_quant: whether it follows a recipe's `quant`.
     """
 
     name: str
@@ -139,12 +141,14 @@ class Scheme:
     exact: bool = False
     transforms: tuple[WeightTransform, ...] = ()
     block_size: int | None = None
+    takes_quant: bool = False
 
     @property
     def fields(self) -> frozenset[str]:
         """The recipe fields that it uses."""
         used = _OBSERVING[self.observes]
         used |= frozenset() if self.exact else FOOTAGE_FIELDS  # masks are compared on it
+        used |= QUANT_FIELDS if self.takes_quant else frozenset()
         used |= LAYER_FIELDS if self.layers is not None else frozenset()
         return used | (BOUND_FIELDS if self.max_drop is not None else frozenset())
 

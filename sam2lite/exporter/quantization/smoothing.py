@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import onnx
 
     from sam2lite.calibration.four_bits.inputs import LayerInputs
+    from sam2lite.calibration.observers import Observer, Range
 
 
 class Roundings(NamedTuple):
@@ -29,11 +30,7 @@ class Roundings(NamedTuple):
 
 
 class Smoother:
-    """Smooths the graphs of a network, each layer in the same way wherever it is.
-
-    Attributes:
-        chosen: what was done to which layers, by their paths.
-    """
+    """Smooths the graphs of a network, each layer in the same way wherever it is."""
 
     def __init__(
         self,
@@ -50,7 +47,6 @@ class Smoother:
         """
         self._inputs, self._settings, self._roundings = inputs, settings, roundings
         self._done: dict[tuple[str, ...], Smoothing | None] = {}
-        self.chosen: dict[str, Smoothing] = {}
 
     def smooth(self, model: onnx.ModelProto, layers: Mapping[str, str]) -> dict[str, Smoothing]:
         """Scale the inputs of layers of a graph, in place; in float it computes what it did.
@@ -80,5 +76,18 @@ class Smoother:
             if found is not None:
                 absorbing.scale(scalable, found.scale_i)
                 scaled.update(dict.fromkeys(paths, found))
-        self.chosen.update(scaled)
         return scaled
+
+    def spans(
+        self, smoothings: Mapping[str, Smoothing], observer: Callable[[], Observer]
+    ) -> dict[str, Range]:
+        """Return the ranges of scaled inputs by `<path>:input`, from the rows that were kept."""
+        import torch
+
+        found = {}
+        for path, smoothing in smoothings.items():
+            watched = observer()
+            rows = self._inputs[path].divided(smoothing.scale_i).sample_ni
+            watched.observe(torch.from_numpy(rows))
+            found[f"{path}:input"] = watched.range()
+        return found
