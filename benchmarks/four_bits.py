@@ -18,9 +18,11 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from figures import table
 
 from sam2lite.bench.machine_facts import describe_machine, load_average
@@ -28,13 +30,24 @@ from sam2lite.calibration.calibrate import CalibrationSettings, recorded
 from sam2lite.calibration.four_bits.collecting import layer_inputs
 from sam2lite.calibration.four_bits.gptq import output_power
 from sam2lite.calibration.four_bits.grid import Floats, Grid, SpanSearch
-from sam2lite.calibration.four_bits.inputs import LayerInputs
-from sam2lite.calibration.four_bits.layer import FourBitLayer, FourBitSettings, four_bit_layer
+from sam2lite.calibration.four_bits.inputs import (
+    LayerInputs,
+    in_eight_bits,
+    in_eight_bits_together,
+)
+from sam2lite.calibration.four_bits.layer import (
+    FourBitLayer,
+    FourBitSettings,
+    four_bit_layer,
+    rounded_weight,
+)
 from sam2lite.calibration.four_bits.low_rank import LowRankSettings
+from sam2lite.calibration.four_bits.smoothing import SmoothSettings, smoothed
 from sam2lite.cli.app import run_app
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.exporter.export import export
 from sam2lite.exporter.quantization.linear_inputs import linear_layers
+from sam2lite.exporter.quantization.smoothing import Roundings
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.registry import load_model
 from sam2lite.runtimes.bundle import open_bundle
@@ -69,37 +82,52 @@ def methods(quick: bool) -> dict[str, FourBitSettings]:
     }
 
 
-def layer_rows(
-    model: str, size: int | None, frames: int, calib: str | None, quick: bool
-) -> list[dict[str, Any]]:
-    """Return for every method the medians over layers of its error, and of rounding's share."""
+class Halves(NamedTuple):
+    """Layers, and what they were fed in either half of the calls, by path."""
+
+    weights: dict[str, Floats]
+    known: dict[str, LayerInputs]
+    other: dict[str, LayerInputs]
+
+
+def halves(model: str, size: int | None, frames: int, calib: str | None) -> Halves:
+    """Record a network at work, and return what its layers were fed in both halves."""
     loaded = load_model(model)
     cache = Path(cache_dir())
     sizes = [size or loaded.sizes[-1]]
     settings = CalibrationSettings(source=calib, frames=frames)
     recording, _ = recorded(loaded, sizes, settings, cache / "recordings")
     layers = linear_layers(loaded)
-    halves = [
+    known, other = (
         layer_inputs(loaded, recording, layers, cache / "inputs", part=part)
         for part in ((0.0, 0.5), (0.5, 1.0))
-    ]
-    known, other = halves
+    )
     seen = [
         path
         for path in layers
-        if all(path in half and not half[path].are_nothing for half in halves)
+        if all(path in half and not half[path].are_nothing for half in (known, other))
     ]
-    found: dict[str, list[list[float]]] = {}
+    return Halves({path: layers[path] for path in seen}, known, other)
+
+
+def layer_rows(given: Halves, quick: bool) -> list[dict[str, Any]]:
+    """Return for every method the medians over layers of its error, and of rounding's share.
+
+    Of methods with a branch, layers count that are large enough for one.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
     for name, how in methods(quick).items():
-        found[name] = []
-        for path in seen:
-            made = four_bit_layer(layers[path], known[path], how)
-            found[name].append([lost(layers[path], made, half[path]) for half in (known, other)])
+        found[name] = {}
+        for path, weight in given.weights.items():
+            made = four_bit_layer(weight, given.known[path], how)
+            if how.low_rank is None or made.branch is not None:
+                found[name][path] = [lost(weight, made, half[path]) for half in given[1:]]
     rows = []
-    for name, errors in found.items():
+    for name, own in found.items():
+        errors = list(own.values())
         shares = [
-            [a / b for a, b in zip(mine, base, strict=True) if b > 0]
-            for mine, base in zip(errors, found["rounded"], strict=True)
+            [a / max(b, 1e-30) for a, b in zip(own[path], found["rounded"][path], strict=True)]
+            for path in own
         ]
         rows.append(
             {
@@ -113,6 +141,79 @@ def layer_rows(
             }
         )
     return rows
+
+
+def smoothing_rows(given: Halves) -> list[dict[str, Any]]:
+    """Return what rounded inputs and weights lose together on the other half, by how both go.
+
+    SmoothQuant's scales come from the largest inputs and weights; those in AWQ's manner from the
+    mean magnitude of inputs alone. Both take the best of eleven exponents for each layer. Scales
+    are tried for every layer, whether something takes them over or not.
+    """
+    w4 = FourBitSettings()
+    kinds: dict[str, tuple[Roundings, bool]] = {
+        "w4a8": (
+            Roundings(partial(rounded_weight, settings=w4), partial(in_eight_bits, block=32)),
+            True,
+        ),
+        "w8a8": (Roundings(partial(in_eight_bits, block=None), in_eight_bits_together), False),
+    }
+    rows = []
+    for kind, (roundings, is_spread) in kinds.items():
+        errors: dict[str, list[float]] = {}
+        for path, weight in given.weights.items():
+            known, other = given.known[path], given.other[path].sample_ni
+            mean = np.abs(known.sample_ni).mean(axis=0)
+            smooth = smoothed(weight, known, SmoothSettings(), *roundings)
+            ones = np.ones_like(mean)
+            scales = {
+                "as they are": ones,
+                "SmoothQuant": ones if smooth is None else smooth.scale_i,
+                "in AWQ's manner": awq_scale(weight, known.sample_ni, mean, roundings),
+            }
+            expected = other @ weight.T
+            for name, scale in scales.items():
+                made: dict[str, tuple[Floats, Floats | None]] = {
+                    name: (roundings.weight(weight * scale), None)
+                }
+                if is_spread:
+                    moments = known.divided(scale)
+                    layer = four_bit_layer(weight * scale, moments, w4)
+                    made[f"{name}, GPTQ"] = layer.weight(), layer.bias_o
+                    layer = four_bit_layer(weight * scale, moments.rounded(roundings.rows), w4)
+                    made[f"{name}, GPTQ that knows of the rounding"] = layer.weight(), layer.bias_o
+                for each, (values, bias) in made.items():
+                    off = roundings.rows(other / scale) @ values.T - expected
+                    off = off if bias is None else off + bias
+                    share = float(np.square(off).sum() / max(np.square(expected).sum(), 1e-30))
+                    errors.setdefault(each, []).append(share)
+        plain = errors["as they are"]
+        for name, found in errors.items():
+            shares = [a / max(b, 1e-30) for a, b in zip(found, plain, strict=True)]
+            rows.append(
+                {
+                    "precision": kind,
+                    "inputs": name,
+                    "held_out": statistics.median(found),
+                    "of_plain": statistics.median(shares),
+                    "worst": max(shares),
+                }
+            )
+    return rows
+
+
+def awq_scale(weight_oi: Floats, rows_ni: Floats, mean_i: Floats, how: Roundings) -> Floats:
+    """Return the power of the mean magnitudes of inputs with which rounding loses least."""
+    floored = np.maximum(mean_i, 1e-5 * max(float(mean_i.max()), 1e-30))
+    expected = rows_ni @ weight_oi.T
+    best, least = np.ones_like(mean_i), np.inf
+    for exponent in SmoothSettings().alphas:
+        scale = floored**exponent
+        scale = np.asarray(scale / np.exp(np.log(scale).mean()), np.float32)
+        off = how.rows(rows_ni / scale) @ how.weight(weight_oi * scale).T - expected
+        if float(np.square(off).sum()) < least:
+            best, least = scale, float(np.square(off).sum())
+    return best
 
 
 def lost(weight_oi: Floats, made: FourBitLayer, inputs: LayerInputs) -> float:
@@ -171,15 +272,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     before = load_average()
+    given = halves(arguments.model, arguments.size, arguments.frames, arguments.calib)
     report: dict[str, Any] = {
         "model": arguments.model,
-        "layers": layer_rows(
-            arguments.model,
-            arguments.size,
-            arguments.frames,
-            arguments.calib,
-            arguments.quick,
-        ),
+        "layers": layer_rows(given, arguments.quick),
+        "smoothing": smoothing_rows(given),
     }
     lines = [
         table(
@@ -202,6 +299,21 @@ def main() -> None:
             ],
         )
     ]
+    lines.append(
+        table(
+            ["precision", "inputs", "held out", "of plain", "worst layer"],
+            [
+                [
+                    row["precision"],
+                    row["inputs"],
+                    f"{row['held_out']:.2e}",
+                    f"{row['of_plain']:.2f}x",
+                    f"{row['worst']:.2f}x",
+                ]
+                for row in report["smoothing"]
+            ],
+        )
+    )
     if not arguments.quick:
         with tempfile.TemporaryDirectory() as folder:
             report["bundles"] = bundle_rows(arguments.model, arguments.size, Path(folder))

@@ -89,8 +89,9 @@ def four_bit_layer(
         return packed
 
     branch = None
+    outputs, columns = weight_oi.shape
     low_rank = settings.low_rank
-    if low_rank is not None and pays(*weight_oi.shape, low_rank.rank, settings.grid.bits_saved):
+    if low_rank is not None and pays(outputs, columns, low_rank.rank, settings.grid.bits_saved):
         packed, branch = with_branch(weight_oi, moments, quantized, low_rank)
     else:
         packed = quantized(weight_oi)

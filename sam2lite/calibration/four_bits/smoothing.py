@@ -16,7 +16,7 @@ import numpy as np
 from sam2lite.calibration.four_bits.grid import Floats
 from sam2lite.calibration.four_bits.inputs import LayerInputs
 
-_LEAST = 1e-5  # of what a scale is made from, as a share of the largest
+_LEAST = 1e-2  # of what a scale is made from, as a share of the largest: rarer inputs may come
 _WORTH = 0.99  # of the error that is left; for less the inputs stay as they are
 
 Rounding = Callable[[Floats], Floats]

@@ -170,7 +170,7 @@ class Absorbing:
             return width > 1 and width == self._widths.get(node.output[0])
         if node.op_type == "Transpose":
             order = attribute_of(node, "perm", [])
-            return bool(order) and order[-1] == len(order) - 1
+            return bool(order and order[-1] == len(order) - 1)
         return node.op_type == "Identity"
 
     def _is_linear(self, node: onnx.NodeProto) -> bool:
@@ -178,7 +178,7 @@ class Absorbing:
         # A weight that two layers share can have one scale alone.
         if tensor is None or len(tensor.dims) != 2 or self._uses[tensor.name] != 1:
             return False
-        return node.op_type == "MatMul" or attribute_of(node, "transA", 0) == 0
+        return node.op_type == "MatMul" or not attribute_of(node, "transA", 0)
 
     def _is_vector(self, name: str) -> bool:
         tensor = self._constants.get(name)

@@ -1,5 +1,7 @@
 """Scales of inputs that what comes before takes over: outputs stay, what layers take changes."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -16,7 +18,7 @@ def constant(name: str, *shape: int) -> onnx.TensorProto:
     return numpy_helper.from_array(values.astype(np.float32), name)
 
 
-def node(operator: str, inputs: str, result: str, **attributes: object) -> onnx.NodeProto:
+def node(operator: str, inputs: str, result: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(operator, inputs.split(), [result], f"/{result}", **attributes)
 
 
