@@ -177,11 +177,8 @@ def smoothing_rows(given: Halves) -> list[dict[str, Any]]:
                     name: (roundings.weight(weight * scale), None)
                 }
                 if is_spread:
-                    moments = known.divided(scale)
-                    layer = four_bit_layer(weight * scale, moments, w4)
+                    layer = four_bit_layer(weight * scale, known.divided(scale), w4)
                     made[f"{name}, GPTQ"] = layer.weight(), layer.bias_o
-                    layer = four_bit_layer(weight * scale, moments.rounded(roundings.rows), w4)
-                    made[f"{name}, GPTQ that knows of the rounding"] = layer.weight(), layer.bias_o
                 for each, (values, bias) in made.items():
                     off = roundings.rows(other / scale) @ values.T - expected
                     off = off if bias is None else off + bias

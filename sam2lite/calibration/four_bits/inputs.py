@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,17 +48,6 @@ class LayerInputs:
             largest_i=self.largest_i / scale_i,
             sample_ni=self.sample_ni / scale_i,
         )
-
-    def rounded(self, rounded_rows: Callable[[Floats], Floats]) -> LayerInputs:
-        """Return what is known of the inputs once a kernel has rounded them.
-
-        Rounding errors go no way together, so each input varies by its own. Without them a weight
-        may grow along directions that inputs never take, and that rounding errors do take.
-        """
-        if not len(self.sample_ni):
-            return self
-        off = np.square(rounded_rows(self.sample_ni) - self.sample_ni).mean(axis=0)
-        return replace(self, hessian_ii=self.hessian_ii + np.diag(off).astype(np.float32))
 
     def centred(self) -> Floats:
         """Return the mean of `(x - mean) (x - mean)^T`: what is left where a bias can follow."""

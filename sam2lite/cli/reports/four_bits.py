@@ -19,9 +19,8 @@ def four_bit_lines(verification: Mapping[str, Any]) -> list[str]:
     found = [graph["four_bits"] for graph in graphs]
     weights = sum(entry["weights"] for entry in found)
     size = sum(entry["bytes"] for entry in found)
-    line = (
-        f"{weights / 1e6:.2f} M weights in {size / 1e6:.2f} MB, {8 * size / weights:.2f} bits each"
-    )
+    bits = 8 * size / max(1, weights)
+    line = f"{weights / 1e6:.2f} M weights in {size / 1e6:.2f} MB, {bits:.2f} bits each"
     errors = [error for entry in found for error in entry.get("output_error", {}).values()]
     if errors:
         line += (

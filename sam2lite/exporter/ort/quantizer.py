@@ -41,7 +41,6 @@ class Quantizer:
         def rows(rows_ni: Floats) -> Floats:
             return in_eight_bits(rows_ni, group) if eight_bit_rows else rows_ni
 
-        self._rounded_rows = rows if eight_bit_rows else None
         self._done: dict[tuple[str, bytes], FourBitLayer] = {}
 
         def roundings(path: str) -> Roundings:
@@ -62,7 +61,5 @@ class Quantizer:
         key = path, hashlib.sha256(np.ascontiguousarray(weight_oi).tobytes()).digest()
         if key not in self._done:
             inputs = self.inputs[path] if scale_i is None else self.inputs[path].divided(scale_i)
-            if self._rounded_rows is not None:
-                inputs = inputs.rounded(self._rounded_rows)
             self._done[key] = four_bit_layer(weight_oi, inputs, self._how.of_layer(path))
         return self._done[key]

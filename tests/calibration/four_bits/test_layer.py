@@ -98,18 +98,6 @@ def test_moments_follow_a_division() -> None:
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2e-3)
 
 
-def test_rounding_of_inputs_adds_its_variance() -> None:
-    known = inputs_of(rows())
-
-    def eight(values: Floats) -> Floats:
-        return in_eight_bits(values, 32)
-
-    more = known.rounded(eight).hessian_ii - known.hessian_ii
-    off = np.square(eight(known.sample_ni) - known.sample_ni).mean(axis=0)
-    np.testing.assert_allclose(np.diag(more), off, rtol=0.05, atol=1e-4 * known.hessian_ii.max())
-    assert not (more - np.diag(np.diag(more))).any()
-
-
 @pytest.mark.parametrize("by_outputs", [True, False])
 def test_a_branch_loses_less_with_every_rank(by_outputs: bool) -> None:
     moments = inputs_of(rows()).hessian_ii
