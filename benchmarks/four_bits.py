@@ -205,8 +205,8 @@ def awq_scale(weight_oi: Floats, rows_ni: Floats, mean_i: Floats, how: Roundings
     expected = rows_ni @ weight_oi.T
     best, least = np.ones_like(mean_i), np.inf
     for exponent in SmoothSettings().alphas:
-        scale = floored**exponent
-        scale = np.asarray(scale / np.exp(np.log(scale).mean()), np.float32)
+        powers = floored**exponent
+        scale = np.asarray(powers / np.exp(np.log(powers).mean()), np.float32)
         off = how.rows(rows_ni / scale) @ how.weight(weight_oi * scale).T - expected
         if float(np.square(off).sum()) < least:
             best, least = scale, float(np.square(off).sum())

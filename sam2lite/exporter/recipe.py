@@ -16,7 +16,7 @@ from sam2lite.errors import RecipeError, UnknownNameError
 from sam2lite.exporter.quantization.presets import preset_names, preset_path
 
 if TYPE_CHECKING:
-    from sam2lite.exporter.quantization.settings import Quantization
+    from sam2lite.calibration.quant.settings import Quantization
 
 LONGEST_SHOWN = 60  # characters of a value in an error message
 MOST = 2**31 - 1  # of any number
@@ -97,7 +97,7 @@ class Recipe:
                 object.__setattr__(self, name, read(name, getattr(self, name)))
         get_backend(self.backend)
         if self.quant is not None:
-            from sam2lite.exporter.quantization.reading import read_quant
+            from sam2lite.calibration.quant.reading import read_quant
 
             named = read_quant(self.quant).precision
             if named is not None and self.precision not in (None, named):
@@ -167,7 +167,7 @@ class Recipe:
     @property
     def quantization(self) -> Quantization:
         """How weights are quantized: what `quant` says, or what is usual."""
-        from sam2lite.exporter.quantization.reading import read_quant
+        from sam2lite.calibration.quant.reading import read_quant
 
         return read_quant(self.quant or {}).quantization
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from sam2lite.calibration.quant.reading import read_quant
+from sam2lite.calibration.quant.refused import REFUSED
+from sam2lite.calibration.quant.settings import SKIPS, USUAL
 from sam2lite.errors import RecipeError, UnknownNameError
 from sam2lite.exporter.quantization.presets import preset_names, preset_path
-from sam2lite.exporter.quantization.reading import read_quant
-from sam2lite.exporter.quantization.refused import REFUSED
-from sam2lite.exporter.quantization.settings import USUAL
-from sam2lite.exporter.quantization.skips import SKIPS, skipped
+from sam2lite.exporter.quantization.skips import skipped
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.loaded import LoadedModel
 

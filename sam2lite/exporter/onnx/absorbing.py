@@ -178,7 +178,7 @@ class Absorbing:
         # A weight that two layers share can have one scale alone.
         if tensor is None or len(tensor.dims) != 2 or self._uses[tensor.name] != 1:
             return False
-        return node.op_type == "MatMul" or not attribute_of(node, "transA", 0)
+        return bool(node.op_type == "MatMul" or not attribute_of(node, "transA", 0))
 
     def _is_vector(self, name: str) -> bool:
         tensor = self._constants.get(name)

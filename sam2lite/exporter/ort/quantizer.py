@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sam2lite.calibration.four_bits.inputs import LayerInputs, in_eight_bits
-from sam2lite.calibration.four_bits.layer import FourBitLayer, four_bit_layer, rounded_weight
-from sam2lite.exporter.quantization.settings import Quantization
 from sam2lite.exporter.quantization.smoothing import Roundings, Smoother
 
 if TYPE_CHECKING:
     from sam2lite.calibration.four_bits.grid import Floats
+    from sam2lite.calibration.four_bits.inputs import LayerInputs
+    from sam2lite.calibration.four_bits.layer import FourBitLayer
+    from sam2lite.calibration.quant.settings import Quantization
 
 
 class Quantizer:
@@ -35,6 +35,9 @@ class Quantizer:
             how: layers are put into four bits.
             eight_bit_rows: whether the kernel rounds inputs to eight bits.
         """
+        from sam2lite.calibration.four_bits.inputs import in_eight_bits
+        from sam2lite.calibration.four_bits.layer import rounded_weight
+
         self.inputs, self._how = inputs, how
         group = how.four_bits.grid.group
 
@@ -58,6 +61,8 @@ class Quantizer:
             weight_oi: of it, float32 `[out, in]`.
             scale_i: that its inputs were divided by, if they were.
         """
+        from sam2lite.calibration.four_bits.layer import four_bit_layer
+
         key = path, hashlib.sha256(np.ascontiguousarray(weight_oi).tobytes()).digest()
         if key not in self._done:
             inputs = self.inputs[path] if scale_i is None else self.inputs[path].divided(scale_i)

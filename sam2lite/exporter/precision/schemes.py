@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sam2lite.exporter.progress import SILENT, Progress
-from sam2lite.exporter.quantization.settings import USUAL, Quantization
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
+    from sam2lite.calibration.quant.settings import Quantization
     from sam2lite.calibration.ranges import ActivationRanges, Provenance
     from sam2lite.calibration.recorder import Recording
     from sam2lite.models.loaded import LoadedModel
@@ -32,6 +32,12 @@ LAYER_FIELDS = frozenset({"keep_float"})
 QUANT_FIELDS = frozenset({"quant"})
 
 Pins = Mapping[str, Mapping[str, str]]
+
+
+def _usual() -> Quantization:
+    from sam2lite.calibration.quant.settings import USUAL
+
+    return USUAL
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Making:
     transforms: Sequence[Mapping[str, Any]] = ()
     also_pinned: Pins = field(default_factory=lambda: MappingProxyType({}))
     assignment: PrecisionAssignment | None = None
-    quantization: Quantization = USUAL
+    quantization: Quantization = field(default_factory=_usual)
     progress: Progress = SILENT
 
     @property

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.models.loaded import LoadedModel
 
-PATCH_EMBED, FIRST, LAST, DECODER = "patch_embed", "first_block", "last_block", "decoder"
-SKIPS = (PATCH_EMBED, FIRST, LAST, DECODER)
 _BLOCK = re.compile(r"(?P<stack>.*?)\.(?P<index>\d+)\.")
 
 
@@ -37,6 +35,8 @@ def skipped(loaded: LoadedModel, skip: str) -> list[str]:
         loaded: the network.
         skip: one of `SKIPS`.
     """
+    from sam2lite.calibration.quant.settings import DECODER, FIRST, PATCH_EMBED
+
     paths = loaded.quantizable_paths()
     family = loaded.family
     if skip == DECODER:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from sam2lite.calibration.four_bits.smoothing import Rounding, Smoothing, SmoothSettings, smoothed
 from sam2lite.exporter.onnx.absorbing import Absorbing
 
 if TYPE_CHECKING:
     import onnx
 
     from sam2lite.calibration.four_bits.inputs import LayerInputs
+    from sam2lite.calibration.four_bits.smoothing import Rounding, Smoothing, SmoothSettings
     from sam2lite.calibration.observers import Observer, Range
 
 
@@ -59,6 +59,8 @@ class Smoother:
             what was done, by path. Layers whose inputs nothing takes the scale over of, and those
             that are no better for it, are left out.
         """
+        from sam2lite.calibration.four_bits.smoothing import smoothed
+
         absorbing = Absorbing(model)
         scaled: dict[str, Smoothing] = {}
         for scalable in absorbing.found():

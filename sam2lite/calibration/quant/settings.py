@@ -8,6 +8,10 @@ from fnmatch import fnmatchcase
 from sam2lite.calibration.four_bits.layer import FourBitSettings
 from sam2lite.calibration.four_bits.smoothing import SmoothSettings
 
+# Parts of a network that can be left in float, whatever the family.
+PATCH_EMBED, FIRST, LAST, DECODER = "patch_embed", "first_block", "last_block", "decoder"
+SKIPS = (PATCH_EMBED, FIRST, LAST, DECODER)
+
 
 @dataclass(frozen=True)
 class Quantization:
@@ -17,7 +21,7 @@ class Quantization:
         four_bits: how linear layers are put into four bits.
         smooth: how inputs of linear layers are made easier to round in INT8; None leaves them.
         calib_frames: to calibrate on; None where it is not said.
-        skips: names of what stays in float, of `skips.SKIPS`.
+        skips: names of what stays in float, of `SKIPS`.
         rounded: patterns of layers whose errors are not spread.
         branchless: patterns of layers that get no low-rank branch.
     """

@@ -14,11 +14,10 @@ from sam2lite.calibration.four_bits.grid import Grid, SpanSearch
 from sam2lite.calibration.four_bits.layer import FourBitSettings
 from sam2lite.calibration.four_bits.low_rank import LowRankSettings
 from sam2lite.calibration.four_bits.smoothing import SmoothSettings
+from sam2lite.calibration.quant.refused import REFUSED
+from sam2lite.calibration.quant.settings import SKIPS, Quantization
 from sam2lite.contracts.arguments import shown
 from sam2lite.errors import RecipeError
-from sam2lite.exporter.quantization.refused import REFUSED
-from sam2lite.exporter.quantization.settings import Quantization
-from sam2lite.exporter.quantization.skips import SKIPS
 
 ROOT = "quant"
 BLOCKS = (16, 32, 64, 128, 256)
