@@ -167,7 +167,7 @@ class Absorbing:
             return False
         if node.op_type in _SAME_WIDTH:
             width = self._widths.get(name, 0)
-            return width > 1 and width == self._widths.get(node.output[0])
+            return bool(width > 1 and width == self._widths.get(node.output[0]))
         if node.op_type == "Transpose":
             order = attribute_of(node, "perm", [])
             return bool(order and order[-1] == len(order) - 1)
