@@ -114,7 +114,7 @@ class DynamicLinear:
     def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
         """See `PrecisionScheme`."""
         prefix = f"{spec.name}."
-        own = [p.removeprefix(prefix) for p in self._plan.int8 if p.startswith(prefix)]
+        own = [p.removeprefix(prefix) for p in self._plan.lowered if p.startswith(prefix)]
         layers = layers_of(model, own)
         if not layers:
             return Rendered(model, "fp32")
@@ -239,7 +239,7 @@ def bias_corrected(loaded: LoadedModel, ranges: ActivationRanges, recording: Rec
             errors.setdefault(path, []).append(error.mean(dim=others))
 
     layers = quantized_layers(fused)
-    paths = plan_of(loaded, ranges).int8
+    paths = plan_of(loaded, ranges).lowered
     span_of = {path: torch.tensor(ranges.spans[f"{path}:input"]) for path in paths}
     hooks = {path: (layers[path], partial(see, path, in_int8(layers[path]))) for path in paths}
     run_recorded(fused, recording, loaded.config.rungs, CALLS_OF_RUNG, hooks)

@@ -46,7 +46,7 @@ APART: tuple[tuple[str, frozenset[str]], ...] = (
     ("runtimes/backends", frozenset()),
     ("runtimes/rules", frozenset()),
     ("models", frozenset()),
-    ("exporter", frozenset({"onnx", "precision", "verify", "bundle"})),
+    ("exporter", frozenset({"onnx", "precision", "quantization", "verify", "bundle"})),
 )
 # What starts on a board imports none of these, not even late.
 NOT_ON_A_BOARD = {"torch", "onnx", "onnxscript", "safetensors", "typer", "rich", "PIL"}

@@ -1,4 +1,4 @@
-"""Which layers compute in INT8, and why the others do not."""
+"""Which layers compute in the lower precision, and why the others do not."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from sam2lite.errors import UnknownNameError
 
 @dataclass(frozen=True)
 class PrecisionAssignment:
-    """The precision of every layer that may be quantized.
+    """Which of the layers that may be quantized are.
 
     Attributes:
-        int8: paths of the layers in INT8.
+        lowered: paths of the layers in the lower precision, such as INT8 or four bits.
         kept: why each of the others stays in float, by path.
     """
 
-    int8: frozenset[str]
+    lowered: frozenset[str]
     kept: Mapping[str, str]
 
     def without(self, paths: Collection[str], reason: str) -> PrecisionAssignment:
         """Return an assignment that keeps more layers in float."""
-        more = {path: reason for path in paths if path in self.int8}
-        return PrecisionAssignment(self.int8 - more.keys(), {**self.kept, **more})
+        more = {path: reason for path in paths if path in self.lowered}
+        return PrecisionAssignment(self.lowered - more.keys(), {**self.kept, **more})
 
 
 def first_assignment(
     layers: Collection[str], ranges: Mapping[str, Range], keep_float: Sequence[str]
 ) -> PrecisionAssignment:
-    """Put every layer in INT8 but those that were never run, and those the user wants in float.
+    """Lower every layer but those that were never run, and those the user wants in float.
 
     Args:
         layers: paths of the layers that may be quantized.

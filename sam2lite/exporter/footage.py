@@ -103,6 +103,8 @@ def _settings(request: ExportRequest, observer: str) -> CalibrationSettings:
 
     recipe, frames = request.recipe, request.recipe.calib_frames
     if frames is None:
+        frames = recipe.quantization.calib_frames
+    if frames is None:
         frames = request.loaded.host.effort(max(request.sizes)).calibration_frames
     source = None if recipe.calib is None else str(recipe.calib)
     return CalibrationSettings(source, frames, recipe.calib_seed or SEED, observer)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sam2lite.contracts.backends import DEFAULT_BACKEND, get_backend
 from sam2lite.contracts.input_sizes import InputSizes, read_sizes
-from sam2lite.errors import RecipeError
+from sam2lite.errors import RecipeError, UnknownNameError
+from sam2lite.exporter.quantization.presets import preset_names, preset_path
+
+if TYPE_CHECKING:
+    from sam2lite.calibration.quant.settings import Quantization
 
 LONGEST_SHOWN = 60  # characters of a value in an error message
 MOST = 2**31 - 1  # of any number
@@ -45,6 +50,8 @@ class Recipe:
         observer: how ranges are taken from what is observed.
         ranges: file of `sam2lite calibrate`, instead of observing.
         keep_float: patterns of layers to keep in float.
+        quant: how weights are quantized, as a mapping; docs/quantization.md lists its keys. Its
+            types name a precision where `precision` does not.
         max_drop: points of J&F that a precision may lose against FP32.
         accept_drop: keep a bundle that loses more.
         skip_passes: names of graph passes to leave out.
@@ -71,6 +78,7 @@ class Recipe:
     observer: str | None = None
     ranges: str | Path | None = None
     keep_float: Sequence[str] = ()
+    quant: Mapping[str, Any] | None = None
     max_drop: float | None = None
     accept_drop: bool = False
     skip_passes: Sequence[str] = ()
@@ -90,6 +98,17 @@ class Recipe:
             if self.is_given(name):
                 object.__setattr__(self, name, read(name, getattr(self, name)))
         get_backend(self.backend)
+        if self.quant is not None:
+            from sam2lite.calibration.quant.reading import read_quant
+
+            named = read_quant(self.quant).precision
+            if named is not None and self.precision not in (None, named):
+                raise RecipeError(
+                    f"`precision` is {self.precision}, and `quant` has the types of {named}; leave "
+                    "one out",
+                    "precision",
+                )
+            object.__setattr__(self, "precision", self.precision or named)
         for name in ("calib", "observer"):
             if self.ranges is not None and self.is_given(name):
                 raise RecipeError(
@@ -115,6 +134,19 @@ class Recipe:
         except RecipeError as error:
             raise error.inside(str(path)) from None
 
+    @classmethod
+    def named(cls, name: str) -> Recipe:
+        """Read a recipe that comes with the package.
+
+        Raises:
+            UnknownNameError: there is none of that name; the message lists them.
+            DependencyError: PyYAML is not installed.
+        """
+        path = preset_path(name)
+        if path is None:
+            raise UnknownNameError("recipe", name, preset_names())
+        return cls.load(path)
+
     def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
         """Write what is given to a YAML file, all but `force`.
 
@@ -133,6 +165,13 @@ class Recipe:
     def input_sizes(self) -> InputSizes | None:
         """Widths and form of `sizes`; None where they are not given."""
         return None if self.sizes is None else read_sizes(self.sizes)
+
+    @property
+    def quantization(self) -> Quantization:
+        """How weights are quantized: what `quant` says, or what is usual."""
+        from sam2lite.calibration.quant.reading import read_quant
+
+        return read_quant(self.quant or {}).quantization
 
     def is_given(self, name: str) -> bool:
         """Return whether a field differs from its default."""
@@ -188,6 +227,12 @@ def _whole(least: int) -> Callable[[str, object], int]:
     return read
 
 
+def _mapping(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(name, value, "a mapping of keys")
+    return copy.deepcopy(dict(value))
+
+
 def _points(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or value > MOST:
         raise _wrong(name, value, f"a number up to {MOST}")
@@ -232,6 +277,7 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "observer": _text,
     "ranges": _path,
     "keep_float": _texts,
+    "quant": _mapping,
     "max_drop": _points,
     "accept_drop": _flag,
     "skip_passes": _texts,

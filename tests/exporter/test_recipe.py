@@ -94,6 +94,7 @@ FULL: dict[str, Any] = {
     "calib_seed": 0,
     "observer": "mse",
     "keep_float": ("mask_decoder.iou.*", "x: y", "é"),
+    "quant": {"wgts": {"dtype": "int8"}, "ipts": {"static": True}},
     "max_drop": 0.0,
     "accept_drop": True,
     "skip_passes": ("fuse",),

@@ -33,6 +33,17 @@ class GptqSettings:
     by_variance: bool = True
 
 
+def output_power(weight_oi: Floats, moments_ii: Floats) -> float:
+    """Return the mean power of a layer's output, summed over outputs.
+
+    Args:
+        weight_oi: float32 `[out, in]`.
+        moments_ii: mean of `x x^T` over the layer's inputs.
+    """
+    weight = weight_oi.astype(np.float64)
+    return float(((weight @ moments_ii.astype(np.float64)) * weight).sum())
+
+
 def output_error(weight_oi: Floats, other_oi: Floats, hessian_ii: Floats) -> float:
     """Return the error of a layer's output with another weight, as a share of the output's power.
 
@@ -41,15 +52,10 @@ def output_error(weight_oi: Floats, other_oi: Floats, hessian_ii: Floats) -> flo
         other_oi: the same with errors.
         hessian_ii: mean of `x x^T` over the layer's inputs.
     """
-    hessian = hessian_ii.astype(np.float64)
-
-    def power(matrix: Matrix) -> float:
-        return float(np.einsum("oi,ij,oj->", matrix, hessian, matrix, optimize=True))
-
-    whole = power(weight_oi.astype(np.float64))
+    whole = output_power(weight_oi, hessian_ii)
     if whole <= 0.0:
         return 0.0
-    return power(other_oi.astype(np.float64) - weight_oi) / whole
+    return output_power(other_oi - weight_oi, hessian_ii) / whole
 
 
 def gptq(

@@ -31,6 +31,27 @@ class Grid:
         """Return how many groups a row of so many weights has."""
         return -(-inputs // self.group)
 
+    @property
+    def bits_saved(self) -> float:
+        """Of a weight, against one in 16 bits: a scale and a zero point go with a group."""
+        return 16 - BITS - (16 + (0 if self.symmetric else BITS)) / self.group
+
+
+@dataclass(frozen=True)
+class SpanSearch:
+    """How the span of a group is found: the whole one is cut a little, and the best cut is kept.
+
+    Attributes:
+        power: of the errors whose sum is least. Above 2 it minds large ones more, as the published
+            search does (L2.4: Frantar and others, GPTQ's code, `Quantizer.find_params`).
+        tried: how many spans, from the whole one down.
+        least: the share of the span that the shortest has.
+    """
+
+    power: float = 2.4
+    tried: int = 12
+    least: float = 0.7
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -103,30 +124,24 @@ def rounded(weight_oi: Floats, steps: Steps) -> Packed:
     return Packed(steps, codes.astype(np.uint8))
 
 
-def searched_steps(
-    weight_oi: Floats, grid: Grid, power: float = 2.4, tried: int = 12, least: float = 0.7
-) -> Steps:
+def searched_steps(weight_oi: Floats, grid: Grid, search: SpanSearch | None = None) -> Steps:
     """Return for each group the steps with the least error, of spans that are cut a little.
-
-    The sum of errors to a power above 2 minds large ones more, as the published search does (L2.4:
-    Frantar and others, GPTQ's code, `Quantizer.find_params`).
 
     Args:
         weight_oi: float32 `[out, in]`.
         grid: how weights share a scale.
-        power: of the errors.
-        tried: how many spans, from the whole one down.
-        least: the share of the span that the shortest has.
+        search: which spans are tried.
     """
+    search = search or SpanSearch()
     outputs, inputs = weight_oi.shape
     count = grid.groups(inputs)
     best = steps_of(weight_oi, grid)
     scale, zero = best.scale_og.copy(), best.zero_og.copy()
     errors = np.full((outputs, count), np.inf)
-    for shrink in np.linspace(1.0, least, tried):
+    for shrink in np.linspace(1.0, search.least, search.tried):
         steps = steps_of(weight_oi, grid, float(shrink))
         lost = np.zeros((outputs, count * grid.group))
-        lost[:, :inputs] = np.abs(rounded(weight_oi, steps).weight() - weight_oi) ** power
+        lost[:, :inputs] = np.abs(rounded(weight_oi, steps).weight() - weight_oi) ** search.power
         found = lost.reshape(outputs, count, grid.group).sum(axis=2)
         better = found < errors
         errors[better] = found[better]

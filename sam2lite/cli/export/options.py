@@ -94,9 +94,12 @@ Output = Annotated[
     ),
 ]
 RecipeFile = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--recipe", metavar="FILE", help="A recipe in YAML; options given beside it override it."
+        "--recipe",
+        metavar="NAME|FILE",
+        help="A recipe in YAML, or one that comes with the package: w4a8, w4only, w4a8_svdquant or "
+        "w8a8; options given beside it override it.",
     ),
 ]
 SaveRecipe = Annotated[

@@ -43,7 +43,7 @@ class Asked(NamedTuple):
 def ask(
     backend: str,
     *,
-    recipe: Path | None,
+    recipe: str | None,
     save_recipe: Path | None,
     dry_run: bool,
     as_json: str | None,
@@ -53,7 +53,7 @@ def ask(
 
     Args:
         backend: of the command.
-        recipe: file beneath the flags, if any.
+        recipe: file, or name of a recipe that comes with the package, beneath the flags, if any.
         save_recipe: see `Asked`.
         dry_run: see `Asked`.
         as_json: see `Asked`.
@@ -61,7 +61,7 @@ def ask(
 
     Raises:
         ArgumentError: a value cannot be used; flags are called by their own names.
-        UnknownNameError: the file has an unknown field.
+        UnknownNameError: the file has an unknown field, or no recipe has the name.
         OutputError: there is a file where the recipe is to be saved, and no `--force`.
     """
     started = time.perf_counter()
@@ -73,7 +73,7 @@ def ask(
     names = {name: _FLAGS.get(name, "--" + name.replace("_", "-")) for name in FIELDS}
     base = Recipe(backend=backend)
     if recipe is not None:
-        base = Recipe.load(recipe)
+        base = Recipe.load(recipe) if _is_file(recipe) else Recipe.named(recipe)
         if base.backend != backend:
             raise ArgumentError(
                 f"{recipe} is for backend {base.backend}; give it to sam2lite-export {base.backend}"
@@ -109,6 +109,11 @@ def run(asked: Asked) -> Bundle | None:
     for key, value in found.items():
         typer.echo("\n".join(_SHOWN[key](value) if key in _SHOWN else [f"{key}: {_plain(value)}"]))
     return None
+
+
+def _is_file(recipe: str) -> bool:
+    """Return whether a recipe is asked for by its file; a name has neither folder nor ending."""
+    return Path(recipe).exists() or Path(recipe).name != recipe or "." in recipe
 
 
 def _plain(value: Any) -> str:

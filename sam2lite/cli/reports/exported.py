@@ -10,6 +10,7 @@ import typer
 
 from sam2lite.cli.json_output import put_json
 from sam2lite.cli.reports.agreement import agreement_lines
+from sam2lite.cli.reports.four_bits import four_bit_lines
 from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.shown import choices
 from sam2lite.contracts.backends import get_backend
@@ -111,7 +112,7 @@ def precision_lines(manifest: Manifest) -> list[str]:
     if found is not None:
         lines.append(f"layers: {found}")
         lines += [f"  {path}: {reason}" for path, reason in sorted(found.kept.items())]
-    return lines
+    return [*lines, *four_bit_lines(manifest.verification)]
 
 
 def fp16_lines(manifest: Manifest) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sam2lite.cli.reports import coreml
 from sam2lite.cli.reports.agreement import agreement_lines
+from sam2lite.cli.reports.four_bits import four_bit_lines
 from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.shown import first, holds
 from sam2lite.contracts.manifest import Manifest
@@ -132,6 +133,9 @@ def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
     if found is not None:
         kept = first(f"{path}: {why}" for path, why in found.kept.items())
         rows.append(("layers", "\n".join([str(found), *kept])))
+    four_bits = four_bit_lines(manifest.verification)
+    if four_bits:
+        rows.append(("four bits", "\n".join(four_bits)))
     if drop is not None:
         before, after = drop["before"], drop["after"]
         rows.append(

@@ -25,7 +25,15 @@ class OrtExporter(GraphExporter):
     schemes: ClassVar[tuple[Scheme, ...]] = (
         Scheme("fp32", lambda making: Float32(), exact=True),
         Scheme("fp16", lambda making: Fp16Storage()),
-        Scheme("int8", quantized, RANGES, trial=unmeasured, layers=INT8_LAYERS, max_drop=MAX_DROP),
+        Scheme(
+            "int8",
+            quantized,
+            RANGES,
+            trial=unmeasured,
+            layers=INT8_LAYERS,
+            max_drop=MAX_DROP,
+            takes_quant=True,
+        ),
         *FOUR_BITS,
     )
     default_target = HOST

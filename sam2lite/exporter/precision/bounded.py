@@ -157,13 +157,14 @@ def _key(scheme: Scheme, making: Making, plan: PrecisionAssignment, bound: Bound
     runtime = (target.runtime, target.opset, target.qdq)
     observed = None if ranges is None else asdict(ranges)
     made = [__version__, scheme.name, making.loaded.sha256, observed, runtime]
-    text = json.dumps([*made, sorted(plan.int8), asdict(bound)])
+    made.append(repr(making.quantization))
+    text = json.dumps([*made, sorted(plan.lowered), asdict(bound)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _remember(memo: Path, outcome: Outcome[AccuracyDrop]) -> None:
     data = {
-        "int8": sorted(outcome.plan.int8),
+        "lowered": sorted(outcome.plan.lowered),
         "kept": dict(outcome.plan.kept),
         "drop": asdict(outcome.drop),
         "trials": outcome.trials,
@@ -180,7 +181,7 @@ def _remembered(memo: Path) -> Outcome[AccuracyDrop] | None:
     try:
         data = read_json(str(memo), ArgumentError, "")
         drop = data["drop"]
-        layers, kept = frozenset(data["int8"]), dict(data["kept"])
+        layers, kept = frozenset(data["lowered"]), dict(data["kept"])
         if not all(isinstance(text, str) for text in (*layers, *kept, *kept.values())):
             return None
         return Outcome(

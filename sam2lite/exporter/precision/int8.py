@@ -12,6 +12,8 @@ from sam2lite.exporter.precision.fp16_storage import store_in_fp16
 from sam2lite.exporter.precision.on_calls import below, sqnr_on_calls
 from sam2lite.exporter.precision.scheme import Rendered
 from sam2lite.exporter.precision.schemes import LayerChoice, Making
+from sam2lite.exporter.quantization.linear_inputs import linear_inputs
+from sam2lite.exporter.quantization.skips import without_skipped
 from sam2lite.targets.profile import QdqStyle
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.ranges import ActivationRanges
     from sam2lite.calibration.recorder import Recording
     from sam2lite.contracts.tensors import GraphSpec
+    from sam2lite.exporter.quantization.smoothing import Smoother
 
 LARGEST_CODE = 127
 MAX_DROP = 1.0  # points of J&F, and of the first frame's J
@@ -39,6 +42,7 @@ class Int8:
         plan: PrecisionAssignment,
         style: QdqStyle,
         recording: Recording | None = None,
+        smoother: Smoother | None = None,
     ) -> None:
         """Take ranges over.
 
@@ -47,6 +51,7 @@ class Int8:
             plan: which layers compute in INT8.
             style: of the target.
             recording: of the network; with it, every graph's SQNR is measured.
+            smoother: of inputs of linear layers; None leaves them.
 
         Raises:
             CalibrationError: the style asks for blocks, which Q/DQ of our opsets does not have.
@@ -58,31 +63,41 @@ class Int8:
             )
         self.plan = plan
         self._ranges, self._style, self._recording = ranges, style, recording
+        self._smoother = smoother
 
     @property
     def calibration(self) -> dict[str, Any]:
         """See `PrecisionScheme`."""
         return {
             **dataclasses.asdict(self._ranges.provenance),
-            "int8_layers": sorted(self.plan.int8),
+            "int8_layers": sorted(self.plan.lowered),
             "float_layers": dict(sorted(self.plan.kept.items())),
             "style": self._style.to_json(),
         }
 
     def render(self, model: onnx.ModelProto, spec: GraphSpec, rung: int) -> Rendered:
         """See `PrecisionScheme`."""
+        from sam2lite.calibration.observers import OBSERVERS
         from sam2lite.calibration.qdq import layers_of, render
 
         graph = spec.name
-        paths = below(graph, dict.fromkeys(self.plan.int8))
+        paths = below(graph, dict.fromkeys(self.plan.lowered))
         layers = layers_of(model, paths)
         if not layers:
             return Rendered(model, "fp32")
-        rendered = render(model, layers, below(graph, self._ranges.spans), self._style)
+        spans, smoothings = dict(self._ranges.spans), {}
+        if self._smoother is not None:
+            whole = {node: f"{graph}.{path}" for node, path in layers.items()}
+            smoothings = self._smoother.smooth(model, whole)
+            observer = OBSERVERS.get(self._ranges.provenance.observer, OBSERVERS["mse"])
+            spans.update(self._smoother.spans(smoothings, observer))
+        rendered = render(model, layers, below(graph, spans), self._style)
         if self._style.codes_stored:  # else a compiler stores weights as it likes
             store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
             compact(rendered)
-        report = {}
+        report: dict[str, Any] = {}
+        if smoothings:
+            report["smoothed"] = {path: one.alpha for path, one in sorted(smoothings.items())}
         if self._recording is not None:
             report["sqnr_db"] = sqnr_on_calls(self._recording, model, rendered, spec, rung)
         return Rendered(rendered, "int8", report)
@@ -91,7 +106,7 @@ class Int8:
         """Return the symmetric scale of every activation that the plan quantizes, by its name."""
         from sam2lite.calibration.qdq import layers_of, tensor_ranges
 
-        paths = below(spec.name, dict.fromkeys(self.plan.int8))
+        paths = below(spec.name, dict.fromkeys(self.plan.lowered))
         spans = below(spec.name, self._ranges.spans)
         found = tensor_ranges(model, layers_of(model, paths), spans)
         return {name: max(-low, high) / LARGEST_CODE for name, (low, high) in found.items()}
@@ -113,7 +128,8 @@ def all_layers(making: Making) -> PrecisionAssignment:
 
     assert making.ranges is not None  # by what the scheme observes
     layers = making.loaded.quantizable_paths()
-    return first_assignment(layers, making.ranges.spans, making.keep_float)
+    plan = first_assignment(layers, making.ranges.spans, making.keep_float)
+    return without_skipped(plan, making.loaded, making.quantization.skips)
 
 
 def ranked_layers(making: Making, size: int) -> list[str]:
@@ -139,7 +155,17 @@ def quantized(making: Making, *, measured: bool = True) -> Int8:
     assert making.ranges is not None
     assert making.assignment is not None
     recording = making.recording if measured else None
-    return Int8(making.ranges, making.assignment, making.target.qdq, recording)
+    return Int8(making.ranges, making.assignment, making.target.qdq, recording, _smoother(making))
+
+
+def _smoother(making: Making) -> Smoother | None:
+    if making.quantization.smooth is None:
+        return None
+    from sam2lite.calibration.four_bits.inputs import in_eight_bits, in_eight_bits_together
+    from sam2lite.exporter.quantization.smoothing import Roundings, Smoother
+
+    roundings = Roundings(lambda weight_oi: in_eight_bits(weight_oi, None), in_eight_bits_together)
+    return Smoother(linear_inputs(making), making.quantization.smooth, lambda path: roundings)
 
 
 def unmeasured(making: Making) -> Int8:

@@ -40,6 +40,8 @@ def observed(request: ExportRequest, scheme: Scheme) -> Making:
         request.target,
         keep_float=tuple(request.recipe.keep_float),
         transforms=transforms,
+        quantization=request.recipe.quantization,
+        progress=request.progress,
     )
     if scheme.observes == CALLS:
         recording, provenance = recorded(request)

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from sam2lite.exporter.progress import SILENT, Progress
+
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
+    from sam2lite.calibration.quant.settings import Quantization
     from sam2lite.calibration.ranges import ActivationRanges, Provenance
     from sam2lite.calibration.recorder import Recording
     from sam2lite.models.loaded import LoadedModel
@@ -26,8 +29,15 @@ RANGE_FIELDS = FOOTAGE_FIELDS | {"observer", "ranges"}
 _OBSERVING = {NOTHING: frozenset[str](), CALLS: FOOTAGE_FIELDS, RANGES: RANGE_FIELDS}
 BOUND_FIELDS = frozenset({"max_drop", "accept_drop"})
 LAYER_FIELDS = frozenset({"keep_float"})
+QUANT_FIELDS = frozenset({"quant"})
 
 Pins = Mapping[str, Mapping[str, str]]
+
+
+def _usual() -> Quantization:
+    from sam2lite.calibration.quant.settings import USUAL
+
+    return USUAL
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Making:
         also_pinned: nodes that compute in FP32 beside what rules and ranges say, with the reason,
             by the key of their graph.
         assignment: which layers are in the lower precision, where the scheme chooses among them.
+        quantization: how weights are quantized, where the recipe says it.
+        progress: told how far what is found late is.
     """
 
     loaded: LoadedModel
@@ -56,6 +68,8 @@ class Making:
     transforms: Sequence[Mapping[str, Any]] = ()
     also_pinned: Pins = field(default_factory=lambda: MappingProxyType({}))
     assignment: PrecisionAssignment | None = None
+    quantization: Quantization = field(default_factory=_usual)
+    progress: Progress = SILENT
 
     @property
     def footage(self) -> tuple[Recording, Provenance]:
@@ -120,6 +134,7 @@ class Scheme:
             layers, they go back to float until the bound holds.
         transforms: of the weights, in order.
         block_size: how many weights share a scale; None where no blocks are made.
+        takes_quant: whether it follows a recipe's `quant`.
     """
 
     name: str
@@ -132,12 +147,14 @@ class Scheme:
     exact: bool = False
     transforms: tuple[WeightTransform, ...] = ()
     block_size: int | None = None
+    takes_quant: bool = False
 
     @property
     def fields(self) -> frozenset[str]:
         """The recipe fields that it uses."""
         used = _OBSERVING[self.observes]
         used |= frozenset() if self.exact else FOOTAGE_FIELDS  # masks are compared on it
+        used |= QUANT_FIELDS if self.takes_quant else frozenset()
         used |= LAYER_FIELDS if self.layers is not None else frozenset()
         return used | (BOUND_FIELDS if self.max_drop is not None else frozenset())
 

@@ -63,7 +63,7 @@ def search(
     trials = [(plan, measure(plan))]
     if trials[0][1].points <= max_drop:
         return Outcome(*trials[0], trials=1)
-    order = [path for path in ranked() if path in plan.int8]
+    order = [path for path in ranked() if path in plan.lowered]
     most = max(1, int(MOST_FLOAT * len(order)))
 
     def holds(count: int) -> bool:

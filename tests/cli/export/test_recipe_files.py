@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -208,3 +209,20 @@ def test_help_says_input_size() -> None:
         assert "--image-sizes" in shown
         assert "Input sizes to export" in shown
     assert "rung" not in runner.invoke(main_app, ["track", "--help"]).stdout.replace("--rung", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ort", "--recipe", "w4a16"], "known: .*w4a8_svdquant"),
+        (["ort", "--recipe", "nothing.yaml"], "nothing.yaml"),
+        (["trt", "--recipe", "w4a8"], "for backend ort"),
+        (["ort", "--recipe", "w4a8", "--int8"], "--precision is int8, and .*types of w4a8"),
+        (["ort", "--recipe", "w4only", "--precision", "w4a8"], "types of w4"),
+    ],
+)
+def test_recipes_by_name_that_do_not_meet(arguments: list[str], said: str, tmp_path: Path) -> None:
+    result = runner.invoke(app, [*arguments, "-o", str(tmp_path / "b")])
+    assert isinstance(result.exception, ArgumentError)
+    assert re.search(said, str(result.exception))
+    assert not (tmp_path / "b").exists()

@@ -11,6 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sam2lite.calibration.four_bits.grid import Floats, Grid, Packed, rounded, steps_of
+from sam2lite.calibration.four_bits.layer import FourBitLayer
+from sam2lite.calibration.four_bits.low_rank import Branch
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.exporter.export import export
 from sam2lite.exporter.ort.matmul_nbits import FLOAT_ACTIVATIONS, INT8_ACTIVATIONS, pack
@@ -65,11 +67,11 @@ def run(model: onnx.ModelProto, x: Floats) -> Floats:
     return np.asarray(found)
 
 
-def on_grid(grid: Grid, given: list[Packed]) -> Callable[[str, Floats], Packed]:
-    def packed(path: str, values: Floats) -> Packed:
+def on_grid(grid: Grid, given: list[Packed]) -> Callable[[str, Floats], FourBitLayer]:
+    def packed(path: str, values: Floats) -> FourBitLayer:
         assert path == "some.layer"
         given.append(rounded(values, steps_of(values, grid)))
-        return given[-1]
+        return FourBitLayer(given[-1], None, None, 0.0, False)
 
     return packed
 
@@ -97,6 +99,25 @@ def test_it_computes_what_the_codes_stand_for(
     assert found.weights == inputs * outputs
     assert {node.op_type for node in model.graph.node} <= {"MatMulNBits", "Add", "Cast"}
     assert "w" not in {tensor.name for tensor in model.graph.initializer}
+
+
+@pytest.mark.parametrize("operator", ["MatMul", "Gemm"])
+def test_a_branch_and_a_bias_are_added(operator: str) -> None:
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((ROWS, 96)).astype(np.float32)
+    model = linear(96, 40, operator)
+    bias = numpy_helper.to_array(model.graph.initializer[1])
+    values = weight(96, 40)
+    down, up = weight(96, 8, 3), weight(8, 40, 4)
+    more = rng.standard_normal(40).astype(np.float32)
+    packed = rounded(values, steps_of(values, Grid(32)))
+    layer = FourBitLayer(packed, Branch(down, up), more, 0.0, False)
+    pack(model, {"layer": "some.layer"}, lambda path, values: layer, FLOAT_ACTIVATIONS)
+    onnx.checker.check_model(model)
+    expected = x @ packed.weight().T + (x @ down.T) @ up.T + bias + more
+    np.testing.assert_allclose(run(model, x), expected, atol=1e-3)
+    operators = [node.op_type for node in model.graph.node]
+    assert sorted(operators) == ["Add", "Add", "MatMul", "MatMul", "MatMulNBits"]
 
 
 def test_activations_in_eight_bits_are_near() -> None:
@@ -177,7 +198,8 @@ def test_a_bundle_says_what_is_packed(bundle: Bundle) -> None:
     assert packed
     for report in packed:
         assert 4.6 < report["bits_a_weight"] < 6.5  # scales of small layers stay in FP32
-        assert report["layers"] > 0
+        assert report["layers"] == len(report["output_error"])
+        assert max(report["output_error"].values()) < 0.1
     operators = {
         (node.domain, node.op_type)
         for path in Path(bundle.path, "graphs").glob("*.onnx")

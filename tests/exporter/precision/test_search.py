@@ -19,7 +19,7 @@ def found(costs: Sequence[float], max_drop: float) -> tuple[Outcome[AccuracyDrop
 
     def measure(plan: PrecisionAssignment) -> AccuracyDrop:
         tried.append(len(plan.kept))
-        lost = sum(cost for path, cost in zip(LAYERS, costs, strict=False) if path in plan.int8)
+        lost = sum(cost for path, cost in zip(LAYERS, costs, strict=False) if path in plan.lowered)
         return AccuracyDrop(Accuracy(60.0, 70.0), Accuracy(60.0 - lost, 70.0), 8, 480)
 
     return search(PLAN, measure, lambda: LAYERS, max_drop), tried
@@ -38,7 +38,7 @@ def test_nothing_is_kept_where_nothing_is_lost() -> None:
 def test_the_fewest_layers_are_kept(bad: int) -> None:
     outcome, tried = found([0.6] * bad, max_drop=0.5)
     assert sorted(outcome.plan.kept) == sorted(LAYERS[:bad])
-    assert outcome.plan.int8 == frozenset(LAYERS[bad:])
+    assert outcome.plan.lowered == frozenset(LAYERS[bad:])
     assert outcome.drop.points == pytest.approx(0.0)
     assert outcome.trials == len(tried) <= 8
     assert "most sensitive" in next(iter(outcome.plan.kept.values()))

@@ -91,7 +91,7 @@ def in_int8(loaded: LoadedModel, footage: Path, cache: Path) -> onnx.ModelProto:
     assert all(ranges.spans[f"{path}:input"] == span for path, span in learned.items())
     making = Making(loaded, target, ranges=ranges)
     plan = all_layers(making)
-    assert learned.keys() <= plan.int8
+    assert learned.keys() <= plan.lowered
     scheme = unmeasured(dataclasses.replace(making, assignment=plan))
     spec = loaded.family.image_encoder.bind(loaded.dims(SIDE))
     exported = export_float(loaded, loaded.fused(), spec, SIDE, target.opset)

@@ -1,0 +1,1 @@
+"""`quant` of a recipe: how weights are quantized."""
