@@ -123,7 +123,7 @@ def prepare(name: str, contenders: list[str], folder: Path) -> list[str]:
     said = {"model": model, "size": network.size, "variant": network.variant}
     (folder / NETWORK_FILE).write_text(json.dumps(said))
     for source in sorted({CONTENDERS[contender][0] for contender in contenders}):
-        if (folder / source).exists():
+        if (folder / source).exists() or (source == "huggingface" and network.published is None):
             continue
         print(f"preparing {name}: {source}", file=sys.stderr)
         loaded = load_model(model, variant=network.variant)
@@ -152,8 +152,7 @@ def _checkpoint(network: Network, folder: Path) -> str:
 
 def _write_published(name: str, loaded: LoadedModel, folder: Path) -> None:
     network = NETWORKS[name]
-    if network.published is None:
-        return
+    assert network.published is not None
     try:
         network.published(loaded.model, network.size).save_pretrained(folder)
     except ImportError as error:

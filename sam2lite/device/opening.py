@@ -1,4 +1,4 @@
-"""What `track` and `bench` share: their options, and the bundle with its thread pool."""
+"""What commands share that run the bundle: their options, and the bundle with its thread pool."""
 
 import argparse
 import importlib
@@ -19,6 +19,34 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget-ms", type=float, metavar="MS", help="a frame may take; the rung then follows"
     )
+
+
+def add_tracking(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a command that tracks what a video shows."""
+    parser.add_argument(
+        "--video",
+        required=True,
+        metavar="FILE|CAMERA",
+        help="video file, folder of frames, camera such as 0 or csi:0, URL or GStreamer pipeline",
+    )
+    add_common(parser)
+    parser.add_argument(
+        "--max-age-ms",
+        type=float,
+        metavar="MS",
+        help="milliseconds from capture to mask, instead of --budget-ms",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="of what is remembered, as in docs; repeatable",
+    )
+    parser.add_argument(
+        "--live", action="store_true", help="play a file at its own rate, dropping late frames"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the folder")
 
 
 def require_numpy() -> None:

@@ -4,36 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from sam2lite.device.opening import add_common, open_checked, require_numpy, warn
+from sam2lite.device.opening import add_tracking, open_checked, require_numpy, warn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument(
-        "--video",
-        required=True,
-        metavar="FILE|CAMERA",
-        help="video file, folder of frames, camera such as 0 or csi:0, URL or GStreamer pipeline",
-    )
-    parser.add_argument("--live", action="store_true", help="play a file at its own rate")
+    add_tracking(parser)
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on")
     parser.add_argument("--port", type=int, default=8080, metavar="N", help="0: any that is free")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="folder for results.jsonl")
-    add_common(parser)
-    parser.add_argument(
-        "--set",
-        action="append",
-        dest="settings",
-        metavar="NAME=VALUE",
-        help="of what is remembered, as in docs; repeatable",
-    )
-    parser.add_argument(
-        "--max-age-ms",
-        type=float,
-        metavar="MS",
-        help="milliseconds from capture to mask, instead of --budget-ms",
-    )
-    parser.add_argument("--force", action="store_true", help="replace the folder")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,17 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from sam2lite.device.opening import add_common, open_checked, positive, require_numpy, warn
+from sam2lite.device.opening import add_tracking, open_checked, positive, require_numpy, warn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument(
-        "--video",
-        required=True,
-        metavar="FILE|CAMERA",
-        help="video file, folder of frames, camera such as 0 or csi:0, or GStreamer pipeline",
-    )
+    add_tracking(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", type=Path, help="folder for the results"
     )
@@ -39,31 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompts", type=Path, metavar="FILE.json", help="prompts for any frames and objects"
     )
-    add_common(parser)
     parser.add_argument("--frames", type=positive, metavar="N", help="stop after so many")
-    parser.add_argument(
-        "--set",
-        action="append",
-        dest="settings",
-        metavar="NAME=VALUE",
-        help="of what is remembered, as in docs; repeatable",
-    )
-    parser.add_argument(
-        "--live", action="store_true", help="play a file at its own rate, dropping late frames"
-    )
     parser.add_argument(
         "--stream",
         metavar="-|FILE|unix:PATH",
         help="write a line of JSON a frame at once: standard output, file, pipe or socket",
     )
-    parser.add_argument(
-        "--max-age-ms",
-        type=float,
-        metavar="MS",
-        help="milliseconds from capture to mask, instead of --budget-ms",
-    )
     parser.add_argument("--no-overlay", action="store_true", help="write no video")
-    parser.add_argument("--force", action="store_true", help="replace the folder")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,35 +6,20 @@ from typing import Annotated
 import typer
 
 from sam2lite.cli import prompted_video
-from sam2lite.cli.app import share_threads
-from sam2lite.cli.bundles import Backend, bundle_or_default
+from sam2lite.cli.bundle import running
+from sam2lite.cli.bundles import Backend
 from sam2lite.cli.prompted_video import warn
-from sam2lite.cli.simulated import require_times, simulated_elsewhere
 from sam2lite.contracts.arguments import DEFAULT_PRESET
-from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.commands.interrupts import interrupted
 from sam2lite.runtimes.commands.settings import read_settings
-from sam2lite.runtimes.controller.age_budget import check_one_budget
 from sam2lite.runtimes.serve.run import DEFAULT_HOST, DEFAULT_PORT, serve_video, summary_lines
 
 
 def serve(
-    video: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|FOLDER|CAMERA",
-            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0), a URL "
-            "(rtsp://, http://) or a GStreamer pipeline.",
-        ),
-    ],
-    bundle: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="What to track with.", show_default="Tiny, made once"),
-    ] = None,
+    video: running.Video,
+    bundle: running.TrackWith = None,
     backend: Backend = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Play a file at its own rate, dropping late frames.")
-    ] = False,
+    live: running.Live = False,
     port: Annotated[int, typer.Option(metavar="N", help="0 for one that is free.")] = DEFAULT_PORT,
     host: Annotated[
         str,
@@ -54,37 +39,13 @@ def serve(
             show_default="a temporary file, for the page's download",
         ),
     ] = None,
-    budget_ms: Annotated[
-        float | None,
-        typer.Option(
-            help="Milliseconds a frame may take; the input size then follows.", metavar="MS"
-        ),
-    ] = None,
-    max_age_ms: Annotated[
-        float | None,
-        typer.Option(
-            help="Milliseconds from capture to mask that a live source may take; the input size "
-            "then follows. Instead of --budget-ms.",
-            metavar="MS",
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Of the controller: default or paper.", show_default=DEFAULT_PRESET),
-    ] = None,
+    budget_ms: running.BudgetMs = None,
+    max_age_ms: running.MaxAgeMs = None,
+    preset: running.Preset = None,
     rung: prompted_video.Rung = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Processor threads.", show_default="the target's")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Setting of what is remembered, as of `track`. Repeatable.",
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
+    threads: running.Threads = None,
+    settings: running.Settings = None,
+    force: running.Force = False,
 ) -> None:
     """Serve a page to click on objects and see them followed.
 
@@ -93,17 +54,9 @@ def serve(
 
     Only this machine can open the page, unless --host says otherwise.
     """
-    if preset is not None and budget_ms is None and max_age_ms is None:
-        raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
-    check_one_budget(budget_ms, max_age_ms)
+    running.check_budgets(budget_ms, max_age_ms, preset)
     given = read_settings(settings)
-    opened = bundle_or_default(bundle, backend)
-    if budget_ms is not None or max_age_ms is not None:
-        require_times(opened)
-    simulated_elsewhere(opened)
-    share_threads(opened, threads)
-    if not opened.manifest.model.trained:
-        warn(f"the weights of {opened.manifest.model.name!r} are untrained; its masks mean nothing")
+    opened = running.open_to_run(bundle, backend, budget_ms, max_age_ms, threads)
     summary = serve_video(
         opened,
         video,

@@ -6,12 +6,11 @@ from typing import Annotated
 import typer
 
 from sam2lite.cli import prompted_video
-from sam2lite.cli.app import share_threads
-from sam2lite.cli.bundles import Backend, bundle_or_default
+from sam2lite.cli.bundle import running
+from sam2lite.cli.bundles import Backend
 from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.progress import shown_progress
 from sam2lite.cli.prompted_video import warn
-from sam2lite.cli.simulated import require_times, simulated_elsewhere
 from sam2lite.contracts.arguments import DEFAULT_PRESET
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.commands.interrupts import interrupted
@@ -19,18 +18,10 @@ from sam2lite.runtimes.commands.prompted import read_prompts
 from sam2lite.runtimes.commands.run_tally import summary_lines
 from sam2lite.runtimes.commands.settings import joined_settings, memory_settings, read_settings
 from sam2lite.runtimes.commands.track_run import track_video
-from sam2lite.runtimes.controller.age_budget import check_one_budget
 
 
 def track(
-    video: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|FOLDER|CAMERA",
-            help="A video, a folder of frames, a camera (0, camera, /dev/video0, csi:0), a URL "
-            "(rtsp://, http://) or a GStreamer pipeline.",
-        ),
-    ],
+    video: running.Video,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
     ],
@@ -38,33 +29,13 @@ def track(
     box: prompted_video.Boxes = None,
     mask: prompted_video.Masks = None,
     prompts_file: prompted_video.PromptsFile = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="What to track with.", show_default="Tiny, made once"),
-    ] = None,
+    bundle: running.TrackWith = None,
     backend: Backend = None,
-    budget_ms: Annotated[
-        float | None,
-        typer.Option(
-            help="Milliseconds a frame may take; the input size then follows.", metavar="MS"
-        ),
-    ] = None,
-    max_age_ms: Annotated[
-        float | None,
-        typer.Option(
-            help="Milliseconds from capture to mask that a live source may take; the input size "
-            "then follows. Instead of --budget-ms.",
-            metavar="MS",
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="Of the controller: default or paper.", show_default=DEFAULT_PRESET),
-    ] = None,
+    budget_ms: running.BudgetMs = None,
+    max_age_ms: running.MaxAgeMs = None,
+    preset: running.Preset = None,
     rung: prompted_video.Rung = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Processor threads.", show_default="the target's")
-    ] = None,
+    threads: running.Threads = None,
     provider: Annotated[
         str | None,
         typer.Option(
@@ -85,19 +56,8 @@ def track(
     policy: prompted_video.Policy = None,
     tokens: prompted_video.Tokens = None,
     window: prompted_video.Window = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Another setting of what is remembered, such as motion_aware=true; the network "
-            "says which there are. Or how frames are resized: resize=bicubic or antialias. "
-            "Repeatable.",
-        ),
-    ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Play a file at its own rate, dropping late frames.")
-    ] = False,
+    settings: running.Settings = None,
+    live: running.Live = False,
     stream: Annotated[
         str | None,
         typer.Option(
@@ -108,7 +68,7 @@ def track(
     ] = None,
     no_overlay: Annotated[bool, typer.Option("--no-overlay", help="Write no video.")] = False,
     no_masks: Annotated[bool, typer.Option("--no-masks", help="Write no PNG files.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the folder.")] = False,
+    force: running.Force = False,
     as_json: ToJson = None,
 ) -> None:
     """Follow objects through a video or a camera's frames.
@@ -119,9 +79,7 @@ def track(
     Ctrl-C and SIGTERM end a run in order: what was tracked is written, and the exit code is 130 or
     143. A camera that fails ends it too, with exit code 1, and what came before is kept.
     """
-    if preset is not None and budget_ms is None and max_age_ms is None:
-        raise ArgumentError("--preset is of the controller; give it a budget with --budget-ms")
-    check_one_budget(budget_ms, max_age_ms)
+    running.check_budgets(budget_ms, max_age_ms, preset)
     if deterministic:
         _check_repeatable(budgeted=budget_ms is not None or max_age_ms is not None, live=live)
         if threads not in (None, 1):
@@ -129,13 +87,7 @@ def track(
         threads = 1
     given = joined_settings(read_settings(settings), memory_settings(policy, tokens, window))
     prompts = read_prompts(point, box, mask, prompts_file)
-    opened = bundle_or_default(bundle, backend)
-    if budget_ms is not None or max_age_ms is not None:
-        require_times(opened)
-    simulated_elsewhere(opened)
-    share_threads(opened, threads)
-    if not opened.manifest.model.trained:
-        warn(f"the weights of {opened.manifest.model.name!r} are untrained; its masks mean nothing")
+    opened = running.open_to_run(bundle, backend, budget_ms, max_age_ms, threads)
     with shown_progress("tracking") as progress:
         summary = track_video(
             opened,

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from typing import Any, Deque, Dict, Iterator, Optional, Tuple
+from typing import Any, Deque, Dict, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from sam2lite.runtimes.serve.picture import Picture
 from sam2lite.runtimes.serve.result_lines import ResultLines, line_of
 from sam2lite.runtimes.serve.shown_frames import ShownFrames
 from sam2lite.runtimes.video.captured import CapturedFrame, now_ms
+from sam2lite.runtimes.video.colours import Colour, ObjectColours
 from sam2lite.runtimes.video.frame_source import FrameSource
 
 _LOOK_S = 0.5  # how often a loop that waits for orders sees whether it is to stop
@@ -60,6 +61,7 @@ class ServedLoop:
         self._is_paused = waits
         self._has_ended = False
         self._serial = 0
+        self._colours = ObjectColours()
         self._frames = 0
         self._dropped_before = 0
         self._is_simulated = is_simulated
@@ -153,6 +155,7 @@ class ServedLoop:
         """
         self._segmenter.remove(object_id)
         self._seen_last.pop(object_id, None)
+        self._colours.forget(object_id)
         self._lines.write(line_of({"event": "remove", "frame": self._index, "object": object_id}))
         self._publish_again()
 
@@ -203,10 +206,13 @@ class ServedLoop:
             self._lines.write(line)
         self._serial += 1
         if urgent or self.board.is_due():
-            state = dict(self.state(), hidden=self._hidden(result))
-            about = b'{"record":' + line.rstrip() + b',"state":' + line_of(state).rstrip() + b"}"
             image_bgr = self._current.image_bgr
-            self.board.put(Picture(self._serial, self._index, image_bgr, result.masks, about))
+            colours = self._colours.of(image_bgr, result.masks)
+            state = dict(self.state(), hidden=self._hidden(result), colours=_hex(colours))
+            about = b'{"record":' + line.rstrip() + b',"state":' + line_of(state).rstrip() + b"}"
+            self.board.put(
+                Picture(self._serial, self._index, image_bgr, result.masks, about, colours)
+            )
 
     def _hidden(self, result: FrameResult) -> Dict[str, int]:
         """Return for how many frames objects have not been visible, by their ids."""
@@ -219,3 +225,8 @@ class ServedLoop:
         if len(ends_s) < 2 or ends_s[-1] <= ends_s[0]:
             return None
         return round((len(ends_s) - 1) / (ends_s[-1] - ends_s[0]), 1)
+
+
+def _hex(colours: Mapping[int, Colour]) -> Dict[str, str]:
+    """Return colours as a page writes them, by the ids of objects."""
+    return {str(each): "#{2:02x}{1:02x}{0:02x}".format(*bgr) for each, bgr in colours.items()}

@@ -6,6 +6,7 @@ from typing import Callable, Dict, Mapping, Optional
 import cv2
 import numpy as np
 
+from sam2lite.runtimes.video.colours import Colour
 from sam2lite.runtimes.video.overlay import draw_overlay
 
 _QUALITY = 85  # of JPEG
@@ -29,6 +30,7 @@ class Picture:
         frame_bgr: np.ndarray,
         masks: Mapping[int, np.ndarray],
         about: bytes,
+        colours: Mapping[int, Colour],
     ) -> None:
         """Keep everything as it is; nothing is encoded yet.
 
@@ -38,12 +40,14 @@ class Picture:
             frame_bgr: uint8 [height, width, 3]; not written to afterwards.
             masks: bool [height, width] of the visible objects by their ids.
             about: JSON that tells of it.
+            colours: of the objects by their ids, to draw them in.
         """
         self.serial = serial
         self.frame_index = frame_index
         self.frame_bgr = frame_bgr
         self.about = about
         self._masks = masks
+        self._colours = colours
         self._lock = threading.Lock()
         self._encoded: Dict[bool, bytes] = {}
 
@@ -56,7 +60,9 @@ class Picture:
         """
         with self._lock:
             if drawn and True not in self._encoded:
-                self._encoded[True] = _jpeg(draw_overlay(self.frame_bgr, self._masks))
+                self._encoded[True] = _jpeg(
+                    draw_overlay(self.frame_bgr, self._masks, colours=self._colours)
+                )
             if False not in self._encoded:
                 # Also where the masks are drawn in: a click on the picture needs the frame itself.
                 self._encoded[False] = _jpeg(self.frame_bgr)

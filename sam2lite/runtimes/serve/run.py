@@ -23,7 +23,6 @@ from sam2lite.runtimes.serve.loop import ServedLoop
 from sam2lite.runtimes.serve.result_lines import SERVED, ResultLines
 from sam2lite.runtimes.serve.server import PageServer
 from sam2lite.runtimes.stream.warm_up import warm_up
-from sam2lite.runtimes.video.colours import PALETTE_BGR
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.live import play
 from sam2lite.runtimes.video.source import open_source
@@ -151,5 +150,4 @@ def _facts(bundle: Bundle, source: FrameSource, budget_ms: Optional[float]) -> D
         "budget_ms": budget_ms,
         "most_objects": MAX_OBJECTS,
         "most_points": PROMPT_SLOTS,
-        "colours": ["#{2:02x}{1:02x}{0:02x}".format(*colour) for colour in PALETTE_BGR],
     }

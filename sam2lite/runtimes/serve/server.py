@@ -1,6 +1,7 @@
 """The HTTP server: a bounded number of threads, none of which outlives it."""
 
 import contextlib
+import errno
 import os
 import socket
 import socketserver
@@ -57,8 +58,9 @@ class PageServer(socketserver.TCPServer):
             super().__init__(address.place, Handler)
         except (OSError, OverflowError) as error:
             raise ServeError(
-                "cannot listen on port {} of {}: {}; choose another with --port, or 0 for one that "
-                "is free".format(address.place[1], address.host, _reason(error))
+                "cannot listen on port {} of {}: {}; {}".format(
+                    address.place[1], address.host, _reason(error), _remedy(error)
+                )
             ) from error
         self.port: int = self.server_address[1]
         self.guard = Guard(own_names(address), self.port, not address.is_local)
@@ -153,6 +155,12 @@ class PageServer(socketserver.TCPServer):
 def _hang_up(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):  # it may have gone already
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def _remedy(error: Exception) -> str:
+    if getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+        return "give an address of this machine with --host: 0.0.0.0 for all that it has"
+    return "choose another with --port, or 0 for one that is free"
 
 
 def _reason(error: Exception) -> str:

@@ -52,6 +52,10 @@ class ObjectColours:
                     self._chosen[object_id] = self._furthest(place_bgr)
         return dict(self._chosen)
 
+    def forget(self, object_id: int) -> None:
+        """Let others have the colour of an object that is not followed any more."""
+        self._chosen.pop(object_id, None)
+
     def _furthest(self, place_bgr: np.ndarray) -> Colour:
         used = [list(self._chosen.values()).count(colour) for colour in PALETTE_BGR]
         rows = [row for row, count in enumerate(used) if count == min(used)]

@@ -34,7 +34,6 @@ FACTS = {
     "budget_ms": 33.0,
     "most_objects": 16,
     "most_points": 8,
-    "colours": ["#56b4e9", "#e69f00", "#009e73"],
 }
 
 

@@ -59,6 +59,7 @@ def test_points_boxes_corrections_and_removing(page: Page, served: Served) -> No
         open_page(page, served)
         page.click(*page.place("#picture", 0.5, 0.5))
         says(page, "#objects li", "visible")
+        page.wait("document.querySelector('#objects circle').getAttribute('fill') !== '#ffffff'")
         page.click(*page.place("#picture", 0.75, 0.5), modifiers=SHIFT)
         eventually(lambda: len(served.segmenter.prompts) == 2)
         page.click(*page.place("#picture", 0.75, 0.25), button="right")

@@ -250,6 +250,11 @@ def test_an_address_that_is_not_here_is_one_sentence(host: str) -> None:
     assert "\n" not in str(found.value)
 
 
+def test_an_address_of_another_machine_is_not_answered_with_another_port() -> None:
+    with pytest.raises(ServeError, match=r"of 192\.0\.2\.1: .*; give an address .*--host: 0\.0"):
+        PageServer(find_address("192.0.2.1", 0))  # for documents alone (RFC 5737)
+
+
 def test_addresses_of_this_machine_alone_are_told_from_others() -> None:
     for host, is_local in (("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("::", False)):
         assert find_address(host, 0).is_local == is_local

@@ -20,6 +20,7 @@ from sam2lite.runtimes.serve.picture import Picture
 from sam2lite.runtimes.serve.result_lines import ResultLines, line_of
 from sam2lite.runtimes.serve.shown_frames import ShownFrames
 from sam2lite.runtimes.serve.viewing import LIVE, STREAM
+from sam2lite.runtimes.video.colours import ObjectColours
 from tests.runtimes.serve.client import Part
 from tests.runtimes.serve.conftest import Served, frame_of, index_of
 from tests.runtimes.serve.test_orders import ask_with_frames, eventually, play
@@ -77,6 +78,25 @@ def test_a_stream_of_plain_pictures_has_the_masks_drawn_in(served: Served) -> No
     assert np.ptp(served.segmenter.prompts[-1][3]) == 0
 
 
+def test_objects_are_drawn_in_colours_that_the_picture_does_not_have(served: Served) -> None:
+    play(served, 1)
+    ask_with_frames(served, "/prompt", object=1, points=[[40, 30]])
+    ask_with_frames(served, "/pause", paused=True)
+    ((object_id, colour_bgr),) = ObjectColours().of(frame_of(1), served.segmenter.objects).items()
+    viewer = served.client.parts(LIVE)
+    told = json.loads(next(viewer).body)["state"]["colours"]
+    assert told == {str(object_id): "#{2:02x}{1:02x}{0:02x}".format(*colour_bgr)}
+    viewer.close()
+    drawn = served.client.parts(STREAM)
+    within_bgr = decoded(next(drawn))[36, 36].astype(int)  # of a JPEG, beside the number
+    assert np.abs(within_bgr - (frame_of(1)[0, 0] / 2 + np.array(colour_bgr) / 2)).max() < 30
+    drawn.close()
+    assert served.client.post("/remove", object=1).status == 200
+    viewer = served.client.parts(LIVE)
+    assert json.loads(next(viewer).body)["state"]["colours"] == {}
+    viewer.close()
+
+
 def test_a_picture_stays_until_there_is_another(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +141,7 @@ def test_viewers_are_limited_in_number(served: Served) -> None:
 
 def picture(serial: int, index: int | None = None) -> Picture:
     index = serial if index is None else index
-    return Picture(serial, index, frame_of(index), {}, b"{}")
+    return Picture(serial, index, frame_of(index), {}, b"{}", {})
 
 
 def test_a_slow_viewer_misses_pictures() -> None:

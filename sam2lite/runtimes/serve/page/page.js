@@ -15,7 +15,8 @@ let given = {}; // by object: what was pointed at on one frame, which a click on
 let messageTimer;
 let gap = true; // whether what is plotted next does not follow what was plotted last
 
-const colourOf = (id) => facts.colours[(Number(id) - 1) % facts.colours.length];
+/** The colour that the server chose against the picture; white until the object was seen. */
+const colourOf = (id) => state?.colours?.[id] ?? "#ffffff";
 
 function say(sentence) {
   at("message").textContent = sentence;
@@ -106,6 +107,7 @@ function showObjects() {
     } else if (object) how = `visible, ${(100 * view.share(id)).toFixed(1)}% of the picture`;
     row.className = `${name} ${id === selected ? "selected" : ""}`;
     row.querySelector(".how").textContent = how;
+    row.querySelector("circle").setAttribute("fill", colourOf(id));
     row.querySelector(".pick").setAttribute("aria-pressed", id === selected);
     row.querySelector(".remove").hidden = !object;
   }
@@ -127,7 +129,7 @@ function newRow(id, list) {
   swatch.setAttribute("viewBox", "0 0 16 16");
   swatch.setAttribute("class", "swatch");
   const disc = document.createElementNS("http://www.w3.org/2000/svg", "circle");
-  for (const [key, value] of [["cx", 8], ["cy", 8], ["r", 7], ["fill", colourOf(id)]]) disc.setAttribute(key, value);
+  for (const [key, value] of [["cx", 8], ["cy", 8], ["r", 7]]) disc.setAttribute(key, value);
   swatch.append(disc);
   const name = document.createElement("span");
   name.textContent = `Object ${id}`;
