@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import stat
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +42,13 @@ class Machine:
         qemu, root = self.folder / "qemu" / _QEMU, self.folder / "debian"
         guest = f"{root}/usr/bin/python{_GUEST_PYTHON}"
         # -0 makes `sys.executable` this very file, so that child processes are emulated, too.
-        path.write_text(
-            f'#!/bin/sh\nexec "{qemu}" -cpu {core} -L "{root}" -0 "{path}" "{guest}" "$@"\n'
-        )
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        wrapper = f'#!/bin/sh\nexec "{qemu}" -cpu {core} -L "{root}" -0 "{path}" "{guest}" "$@"\n'
+        if not path.is_file() or path.read_text() != wrapper:
+            # Another thread may be about to run it.
+            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False) as partial:
+                partial.write(wrapper)
+            Path(partial.name).chmod(0o755)
+            Path(partial.name).replace(path)
         return path
 
     def environment(self, *packages: Path) -> dict[str, str]:

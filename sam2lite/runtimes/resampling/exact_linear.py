@@ -61,8 +61,8 @@ def opencv_is_exact() -> bool:
     if not hasattr(cv2, "INTER_LINEAR_EXACT"):
         return False
     rows, columns = _PROBED
-    picture = (np.arange(rows * columns * 3) * 40503 // 7 % 256).astype(np.uint8)
-    picture = picture.reshape(rows, columns, 3)
+    values = np.arange(rows * columns * 3) * 40503 // 7 % 256
+    picture = values.astype(np.uint8).reshape(rows, columns, 3)
     return all(
         np.array_equal(
             _by_opencv(picture, height, width, _filter_for(picture, height, width), None),

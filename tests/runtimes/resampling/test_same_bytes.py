@@ -98,7 +98,7 @@ def test_another_filter_of_that_name_is_not_used(monkeypatch: pytest.MonkeyPatch
     frame, resize = picture(90, 120), cv2.resize
 
     def rounded_otherwise(image: np.ndarray, *sides: Any, **options: Any) -> np.ndarray:
-        return np.asarray(resize(image, *sides, **options) ^ 1)
+        return np.bitwise_xor(np.asarray(resize(image, *sides, **options), np.uint8), 1)
 
     assert opencv_is_exact()
     expected = resized(frame, 48, 64)
