@@ -74,7 +74,7 @@ def track_options(clip: Path, click: str, frames: int, output: Path) -> list[str
     """
     shutil.rmtree(output, ignore_errors=True)
     options = ["--video", str(clip), "--point", click, "--frames", str(frames)]
-    return [*options, "--deterministic", "-o", str(output)]
+    return [*options, "--threads", "1", "-o", str(output)]
 
 
 def masks(output: Path) -> list[np.ndarray]:
