@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup lock sbom fuzz crash lower-cases soak drift demo test test-slow trt-api lint parity scores figures bench clean
+.PHONY: setup lock sbom fuzz crash lower-cases soak drift demo test test-slow trt-api arm64-check lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -50,6 +50,11 @@ test-slow: setup
 # The builder's calls against the real bindings of TensorRT 8.6, 10.3 and 11.4; wants gcc, no GPU.
 trt-api: setup
 	$(BIN)/python checks/trt_api.py
+
+# Bundles of three families on an emulated ARM64 machine (QEMU, no root), against this machine; the
+# short form: make arm64-check SHORT=1
+arm64-check: setup
+	$(BIN)/python checks/arm64/run.py $(if $(SHORT),--short)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ import numpy as np
 from sam2lite.contracts.arguments import shown
 from sam2lite.contracts.input_sizes import SQUARE, Aspect
 from sam2lite.errors import ArgumentError, UnknownNameError
-from sam2lite.runtimes.resampling import byte_images
+from sam2lite.runtimes.resampling import byte_images, exact_linear
 
 
 class Scratch:
@@ -38,28 +38,34 @@ def stretched(
     """Resize, not keeping the aspect ratio.
 
     An axis that is at least twice too long is halved until it is not, each time by averaging pairs
-    of pixels (which INTER_LINEAR at one half is); INTER_LINEAR does the rest. So nothing aliases
-    much, at a third of the time of INTER_AREA: docs/adr/0005-resize.md.
+    of pixels; bilinear interpolation does the rest. So nothing aliases much, at a third of the time
+    of INTER_AREA: docs/adr/0005-resize.md. Bytes come out the same on every processor and with
+    every OpenCV: docs/adr/0015-same-bytes.md.
 
     Args:
-        image: [h, w] or [h, w, channels], any type OpenCV resizes.
+        image: [h, w] or [h, w, channels], uint8 or of a float type.
         width: wanted, px.
         height: wanted, px.
         scratch: what to work in; the result is then overwritten by the next call.
     """
     scratch = scratch or Scratch()
+    image = _halved(image, width, height, scratch)
+    if image.shape[:2] == (height, width):
+        return image
+    target = scratch.array((height, width, *image.shape[2:]), image.dtype.name)
+    return exact_linear.resized(image, height, width, target)
 
-    def resized(source: np.ndarray, rows: int, columns: int) -> np.ndarray:
-        target = scratch.array((rows, columns, *source.shape[2:]), source.dtype.name)
-        cv2.resize(source, (columns, rows), dst=target, interpolation=cv2.INTER_LINEAR)
-        return target
 
+def _halved(image: np.ndarray, width: int, height: int, scratch: Optional[Scratch]) -> np.ndarray:
+    """Halve each axis until it is under twice too long."""
+    scratch = scratch or Scratch()
     rows, columns = image.shape[:2]
     while rows >= 2 * height or columns >= 2 * width:
         rows = rows // 2 if rows >= 2 * height else rows
         columns = columns // 2 if columns >= 2 * width else columns
-        image = resized(image, rows, columns)
-    return resized(image, height, width) if (rows, columns) != (height, width) else image
+        target = scratch.array((rows, columns, *image.shape[2:]), image.dtype.name)
+        image = exact_linear.resized(image, rows, columns, target)
+    return image
 
 
 def _bicubic(
@@ -74,9 +80,10 @@ def _antialiased(
     return byte_images.antialiased(image, height, width)
 
 
-# How a frame is brought to the network's input, by the name under which users choose it.
+# How a frame is brought to the network's input, by the name under which users choose it. What is
+# not of its size yet is resized bilinearly, a colour after the other: docs/adr/0015-same-bytes.md.
 HALVING = "halving"
-_RESIZES = {"antialias": _antialiased, "bicubic": _bicubic, HALVING: stretched}
+_RESIZES = {"antialias": _antialiased, "bicubic": _bicubic, HALVING: _halved}
 
 
 def checked_resize(name: Any) -> str:
@@ -126,8 +133,14 @@ def network_input(
     height = aspect.height_at(rung)
     small = _RESIZES[resize](frame_bgr_hwc, rung, height, scratch)
     image = np.empty((1, 3, height, rung), np.uint8)
-    red, green, blue = image[0]
-    cv2.split(small, [blue, green, red])  # writes into `image`
+    targets = image[0, ::-1]  # blue, green, red
+    if small.shape[:2] == (height, rung):
+        cv2.split(small, list(targets))
+        return image
+    planes = (scratch or Scratch()).array((3, *small.shape[:2]), "uint8")
+    cv2.split(small, list(planes))
+    for plane, target in zip(planes, targets):
+        exact_linear.resized(plane, height, rung, target)
     return image
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PREPROCESS = {
     "geometry": "stretch",
-    "resize": "halve an axis by averaging pairs while twice too long, then INTER_LINEAR",
+    "resize": "halve an axis by averaging pairs while twice too long, then INTER_LINEAR_EXACT",
     "colour": "RGB",
     "range": [0, 255],
     "normalisation": "in the graph",

@@ -10,6 +10,8 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 
+from sam2lite.runtimes.resampling.exact_area import area_means
+
 GRID = 60
 # Speeds from this many grid cells a frame on (a fifteenth of the frame) count as 1. Beyond about
 # that, brightness constancy over one frame does not hold and the estimate saturates anyway.
@@ -28,8 +30,7 @@ class MotionSignal:
     def update(self, image_bchw: np.ndarray) -> None:
         """Take the next network input, uint8 [1, 3, R, R]."""
         # Green alone stands for brightness: 0.7 of luma, and no colour conversion.
-        grey = cv2.resize(image_bchw[0, 1], (GRID, GRID), interpolation=cv2.INTER_AREA)
-        grey = grey.astype(np.float32)
+        grey = area_means(image_bchw[0, 1], GRID, GRID).astype(np.float32)
         if self.grey is not None:
             self._change = np.abs(grey - self.grey)
             # Scharr's weights sum to 32 for a unit slope.
