@@ -24,8 +24,9 @@ from sam2lite.bench.machine_facts import describe_machine, load_average
 from sam2lite.cli.app import run_app
 from sam2lite.training.run.folder import open_run
 from sam2lite.training.run.launch import launch
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.state import read_progress
-from sam2lite.training.run.trainer import Report, RunOptions
+from sam2lite.training.run.trainer import Report
 
 SETTINGS = {
     "2 processes of 1 thread, bfloat16": (2, True),

@@ -217,7 +217,7 @@ def misbehave(run: Served) -> None:
     """Send what should not be sent."""
     run.ask("/../../etc/passwd", expected=404)
     run.ask("/pause", b"x" * 70_000, expected=413)
-    run.ask("/prompt", {"points": [[WIDTH, 0]]}, expected=400)
+    run.ask("/prompt", {"points": [[WIDTH + 20, 0]]}, expected=400)
     run.ask("/state", expected=403, Host="evil.example")
     run.ask("/pause", {"paused": True}, expected=403, Origin="http://evil.example")
 

@@ -19,6 +19,7 @@ from sam2lite.cli.network.calibrate import calibrate
 from sam2lite.cli.network.distill import distill
 from sam2lite.cli.network.distill_encoder import distill_encoder
 from sam2lite.cli.network.eval import eval as evaluate
+from sam2lite.cli.network.merge_lora import merge_lora
 from sam2lite.cli.network.models import models
 from sam2lite.cli.network.sensitivity import sensitivity
 from sam2lite.cli.network.train import train
@@ -46,6 +47,7 @@ app = make_app(
         train,
         distill,
         distill_encoder,
+        merge_lora,
         ablate,
         budget,
         demo,

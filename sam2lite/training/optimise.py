@@ -13,8 +13,9 @@ EMA_DECAY = 0.998
 
 def make_optimiser(model: nn.Module) -> torch.optim.AdamW:
     """Return AdamW that decays matrices and kernels only; the learning rate is set each step."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1]
     return torch.optim.AdamW(
         [
             {"params": matrices, "weight_decay": WEIGHT_DECAY},

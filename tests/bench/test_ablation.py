@@ -24,8 +24,9 @@ from sam2lite.training import validation
 from sam2lite.training.batches import BatchShape
 from sam2lite.training.losses import PRESETS, loss_weights
 from sam2lite.training.run import schedule, trainer
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.schedule import Phase
-from sam2lite.training.run.trainer import Report, RunOptions
+from sam2lite.training.run.trainer import Report
 from tests.conftest import MINI
 
 FEW = ["output-only", "fifo", "budget-512"]

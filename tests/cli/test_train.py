@@ -25,8 +25,8 @@ from sam2lite.errors import (
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
 from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import build
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.state import STATE_FILE, read_progress
-from sam2lite.training.run.trainer import RunOptions
 from tests.conftest import MINI
 from tests.interrupts import interruptible
 
@@ -101,6 +101,20 @@ def test_a_run_that_goes_on_keeps_its_options_and_says_so(
     assert run(*resumed, "--minutes", "30", "--seed", "3").exit_code == 0
 
 
+def test_what_low_rank_updates_need_is_said(start: str, tmp_path: Path) -> None:
+    for arguments, message in (
+        (["--alpha", "2"], "--alpha does nothing without --lora"),
+        (["--targets", "all"], "--targets does nothing without --lora"),
+        (["--lora", "4"], "--lora updates trained weights; name them with --from"),
+        (["--accumulate", "0"], "--accumulate is 0; choose 1 or more"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            run("train", "-o", str(tmp_path / "run"), *arguments)
+    base = ["train", "--from", start, "-o", str(tmp_path / "run"), "--stages", "1"]
+    with pytest.raises(ArgumentError, match="--targets no.such matches no layer"):
+        run(*base, "--lora", "2", "--targets", "no.such")
+
+
 def test_a_cache_that_is_not_there_is_not_filled(tmp_path: Path) -> None:
     command = ["distill", "--teacher", "tiny", "-o", str(tmp_path / "run")]
     with pytest.raises(ArgumentError, match="--cached-batches does nothing without --cache"):
@@ -155,7 +169,7 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
 ) -> None:
     folder = tmp_path / "run"
     arguments = [COMMAND, "train", "--from", start, "--data", data, "--stages", "1", "--steps",
-                 "26", "--processes", "1", "-o", str(folder)]  # fmt: skip
+                 "40", "--processes", "1", "-o", str(folder)]  # fmt: skip
     with interruptible(arguments, env=one_core, stderr=subprocess.PIPE) as first:
         assert first.stderr is not None
         line = first.stderr.readline()
@@ -164,7 +178,7 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     assert line.startswith("step     20"), line + rest
     assert first.returncode == 0, rest
     stopped = read_progress(folder).step
-    assert 20 <= stopped < 26
+    assert 20 <= stopped < 40
 
     with pytest.raises(TrainingError, match="holds a run; go on with --resume, start anew with"):
         run("train", "--from", start, "--processes", "1", "-o", str(folder))
@@ -174,7 +188,7 @@ def test_a_run_that_is_stopped_goes_on_to_its_end(
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert f"{folder}/checkpoint" in again.stdout
-    assert read_progress(folder).step == 26
+    assert read_progress(folder).step == 40
     assert HOST.load(folder / "checkpoint").trained
     with (folder / "scores.csv").open(newline="") as file:
-        assert [int(row["step"]) for row in csv.DictReader(file)] == [stopped, 26]
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [stopped, 40]

@@ -12,7 +12,7 @@ import pytest
 from sam2lite.data.clips import Clip, ClipConfig, generate_clip, write_davis, write_video
 from sam2lite.data.clips.palette_png import encode_palette_png
 from sam2lite.data.datasets import KINDS, open_dataset, split
-from sam2lite.errors import ArgumentError, UnknownNameError
+from sam2lite.errors import ArgumentError, UnknownNameError, VideoError
 from sam2lite.runtimes import rle
 
 HEIGHT, WIDTH, FRAMES = 48, 64, 6
@@ -91,6 +91,22 @@ def sa_v_folders(clip: Clip, root: Path) -> None:
             write_image(path, np.uint8(255) * (clip.labels_thw[t] == object_id))
 
 
+def bdd100k(clip: Clip, root: Path) -> None:
+    """Objects have numbers above 255 in blue and alpha; a crowd lies in the first columns."""
+    ids = clip.labels_thw.astype(int) * 200
+    for index, (frame_rgb, ids_hw) in enumerate(zip(clip.frames_rgb_thwc, ids, strict=True)):
+        name = f"0000f77c/0000f77c-{index + 1:07d}"
+        write_image(root / f"images/seg_track_20/train/{name}.jpg", frame_rgb[..., ::-1])
+        if index % 5 == 0:
+            red, green = np.where(ids_hw, 3, 0), np.where(ids_hw, 4, 0)  # a car, covered in part
+            blue, alpha = ids_hw >> 8, ids_hw & 255
+            crowd = clip.labels_thw[index] == 0
+            crowd[:, 9:] = False
+            green[crowd], alpha[crowd] = 2, 77
+            bgra = np.stack([blue, green, red, alpha], -1).astype(np.uint8)
+            write_image(root / f"labels/seg_track_20/bitmasks/train/{name}.png", bgra)
+
+
 def annotations(clip: Clip, image_id: int) -> list[dict[str, object]]:
     masks = [clip.labels_thw[0] == object_id for object_id in clip.object_ids]
     return [
@@ -126,6 +142,7 @@ LAYOUTS = [  # what writes it, its kind, its clips, its annotated frames
     (one_sequence, "davis", ["root"], [0, 1, 2, 3, 4, 5]),
     (youtube_vos, "youtube-vos", ["0a1b"], [0, 5]),
     (mose, "mose", ["0a1b"], [0, 5]),
+    (bdd100k, "bdd100k", ["0000f77c"], [0, 5]),
     (sa_v_videos, "sa-v", ["sav_000/sav_000001"], [0, 4]),
     (sa_v_folders, "sa-v", ["sav_000262"], [0, 4]),
     (coco, "coco", ["000000000139"], [0]),
@@ -168,7 +185,7 @@ def test_a_layout_is_recognised_and_reads_back(
     truth_frames = clip.frames_rgb_thwc[:count]
     assert difference(frames, truth_frames) < 8
     assert difference(frames, truth_frames) < difference(frames[..., ::-1], truth_frames)
-    is_numbered = kind in ("sa-v", "coco", "sa-1b")
+    is_numbered = kind in ("bdd100k", "sa-v", "coco", "sa-1b")
     truth = renumbered(clip.labels_thw, clip) if is_numbered else clip.labels_thw
     assert np.array_equal(labels[annotated], truth[annotated])
     assert not labels[~item.annotated_t].any()
@@ -223,6 +240,38 @@ def test_a_list_of_davis_sequences_opens_these_alone(tmp_path: Path, clip: Clip)
     names = tmp_path / "ImageSets/2017/train.txt"
     names.write_text("camel\n")
     assert list(open_dataset(names).names) == ["camel"]
+
+
+def test_the_one_object_of_davis_2016_is_an_object_and_void_of_2017_is_none(
+    tmp_path: Path, clip: Clip
+) -> None:
+    (first, *_), labels = clip.object_ids, clip.labels_thw.copy()
+    only = np.where(labels == first, 255, 0).astype(np.uint8)
+    labels[:, :4] = 255
+    for name, maps in (("2016", only), ("2017", labels)):
+        write_davis(clip, tmp_path, name)
+        for index, label_map in enumerate(maps):
+            path = tmp_path / f"Annotations/480p/{name}/{index:05d}.png"
+            path.write_bytes(encode_palette_png(label_map))
+    one, several = open_dataset(tmp_path)
+    assert one.object_ids == [255]
+    np.testing.assert_array_equal(one.labels_thw, only)
+    assert 255 not in several.object_ids
+    np.testing.assert_array_equal(several.labels_thw, np.where(labels == 255, 0, labels))
+
+
+def test_a_split_of_bdd100k_opens_by_its_folder(tmp_path: Path, clip: Clip) -> None:
+    bdd100k(clip, tmp_path)
+    for part in ("images/seg_track_20", "labels/seg_track_20/bitmasks"):
+        (tmp_path / part / "train").rename(tmp_path / part / "val")
+    with pytest.raises(VideoError, match="expected one of"):
+        open_dataset(tmp_path)
+    opened = open_dataset(tmp_path / "images/seg_track_20/val")
+    assert (opened.kind, list(opened.names)) == ("bdd100k", ["0000f77c"])
+    first = tmp_path / "labels/seg_track_20/bitmasks/val/0000f77c/0000f77c-0000001.png"
+    first.write_bytes(encode_palette_png(clip.labels_thw[0]))
+    with pytest.raises(VideoError, match="kind P; they must be RGBA of 8 bits, of which blue and"):
+        opened[0].load(0, 1)
 
 
 def test_one_of_several_coco_files_is_opened_by_its_path(tmp_path: Path, clip: Clip) -> None:

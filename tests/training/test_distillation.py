@@ -34,8 +34,9 @@ from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.losses import LossWeights
 from sam2lite.training.rollout import rollout
 from sam2lite.training.run import schedule, trainer
+from sam2lite.training.run.options import RunOptions, check_options
 from sam2lite.training.run.schedule import Phase
-from sam2lite.training.run.trainer import RunOptions, check_options, train
+from sam2lite.training.run.trainer import train
 from sam2lite.training.validation import UNAIDED
 
 ALL = LossWeights(attention=0.3, readout=0.2, teacher_mask=1.0)

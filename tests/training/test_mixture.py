@@ -11,8 +11,8 @@ from sam2lite.errors import UnknownNameError, VideoError
 from sam2lite.training.batches import BatchShape, make_batch
 from sam2lite.training.mixture import CLIP_SHARES, IMAGE_SHARES, Mixture
 from sam2lite.training.run.fine_tuning import SCHEDULES
+from sam2lite.training.run.options import RunOptions, check_options
 from sam2lite.training.run.schedule import schedule_of
-from sam2lite.training.run.trainer import RunOptions, check_options
 from tests.doubles.stills_folder import make_stills
 
 

@@ -26,9 +26,10 @@ from sam2lite.training.quantization import (
 )
 from sam2lite.training.rollout import Simulation, rollout
 from sam2lite.training.run import trainer
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.schedule import PHASES, schedule_of
 from sam2lite.training.run.state import STATE_FILE
-from sam2lite.training.run.trainer import Report, RunOptions, train
+from sam2lite.training.run.trainer import Report, train
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from sam2lite.training.batches import BatchShape
 from sam2lite.training.run import schedule, trainer
 from sam2lite.training.run.folder import open_run
 from sam2lite.training.run.launch import launch
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.schedule import Phase
 from sam2lite.training.run.state import STATE_FILE, read_progress
-from sam2lite.training.run.trainer import Report, RunOptions, train
+from sam2lite.training.run.trainer import Report, train
 
 SHORT = (
     Phase("images", 1, 0.5, (BatchShape(96, 1, 2, 2),)),

@@ -28,7 +28,8 @@ from sam2lite.files.json_reading import read_json
 from sam2lite.files.reading import printable
 
 if TYPE_CHECKING:
-    from sam2lite.training.run.trainer import Report, RunOptions
+    from sam2lite.training.run.options import RunOptions
+    from sam2lite.training.run.trainer import Report
 
 RESULTS_FILE = "results.json"
 SCHEMA_VERSION = 1

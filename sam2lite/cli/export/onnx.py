@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sam2lite.cli.export import options, request
-from sam2lite.cli.export import quantize_options as quantize
-from sam2lite.cli.json_output import ToJson
+from sam2lite.cli.export.command import FIRST, FOOTAGE, LAST, SIZES, export_command
 from sam2lite.cli.reports.exported import fp16_lines, print_result
 from sam2lite.cli.reports.preflight import describe, rewritten_lines, tensorrt_target
 from sam2lite.contracts.manifest import Manifest
@@ -16,43 +15,35 @@ if TYPE_CHECKING:
     from sam2lite.exporter.tensorrt.preflight import Finding
 
 
-def onnx(
-    output: options.Output = None,
-    model: options.MaybeModel = None,
-    variant: options.Variant = None,
-    opset: Annotated[
+@export_command(
+    **FIRST,
+    opset=Annotated[
         int | None,
         typer.Option(
             help="ONNX operator set, 13 to 20.", show_default="17, or that of --check-for"
         ),
-    ] = None,
-    rungs: options.Rungs = None,
-    image_sizes: options.ImageSizes = None,
-    precision: Annotated[
+    ],
+    **SIZES,
+    precision=Annotated[
         str | None, typer.Option(metavar="NAME", help="fp32 or fp16.", show_default="fp32")
-    ] = None,
-    fp16: Annotated[
+    ],
+    fp16=Annotated[
         bool,
         typer.Option("--fp16", help="Weights and arithmetic in FP16, but for what must not."),
-    ] = False,
-    calib: quantize.Source = None,
-    calib_frames: quantize.Frames = None,
-    calib_seed: quantize.MaybeSeed = None,
-    skip_pass: options.SkipPass = None,
-    check_for: Annotated[
+    ],
+    **FOOTAGE,
+    skip_pass=options.SkipPass,
+    check_for=Annotated[
         str | None,
         typer.Option(
             metavar="ID",
             help="A target with TensorRT; rewrite the graphs for its ONNX parser, and say what it "
             "would still not take.",
         ),
-    ] = None,
-    recipe: options.RecipeFile = None,
-    save_recipe: options.SaveRecipe = None,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: ToJson = None,
-) -> None:
+    ],
+    **LAST,
+)
+def onnx(asked: request.Asked) -> None:
     """Export plain ONNX graphs, each compared with PyTorch.
 
     Shapes are static. Writes graphs/*.onnx, their shared weights in one file, and manifest.json
@@ -65,25 +56,6 @@ def onnx(
     its parser would still not take one; they are written all the same. --skip-pass leaves a rewrite
     out. The answer comes from tables: no TensorRT is asked.
     """
-    asked = request.ask(
-        "onnx",
-        recipe=recipe,
-        save_recipe=save_recipe,
-        dry_run=dry_run,
-        as_json=as_json,
-        output=output,
-        model=model,
-        variant=variant,
-        opset=opset,
-        sizes=options.parse_sizes(rungs, image_sizes),
-        precision=options.choose_precision(precision, fp16=fp16),
-        calib=calib,
-        calib_frames=calib_frames,
-        calib_seed=calib_seed,
-        skip_passes=skip_pass,
-        check_for=check_for,
-        force=force,
-    )
     from sam2lite.exporter.onnx.backend import GraphsRefusedError
 
     try:

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from sam2lite.cli.export import options, request
-from sam2lite.cli.export import quantize_options as quantize
-from sam2lite.cli.json_output import ToJson
+from sam2lite.cli.export.command import CALIBRATION, FIRST, LAST, SHORT, SIZES, export_command
 from sam2lite.cli.reports.exported import print_result
 from sam2lite.contracts.backends import TRACK, TRACK_ELSEWHERE, TRACK_ON_BOARD
 from sam2lite.errors import ArgumentError
@@ -15,51 +14,36 @@ from sam2lite.runtimes.bundle import Bundle
 from sam2lite.targets.registry import host_target
 
 
-def ort(
-    output: options.Output = None,
-    model: options.MaybeModel = None,
-    variant: options.Variant = None,
-    target: Annotated[
+@export_command(
+    **FIRST,
+    target=Annotated[
         str | None,
         typer.Option(
             metavar="ID",
             help="Device; `host` is this machine. See `sam2lite targets`.",
             show_default="host",
         ),
-    ] = None,
-    rungs: options.Rungs = None,
-    image_sizes: options.ImageSizes = None,
-    opset: Annotated[
+    ],
+    **SIZES,
+    opset=Annotated[
         int | None,
         typer.Option(
             help="ONNX operator set, 13 to 20; 15 for ONNX Runtime 1.10, the last for Python 3.6.",
             show_default="the target's",
         ),
-    ] = None,
-    device_app: Annotated[
+    ],
+    device_app=Annotated[
         bool,
         typer.Option(
             "--device-app", help="Add device.pyz, which runs the bundle where nothing is installed."
         ),
-    ] = False,
-    precision: options.Precision = None,
-    fp16: options.Fp16 = False,
-    int8: options.Int8 = False,
-    calib: quantize.Source = None,
-    calib_frames: quantize.Frames = None,
-    calib_seed: quantize.MaybeSeed = None,
-    observer: quantize.MaybeObserver = None,
-    ranges: quantize.Ranges = None,
-    keep_float: quantize.KeepFloat = None,
-    max_drop: quantize.MaxDrop = None,
-    accept_drop: quantize.AcceptDrop = False,
-    skip_pass: options.SkipPass = None,
-    recipe: options.RecipeFile = None,
-    save_recipe: options.SaveRecipe = None,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: ToJson = None,
-) -> None:
+    ],
+    precision=options.Precision,
+    **SHORT,
+    **CALIBRATION,
+    **LAST,
+)
+def ort(asked: request.Asked) -> None:
     """Export a bundle that ONNX Runtime runs on a CPU.
 
     Every graph is compared with PyTorch, and so is the whole frame loop over a clip; both results
@@ -69,35 +53,12 @@ def ort(
     until the bundle is as accurate as asked for, and what it lost is printed. With --fp16, weights
     take half the room. An option that the precision does not use is refused.
     """
-    asked = request.ask(
-        "ort",
-        recipe=recipe,
-        save_recipe=save_recipe,
-        dry_run=dry_run,
-        as_json=as_json,
-        output=output,
-        model=model,
-        variant=variant,
-        target=target,
-        sizes=options.parse_sizes(rungs, image_sizes),
-        opset=opset,
-        device_app=device_app,
-        precision=options.choose_precision(precision, fp16=fp16, int8=int8),
-        calib=calib,
-        calib_frames=calib_frames,
-        calib_seed=calib_seed,
-        observer=observer,
-        ranges=ranges,
-        keep_float=keep_float,
-        max_drop=max_drop,
-        accept_drop=accept_drop,
-        skip_passes=skip_pass,
-        force=force,
-    )
     bundle = request.run(asked)
     if bundle is not None:
         step = _next_step(bundle, device_app=asked.recipe.device_app)
-        print_result(Path(bundle.path), bundle.manifest, asked.started, as_json, next_step=step)
+        print_result(
+            Path(bundle.path), bundle.manifest, asked.started, asked.as_json, next_step=step
+        )
 
 
 def _next_step(bundle: Bundle, *, device_app: bool) -> str:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from sam2lite.cli.export import options, request
-from sam2lite.cli.export import quantize_options as quantize
-from sam2lite.cli.json_output import ToJson
+from sam2lite.cli.export.command import CALIBRATION, LAST, SHORT, SIZES, export_command
 from sam2lite.cli.reports.engines import built_engines, engine_lines
 from sam2lite.cli.reports.exported import print_result
 from sam2lite.cli.reports.memory import describe_memory
@@ -16,48 +15,35 @@ from sam2lite.runtimes.bundle import Bundle
 from sam2lite.targets.registry import HOST
 
 
-def trt(
-    output: options.Output = None,
-    target: Annotated[
+@export_command(
+    output=options.Output,
+    target=Annotated[
         str | None,
         typer.Option(
             metavar="ID",
             help="Board or GPU; see `sam2lite targets`. host: this machine.",
             show_default="the recipe's",
         ),
-    ] = None,
-    jetpack: options.JetPack = None,
-    tensorrt: Annotated[
+    ],
+    jetpack=options.JetPack,
+    tensorrt=Annotated[
         str | None,
         typer.Option(
             metavar="VERSION",
             help="That is installed there, where it is not the usual one.",
             show_default="the release's",
         ),
-    ] = None,
-    model: options.MaybeModel = None,
-    variant: options.Variant = None,
-    rungs: options.Rungs = None,
-    image_sizes: options.ImageSizes = None,
-    precision: options.GpuPrecision = None,
-    fp16: options.Fp16 = False,
-    int8: options.Int8 = False,
-    fallback: options.Fallback = False,
-    calib: quantize.Source = None,
-    calib_frames: quantize.Frames = None,
-    calib_seed: quantize.MaybeSeed = None,
-    observer: quantize.MaybeObserver = None,
-    ranges: quantize.Ranges = None,
-    keep_float: quantize.KeepFloat = None,
-    max_drop: quantize.MaxDrop = None,
-    accept_drop: quantize.AcceptDrop = False,
-    skip_pass: options.SkipPass = None,
-    recipe: options.RecipeFile = None,
-    save_recipe: options.SaveRecipe = None,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    as_json: ToJson = None,
-) -> None:
+    ],
+    model=options.MaybeModel,
+    variant=options.Variant,
+    **SIZES,
+    precision=options.GpuPrecision,
+    **SHORT,
+    fallback=options.Fallback,
+    **CALIBRATION,
+    **LAST,
+)
+def trt(asked: request.Asked) -> None:
     """Export a bundle of which a board builds its TensorRT engines.
 
     An engine works on the chip and with the TensorRT it was built with, so none is made here: the
@@ -73,32 +59,6 @@ def trt(
     is missed, also by an engine, or if the target's parser would not take a graph. An option that
     the precision does not use is refused.
     """
-    asked = request.ask(
-        "trt",
-        recipe=recipe,
-        save_recipe=save_recipe,
-        dry_run=dry_run,
-        as_json=as_json,
-        output=output,
-        target=target,
-        jetpack=jetpack,
-        tensorrt=tensorrt,
-        model=model,
-        variant=variant,
-        sizes=options.parse_sizes(rungs, image_sizes),
-        precision=options.choose_precision(precision, fp16=fp16, int8=int8),
-        fallback=fallback,
-        calib=calib,
-        calib_frames=calib_frames,
-        calib_seed=calib_seed,
-        observer=observer,
-        ranges=ranges,
-        keep_float=keep_float,
-        max_drop=max_drop,
-        accept_drop=accept_drop,
-        skip_passes=skip_pass,
-        force=force,
-    )
     bundle = request.run(asked)
     if bundle is not None:
         _print(bundle, asked)

@@ -16,7 +16,7 @@ from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from sam2lite.training.run.trainer import RunOptions
+    from sam2lite.training.run.options import RunOptions
 
 
 def ablate(

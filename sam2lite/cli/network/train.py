@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sam2lite.cli.given import refuse_beside, refuse_changes
+from sam2lite.cli.given import refuse_beside, refuse_changes, refuse_without
 from sam2lite.cli.progress import progress_bar
 from sam2lite.cli.prompted_video import warn
 from sam2lite.errors import ArgumentError, DependencyError
 
 if TYPE_CHECKING:
-    from sam2lite.training.run.trainer import Report, RunOptions
+    from sam2lite.training.run.options import RunOptions
+    from sam2lite.training.run.trainer import Report
 
 Output = Annotated[
     Path,
@@ -31,8 +32,8 @@ Data = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, SA-V, COCO, SA-1B), or on this "
-        "folder of stills, mixed with generated clips.",
+        help="Train on this data set (DAVIS, YouTube-VOS, MOSE, BDD100K, SA-V, COCO, SA-1B), or on "
+        "this folder of stills, mixed with generated clips.",
         show_default="generated clips",
     ),
 ]
@@ -51,6 +52,28 @@ Losses = Annotated[
         metavar="PRESET",
         help="Weights of the losses: sam2lite, paper, methodology; less terms, as in "
         "sam2lite-edge-attention.",
+    ),
+]
+Accumulate = Annotated[
+    int, typer.Option(metavar="N", help="Batches whose gradients one step averages.")
+]
+Lora = Annotated[
+    int | None,
+    typer.Option(
+        metavar="RANK",
+        help="Train low-rank updates of some layers and nothing else; the network is --from.",
+    ),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option("--alpha", help="Of --lora.", show_default="twice the rank"),
+]
+Targets = Annotated[
+    str,
+    typer.Option(
+        "--targets",
+        metavar="NAME|PATTERN,..",
+        help="Of --lora: qkv, attention, all, or patterns of layers' paths.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of weights, clips and all random decisions.")]
@@ -77,6 +100,10 @@ def train(
     steps: Steps = None,
     learning_rate: LearningRate = 1e-3,
     losses: Losses = "sam2lite",
+    accumulate: Accumulate = 1,
+    lora: Lora = None,
+    lora_alpha: Alpha = None,
+    lora_targets: Targets = "qkv",
     seed: Seed = 0,
     device: Device = "cpu",
     processes: Processes = None,
@@ -90,6 +117,8 @@ def train(
     same command trains on several GPUs.
     """
     refuse_ignored(context, steps=steps, resume=resume)
+    for name in ("lora_alpha", "lora_targets"):
+        refuse_without(context, name, "--lora", lora is not None or resume)
     options = make_options(
         model=model,
         start=start,
@@ -100,6 +129,10 @@ def train(
         steps=steps,
         learning_rate=learning_rate,
         losses=losses,
+        accumulate=accumulate,
+        lora=lora,
+        lora_alpha=lora_alpha,
+        lora_targets=lora_targets,
         seed=seed,
         device=device,
     )
@@ -140,7 +173,7 @@ def make_options(**values: object) -> "RunOptions":
     for package in ("torch", "safetensors"):
         _need(package)
     from sam2lite.training.run.launch import check_device
-    from sam2lite.training.run.trainer import RunOptions, check_options
+    from sam2lite.training.run.options import RunOptions, check_options
 
     options = RunOptions(**values)  # type: ignore[arg-type]
     check_options(options)
@@ -170,6 +203,8 @@ def run(
     asked, options = options, open_run(output, options, resume=resume, force=force)
     if resume:
         refuse_changes(context, asked, options, f"the run in {output}")
+    if options.lora is not None:
+        _tell_of_updates(options)
     if options.data is not None:
         _tell_what_is_skipped(options.data)
     count = default_processes(options.device) if processes is None else processes
@@ -193,6 +228,29 @@ def tell(report: "Report") -> None:
         first, tracked, last = report.score
         line += f"  val J {first:.3f} click, {tracked:.3f} tracked, {last:.3f} last frames"
     print(line, file=sys.stderr, flush=True)
+
+
+def _tell_of_updates(options: "RunOptions") -> None:
+    """Say how many parameters are trained, and where a full layer would have fewer.
+
+    Raises:
+        ArgumentError: the rank or the targets do not fit the network.
+    """
+    from sam2lite.training.low_rank.update import attach
+    from sam2lite.training.run.options import first_model
+
+    assert options.lora is not None
+    found = attach(first_model(options).model, options.lora_targets, options.lora, options.alpha)
+    typer.echo(
+        f"lora: rank {options.lora} in {len(found.layers)} layers, {found.trainable:,} trainable "
+        f"parameters beside {found.total:,} that stand still",
+        err=True,
+    )
+    if found.too_large:
+        warn(
+            f"at rank {options.lora} the updates of {len(found.too_large)} layers have as many "
+            f"parameters as the layers themselves, {found.too_large[0]} first; take a lower rank"
+        )
 
 
 def _tell_what_is_skipped(path: str) -> None:

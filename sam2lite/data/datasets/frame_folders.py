@@ -1,8 +1,11 @@
 """DAVIS 2017, YouTube-VOS and MOSE: a folder of JPEGs and one of label PNGs for each sequence."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sam2lite.data.datasets.clip import DatasetClip
 from sam2lite.data.datasets.dataset import Dataset
@@ -16,6 +19,7 @@ from sam2lite.runtimes.video.files import IMAGE_SUFFIXES
 _IMAGES, _MASKS = "JPEGImages", "Annotations"
 _MOST_BYTES = 16 * MEBIBYTE  # of a list of sequences
 _RESOLUTION = "480p"  # of DAVIS, taken where there are several
+_VOID = 255
 
 _DAVIS_TREE = """\
   ROOT/JPEGImages/480p/<sequence>/00000.jpg ...
@@ -106,8 +110,25 @@ def _open_clip(folders: Folders, tree: str, name: str) -> DatasetClip:
     strays = [path.name for path in label_maps if path.stem not in index_of]
     if strays:
         raise layout_error(masks, f"{first_few(strays)} have no frame of the same name", tree)
-    readers = {index_of[path.stem]: partial(read_label_png, path) for path in label_maps}
+    first = min(label_maps, key=lambda path: index_of[path.stem])
+    readers = {index_of[path.stem]: partial(_read_labels, path, first) for path in label_maps}
     return DatasetClip(name, ImageFrames(frames), readers)
+
+
+def _read_labels(path: Path, first: Path) -> NDArray[np.uint8]:
+    """Read a label map of the clip whose first one is `first`.
+
+    DAVIS 2016 writes its one object as 255, which in later data sets is void: no object's.
+    """
+    labels = read_label_png(path)
+    if not _is_of_one_object(first):
+        labels[labels == _VOID] = 0
+    return labels
+
+
+@lru_cache(maxsize=1024)
+def _is_of_one_object(path: Path) -> bool:
+    return set(np.unique(read_label_png(path))) <= {0, _VOID}
 
 
 DAVIS = Layout(_DAVIS_TREE, _is_davis, partial(_open, "davis", _DAVIS_TREE))

@@ -5,6 +5,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,36 @@ def read_label_png(path: Path) -> NDArray[np.uint8]:
         VideoError: the file is missing, damaged, or has colours or 16 bits.
         DependencyError: Pillow is not installed.
     """
+    pixels, packing = _read(path)
+    if packing not in _STEP:
+        raise VideoError(
+            f"the mask '{printable(path)}' has pixels of the kind {packing}, colours or 16 bits; "
+            "they must be object numbers up to 255: save it with a palette, or as 8-bit grey"
+        )
+    return pixels.astype(np.uint8) // np.uint8(_STEP[packing])
+
+
+def read_rgba_png(path: Path) -> NDArray[np.uint8]:
+    """Read a PNG whose four channels are numbers.
+
+    Returns:
+        uint8 [height, width, 4].
+
+    Raises:
+        VideoError: the file is missing, damaged, or of another kind.
+        DependencyError: Pillow is not installed.
+    """
+    pixels, packing = _read(path)
+    if packing != "RGBA":
+        raise VideoError(
+            f"the mask '{printable(path)}' has pixels of the kind {packing}; they must be RGBA of "
+            "8 bits, of which blue and alpha number the objects: copy it again"
+        )
+    return pixels
+
+
+def _read(path: Path) -> tuple[NDArray[Any], str]:
+    """Return the pixels of a PNG and Pillow's name of how they are stored."""
     try:
         from PIL import Image
     except ImportError:
@@ -55,13 +86,7 @@ def read_label_png(path: Path) -> NDArray[np.uint8]:
             image.verify()  # every chunk up to the end mark; after it the file is opened anew
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             packing = str(image.tile[0].args)
-            if packing not in _STEP:
-                raise VideoError(
-                    f"the mask '{shown}' has pixels of the kind {packing}, colours or 16 "
-                    "bits; they must be object numbers up to 255: save it with a palette, or as "
-                    "8-bit grey"
-                )
-            return np.asarray(image).astype(np.uint8) // np.uint8(_STEP[packing])
+            return np.asarray(image), packing
     except (*_DAMAGED, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or "it is damaged, cut short or far too large"
         raise VideoError(f"the mask '{shown}' cannot be read: {reason}; replace it") from error

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sam2lite.data.datasets.bdd100k import BDD100K
 from sam2lite.data.datasets.coco import COCO
 from sam2lite.data.datasets.dataset import Dataset
 from sam2lite.data.datasets.frame_folders import DAVIS, MOSE, YOUTUBE_VOS
@@ -15,6 +16,7 @@ _LAYOUTS = {
     "davis": DAVIS,
     "youtube-vos": YOUTUBE_VOS,
     "mose": MOSE,
+    "bdd100k": BDD100K,
     "sa-v": SA_V,
     "coco": COCO,
     "sa-1b": SA_1B,

@@ -6,6 +6,7 @@ from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.ort.four_bits import FOUR_BITS
 from sam2lite.exporter.ort.passes.attention import attention
+from sam2lite.exporter.ort.passes.gelu import gelu
 from sam2lite.exporter.ort.passes.moves import moves
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage
 from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
@@ -38,8 +39,8 @@ Track an object:  python3 device.pyz track --video FILE --point X,Y -o DIR
         return (GraphPass(moves.__name__, moves),)
 
     def closing_passes(self) -> tuple[GraphPass, ...]:
-        """See `BackendExporter`: attention as its own operator."""
-        return (GraphPass(attention.__name__, attention),)
+        """See `BackendExporter`: attention and GELU as its own operators."""
+        return tuple(GraphPass(each.__name__, each) for each in (attention, gelu))
 
 
 EXPORTER = OrtExporter()

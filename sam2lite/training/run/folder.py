@@ -12,11 +12,13 @@ from sam2lite.errors import TrainingError
 from sam2lite.files.atomic import write_atomically
 from sam2lite.files.json_reading import read_json
 from sam2lite.files.unfinished import HeldError, hold, release
+from sam2lite.training.low_rank.file import LORA_FILE
+from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.state import STATE_FILE, read_progress
-from sam2lite.training.run.trainer import CHECKPOINT_FOLDER, LOG_FILE, SCORES_FILE, RunOptions
+from sam2lite.training.run.trainer import CHECKPOINT_FOLDER, LOG_FILE, SCORES_FILE
 
 OPTIONS_FILE = "options.json"
-_MADE = (STATE_FILE, OPTIONS_FILE, LOG_FILE, SCORES_FILE, CHECKPOINT_FOLDER)
+_MADE = (STATE_FILE, OPTIONS_FILE, LOG_FILE, SCORES_FILE, CHECKPOINT_FOLDER, LORA_FILE)
 
 
 def open_run(folder: Path, options: RunOptions, *, resume: bool, force: bool) -> RunOptions:

@@ -20,7 +20,8 @@ from sam2lite.data.spawning import sheltered
 from sam2lite.errors import ArgumentError, TrainingError
 from sam2lite.targets.machine import allowed_cpus
 from sam2lite.training.run.folder import held_run
-from sam2lite.training.run.trainer import Report, RunOptions, train
+from sam2lite.training.run.options import RunOptions
+from sam2lite.training.run.trainer import Report, train
 
 
 def check_device(device: str) -> None:

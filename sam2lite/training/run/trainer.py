@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import signal
@@ -12,17 +11,14 @@ from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from sam2lite.contracts.provenance import OWN
 from sam2lite.data.spawning import hear_interrupts
-from sam2lite.errors import ArgumentError, TrainingError, UnknownNameError
+from sam2lite.errors import TrainingError
 from sam2lite.models.sam2lite.checkpoint import save_checkpoint
-from sam2lite.models.sam2lite.config import size_config
-from sam2lite.models.sam2lite.family import HOST
 from sam2lite.models.sam2lite.network import Sam2Lite, build
 from sam2lite.models.sam2lite.quantizable import quantized_layers
 from sam2lite.training.bank import Gate
@@ -31,16 +27,16 @@ from sam2lite.training.distillation.cache import OutputCache
 from sam2lite.training.distillation.teacher import Teacher, load_teacher
 from sam2lite.training.feed import Feed
 from sam2lite.training.losses import WEIGHT_NAMES, loss_weights, rollout_loss
+from sam2lite.training.low_rank.file import LORA_FILE, Origin, save_updates
+from sam2lite.training.low_rank.update import attach, merged, stand_still
 from sam2lite.training.optimise import CLIP_NORM, MovingAverage, average_gradients, make_optimiser
 from sam2lite.training.quantization import SimulatedInt8
 from sam2lite.training.rollout import Simulation, rollout
-from sam2lite.training.run.fine_tuning import CURRICULUM, SCHEDULES
 from sam2lite.training.run.logs import CsvLog
-from sam2lite.training.run.schedule import Moment, Schedule, learning_rate, schedule_of
+from sam2lite.training.run.options import RunOptions, first_model, schedule_for
+from sam2lite.training.run.schedule import Moment, learning_rate
 from sam2lite.training.run.state import Progress, load_state, save_state
-from sam2lite.training.sources import check_data
 from sam2lite.training.validation import Score, validate, validation_batches
-from sam2lite.weights import SHIPPED
 
 CHECKPOINT_FOLDER = "checkpoint"
 LOG_FILE = "log.csv"
@@ -51,92 +47,6 @@ VALIDATION_SHARE = 0.05  # of the time, at most: on a busy machine it comes less
 LOG_EVERY_STEPS = 20
 _LOG_COLUMNS = ["step", "minutes", "phase", "lr", "frames_per_s", "waited", "loss", *WEIGHT_NAMES]
 _SCORE_COLUMNS = ["step", "minutes", "phase", *Score._fields]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What decides a run; stored with it.
-
-    Attributes:
-        model: a published size.
-        start: a size, or folder of a checkpoint, to start from; random weights if None.
-        stages: of the recipe, in order.
-        minutes: of training in all, unless `steps` is given.
-        steps: of training in all; makes a run repeatable bit for bit.
-        learning_rate: its peak.
-        losses: name of the preset.
-        seed: of weights, clips and everything drawn.
-        device: `cpu` or `cuda`.
-        bf16: autocast to bfloat16.
-        schedule: name of the schedule: `curriculum`, or `fine-tuning` from a trained start.
-        data: path of a data set or a folder of stills to train on; None for generated clips.
-        teacher: a size, or a checkpoint of any family to learn from; None to train without.
-        teacher_size: of the input of a teacher of another family, px.
-        cache: folder for the teacher's outputs; None to run the teacher on every batch.
-        cached_batches: with a cache, how many steps' batches are made and gone through in turn.
-    """
-
-    model: str = "tiny"
-    start: str | None = None
-    stages: tuple[int, ...] = (1, 2, 3)
-    minutes: float = 60.0
-    steps: int | None = None
-    learning_rate: float = 1e-3
-    losses: str = "sam2lite"
-    seed: int = 0
-    device: str = "cpu"
-    bf16: bool = True
-    schedule: str = "curriculum"
-    data: str | None = None
-    teacher: str | None = None
-    teacher_size: int | None = None
-    cache: str | None = None
-    cached_batches: int = 256
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> RunOptions:
-        """Undo `to_json`."""
-        return cls(**{**values, "stages": tuple(values["stages"])})
-
-
-def check_options(options: RunOptions) -> None:
-    """Check everything about a run that can be checked before it starts.
-
-    Raises:
-        ArgumentError: a value is out of its range, a name is unknown, or the teacher does not fit.
-        ModelError: the teacher cannot be loaded.
-        VideoError: the data set cannot be read.
-    """
-    _schedule(options)
-    loss_weights(options.losses)
-    if options.start is None:
-        size_config(options.model)
-    positive = {"--minutes": options.minutes, "--learning-rate": options.learning_rate}
-    if options.steps is not None:
-        positive["--steps"] = options.steps
-    for name, value in positive.items():
-        if not value > 0:  # false for NaN as well
-            raise ArgumentError(f"{name} is {value}; it must be above 0")
-    if options.seed < 0:
-        raise ArgumentError(f"--seed is {options.seed}; choose 0 or more")
-    if options.cached_batches < 1:
-        raise ArgumentError(f"--cached-batches is {options.cached_batches}; choose 1 or more")
-    if options.data is not None:
-        check_data(options.data)
-    if options.teacher is not None:
-        load_teacher(options.teacher, _first_model(options).config, options.teacher_size)
-
-
-def _schedule(options: RunOptions) -> Schedule:
-    if options.schedule not in SCHEDULES:
-        raise UnknownNameError("schedule", options.schedule, SCHEDULES)
-    if options.schedule == CURRICULUM:
-        return schedule_of(options.stages)
-    return schedule_of(options.stages, SCHEDULES[options.schedule])
 
 
 @dataclass(frozen=True)
@@ -198,11 +108,16 @@ class _Run:
         self.device = torch.device(
             f"cuda:{os.environ.get('LOCAL_RANK', rank)}" if options.device == "cuda" else "cpu"
         )
-        self.model = _first_model(options).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        first = first_model(options)
+        model: Sam2Lite = first.model
+        if options.lora is not None:
+            attach(model, options.lora_targets, options.lora, options.alpha, options.seed)
+            self.origin = Origin(first.name, first.sha256, options.lora, options.alpha)
+        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimiser = make_optimiser(self.model)
         self.average = MovingAverage(self.model)
         self.int8 = SimulatedInt8(quantized_layers(self.model))
-        self.schedule = _schedule(options)
+        self.schedule = schedule_for(options)
         self.weights = loss_weights(options.losses)
         self.teacher = self._load_teacher()
         self.step, self.elapsed_s = 0, 0.0
@@ -235,9 +150,9 @@ class _Run:
             stop = False
             while not stop and self._progress(self.step) < 1.0:
                 asked_s = time.perf_counter()
-                batch = feed.next()
+                batches = [feed.next() for _ in range(self.options.accumulate)]
                 self.waited_s += time.perf_counter() - asked_s
-                stop = self._one_step(batch)
+                stop = self._one_step(batches)
             if self.rank == 0:
                 self._validate()
                 self._save()
@@ -246,18 +161,20 @@ class _Run:
     def _feed(self) -> Feed:
         options = self.options
         period = options.cached_batches if options.cache else None
-        return Feed(options.seed, self.rank, self.step, self._shape_of, period, options.data)
+        first = self.step * options.accumulate
+        return Feed(options.seed, self.rank, first, self._shape_of, period, options.data)
 
     def _progress(self, step: int) -> float:
         if self.options.steps is not None:
             return step / self.options.steps
         return self.elapsed_s / (60.0 * self.options.minutes)
 
-    def _shape_of(self, step: int) -> BatchShape:
-        return self.schedule.at(self._progress(step)).batch(step)
+    def _shape_of(self, index: int) -> BatchShape:
+        """Return the shape of a batch, counted over all steps."""
+        return self.schedule.at(self._progress(index // self.options.accumulate)).batch(index)
 
-    def _one_step(self, batch: Batch) -> bool:
-        """Train on a batch; return whether to stop."""
+    def _one_step(self, batches: list[Batch]) -> bool:
+        """Train on batches, whose gradients are averaged; return whether to stop."""
         progress = self._progress(self.step)
         moment = self.schedule.at(progress)
         rate = learning_rate(self.options.learning_rate, self.step, progress)
@@ -266,7 +183,24 @@ class _Run:
         # Each step has its own random state, so that a resumed run needs none.
         # (The hash of a tuple of whole numbers is the same in every process.)
         torch.manual_seed(hash((self.options.seed, self.rank, self.step)) % 2**63)
-        terms = self._forward(batch.to(self.device), moment)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms: dict[str, float] = {}
+        for batch in batches:
+            for name, value in self._backward(batch, moment, len(batches)).items():
+                terms[name] = terms.get(name, 0.0) + value
+        stop = self._agree()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimiser.step()
+        self.average.update(self.model, self.step)
+        self.step += 1
+        if self.rank == 0:
+            self._keep_books(batches, moment, rate, terms)
+        return stop
+
+    def _backward(self, batch: Batch, moment: Moment, share: int) -> dict[str, float]:
+        """Add a batch's gradients, divided by `share`; return its losses, divided likewise."""
+        found = self._forward(batch.to(self.device), moment)
+        terms = {name: term / share for name, term in found.items()}
         loss = torch.stack(list(terms.values())).sum()
         if not math.isfinite(float(loss.detach())):
             raise TrainingError(
@@ -274,19 +208,13 @@ class _Run:
                 f"the last good state, of at most {SAVE_EVERY_S:.0f} s before, is kept in "
                 f"{self.folder}: go on with --resume, or start anew with a lower --learning-rate"
             )
-        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        stop = self._agree()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        self.optimiser.step()
-        self.average.update(self.model, self.step)
-        self.step += 1
-        if self.rank == 0:
-            self._keep_books(batch, moment, rate, terms, float(loss.detach()))
-        return stop
+        return {name: float(term.detach()) for name, term in terms.items()}
 
     def _forward(self, batch: Batch, moment: Moment) -> dict[str, Tensor]:
         self.model.train()
+        if self.options.lora is not None:
+            stand_still(self.model)
         gate = Gate(moment.phase.budget, moment.temperature()) if moment.phase.budget else None
         simulation = self.int8 if moment.phase.quantized else nullcontext()
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bf16)
@@ -313,10 +241,12 @@ class _Run:
         return asked > 0.0
 
     def _keep_books(
-        self, batch: Batch, moment: Moment, rate: float, terms: dict[str, Tensor], loss: float
+        self, batches: list[Batch], moment: Moment, rate: float, terms: dict[str, float]
     ) -> None:
         """Log, validate and save, each in its own rhythm."""
-        self.frames += batch.image_ctchw.shape[0] * batch.image_ctchw.shape[1] * self.world
+        frames = sum(each.image_ctchw.shape[0] * each.image_ctchw.shape[1] for each in batches)
+        self.frames += frames * self.world
+        loss = sum(terms.values())
         due = self.elapsed_s - self.validated_s >= self.validate_after_s
         if due:
             self._validate()
@@ -335,7 +265,7 @@ class _Run:
             "frames_per_s": f"{speed:.1f}",
             "waited": f"{waited:.4f}",  # share of the time, for the next batch
             "loss": f"{loss:.5f}",
-            **{name: f"{float(term.detach()):.5f}" for name, term in terms.items()},
+            **{name: f"{term:.5f}" for name, term in terms.items()},
         }
         self.log.write(row)
         self.report(Report(self.step, moment, self.elapsed_s, loss, speed, self.score))
@@ -371,11 +301,13 @@ class _Run:
             force=True,
             activation_ranges=self.int8.ranges(),
         )
+        if self.options.lora is not None:
+            save_updates(self.folder / LORA_FILE, self.average.state, self.origin)
         self.saved_s = self.elapsed_s
 
     def _averaged(self) -> Sam2Lite:
         model = build(self.model.config).to(self.device)
-        model.load_state_dict(self.average.state)
+        model.load_state_dict(merged(self.average.state))
         return model.eval()
 
     def _load_teacher(self) -> Teacher | None:
@@ -388,10 +320,3 @@ class _Run:
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self.stop_asked = True
-
-
-def _first_model(options: RunOptions) -> Sam2Lite:
-    if options.start is None:
-        return build(size_config(options.model), options.seed)
-    model: Sam2Lite = HOST.load(SHIPPED.get(options.start, options.start)).model
-    return model

@@ -9,12 +9,10 @@ import numpy as np
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
 from sam2lite.exporter.ort.passes.attended import Attended, attended_in
-from sam2lite.exporter.ort.passes.rewriting import Rewriting, named
+from sam2lite.exporter.ort.passes.rewriting import ORT_DOMAIN, Rewriting, named
 
 if TYPE_CHECKING:
     import onnx
-
-ORT_DOMAIN = "com.microsoft"
 
 
 def attention(model: onnx.ModelProto) -> onnx.ModelProto:

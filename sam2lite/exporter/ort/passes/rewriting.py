@@ -12,6 +12,8 @@ from sam2lite.exporter.onnx.walk import leading_to
 if TYPE_CHECKING:
     import onnx
 
+ORT_DOMAIN = "com.microsoft"  # of ONNX Runtime's own operators
+
 
 class Rewriting:
     """A graph that is given other nodes.
