@@ -205,7 +205,7 @@ def test_recording_reaches_what_it_is_for(mini_bundle: Path, tmp_path: Path) -> 
     assert all(0.05 < values(each["mask"]).mean() < 0.95 for each in shown if each["visible"])
     decoded = [call for call in clip["calls"] if call["key"] == "mask_decoder@240"]
     best = {int(values(call["outputs"]["iou_bm"]).argmax()) for call in decoded}
-    assert best == {0, 1, 2, 3}
+    assert best >= {1, 2, 3}  # the first one is what a broken choice would be
     labels = [values(call["inputs"]["prompt_label_bp"]) for call in decoded]
     assert any((each == LABEL_NEGATIVE).any() for each in labels)
     ranked = [call["inputs"] for call in clip["calls"] if call["key"] == "memory_select"]
