@@ -27,6 +27,8 @@ from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postpro
 from sam2lite.contracts.tensors import GraphSpec  # noqa: E402
 from sam2lite.models.sam2lite.config import TINY  # noqa: E402
 from sam2lite.runtimes.controller import FrameController  # noqa: E402
+from sam2lite.runtimes.controller.pid import Pid  # noqa: E402
+from sam2lite.runtimes.controller.presets import PRESETS  # noqa: E402
 from sam2lite.runtimes.controller.time_model import TimeModel  # noqa: E402
 from sam2lite.runtimes.geometry import stretched  # noqa: E402
 from sam2lite.runtimes.prompts import Prompt  # noqa: E402
@@ -76,6 +78,18 @@ def time_model() -> list[dict[str, Any]]:
         estimates = [model.log_time(scales[0]), model.log_time(1.0), model.move(0.9, -0.1)]
         frames.append([level, latency_ms, *_floats(np.array(estimates))])
     return [{"scales": scales, "frames": frames}]
+
+
+def pid() -> list[dict[str, Any]]:
+    """Return errors, whether the output was blocked, and the steps that they give."""
+    draw = random.Random(7)
+    law = Pid(PRESETS["default"].gains)
+    steps = []
+    for index in range(40):
+        error = round(draw.gauss(0.0, (0.06, 0.6)[index % 8 == 5]), DECIMALS)
+        blocked = draw.random() < 0.2
+        steps.append([error, blocked, round(law.step(error, blocked), 7)])
+    return [{"steps": steps}]
 
 
 def prompts() -> list[dict[str, Any]]:
@@ -220,6 +234,7 @@ def _floats(array: np.ndarray) -> list[float]:
 RECORDERS = {
     "controller": controller,
     "time_model": time_model,
+    "pid": pid,
     "prompts": prompts,
     "bank": bank,
     "geometry": geometry,

@@ -119,6 +119,7 @@ PROMPTS = Clip(
         Step("prompt", 1, ((62, 52), (90, 20)), (1, 0), edits={(_DECODER, 0): preferring(1)}),
         *_frame(),
         *_frame({(_DECODER, 1): absent}),
+        Step("prompt", 2, ((120, 70),), (1,)),  # a correction of a frame where it was absent
         *_frame({(_DECODER, 0): tied, (_DECODER, 1): on_the_edge}),
         *_frame({(_MEMORY, 0): unwritten}),
         Step("prompt", 1, ((66, 55),), (1,)),  # a correction of a lost frame

@@ -61,7 +61,7 @@ FAULTS = (
         "",
     ),
     Fault(
-        "a correction starts from the frame before",
+        "a correction forgets what was absent",
         "FrameLoop.swift",
         "hint = before.isLost ? nil : before.logits",
         "hint = track.hint?.logits",

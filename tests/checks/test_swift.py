@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -114,7 +115,7 @@ def test_table_ends_with_the_sum_and_the_label() -> None:
 
 
 def test_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain.shutil, "which", lambda tool: None if tool == "unshare" else "/x")
+    monkeypatch.setattr(shutil, "which", lambda tool: None if tool == "unshare" else "/x")
     with pytest.raises(ToolchainError, match=r"unshare is missing.*the package util-linux"):
         toolchain.check_tools()
 
@@ -124,7 +125,7 @@ def done(code: int, stderr: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_namespaces_that_are_forbidden_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(toolchain.subprocess, "run", lambda *_, **__: done(1))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done(1))
     with pytest.raises(ToolchainError, match="run it as root"):
         toolchain.namespaces()
 
@@ -145,7 +146,7 @@ def test_mirror_that_does_not_answer_is_named(
     fresh: Toolchain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        toolchain.subprocess, "run", lambda *_, **__: done(100, "W: x\nE: Could not resolve\n")
+        subprocess, "run", lambda *_, **__: done(100, "W: x\nE: Could not resolve\n")
     )
     with pytest.raises(ToolchainError, match=r"mirror\.invalid.*Could not resolve.*--mirror"):
         fresh.set_up()
@@ -177,7 +178,7 @@ def test_set_up_that_was_stopped_goes_on(fresh: Toolchain, monkeypatch: pytest.M
             unpacked.append(name.partition("_")[0])
         return subprocess.CompletedProcess(command, 0, "Swift version 6.0.3\n", "")
 
-    monkeypatch.setattr(toolchain.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ToolchainError, match=r"swiftlang_6.*unexpected end.*run it again"):
         fresh.set_up()
     assert unpacked == ["base-files", "bash"]

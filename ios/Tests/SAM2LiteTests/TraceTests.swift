@@ -67,6 +67,16 @@ final class TraceTests: XCTestCase {
         }
     }
 
+    func testLawGivesTheSameSteps() throws {
+        for trace in try cases("pid") {
+            var law = Pid()
+            for (index, step) in try XCTUnwrap(trace["steps"] as? [[NSNumber]]).enumerated() {
+                let given = law.step(error: step[0].doubleValue, isBlocked: step[1].boolValue)
+                XCTAssertEqual(given, step[2].doubleValue, accuracy: 1e-6, "step \(index)")
+            }
+        }
+    }
+
     func testPromptsFillTheSameSlots() throws {
         for prompt in try cases("prompts") {
             let points = try XCTUnwrap(prompt["points"] as? [[Double]])
