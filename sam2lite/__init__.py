@@ -1,8 +1,8 @@
 """SAM2-Lite: promptable video segmentation, from PyTorch to a board or a phone.
 
 To make a bundle: `export`, `Recipe`, `verify`, `compare`, `evaluate`. To use one: `open_bundle`,
-`VideoSegmenter`, `Prompt`. All are imported on first use, so that `import sam2lite` costs nothing
-and needs nothing but the standard library.
+`VideoSegmenter`, `Prompt`, `Cleaning`. All are imported on first use, so that `import sam2lite`
+costs nothing and needs nothing but the standard library.
 """
 
 import os
@@ -16,6 +16,7 @@ __version__ = "0.2.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _LAZY = {
+    "Cleaning": "sam2lite.runtimes.masks.options",
     "FrameResult": "sam2lite.runtimes.results",
     "Progress": "sam2lite.exporter.progress",
     "Prompt": "sam2lite.runtimes.prompts",

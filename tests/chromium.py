@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,17 +44,19 @@ class Page:
 
     Attributes:
         errors: what went wrong in the page's scripts, and what its policy kept from loading.
+        requests: what the page and its workers have asked for, by URL, since `watch_requests`.
     """
 
-    def __init__(self, width: int, height: int) -> None:
-        """Start Chromium with an empty page of a size, px."""
+    def __init__(self, width: int, height: int, flags: Sequence[str] = ()) -> None:
+        """Start Chromium with an empty page of a size, px; flags are added to its own."""
         program = find_chromium()
         assert program is not None
         self.errors: list[str] = []
+        self.requests: list[str] = []
         self._profile = tempfile.mkdtemp(prefix="chromium-")
         theirs_in, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
-        command = [program, *_FLAGS, f"--user-data-dir={self._profile}"]
+        command = [program, *_FLAGS, *flags, f"--user-data-dir={self._profile}"]
         # The ends are moved to their places by a shell, which a fork of many threads is not.
         moved = f'exec "$@" {_READ_FD}<&{theirs_in} {_WRITE_FD}>&{theirs_out}'
         self._process = subprocess.Popen(
@@ -90,13 +93,15 @@ class Page:
         os.close(self._from)
         shutil.rmtree(self._profile, ignore_errors=True)
 
+    def watch_requests(self) -> None:
+        """Note what is asked for from now on, by workers too."""
+        self.call(
+            "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True
+        )
+
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol and return its result."""
-        number = next(self._ids)
-        message = {"id": number, "method": method, "params": parameters}
-        if self._session is not None:
-            message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+        number = self._send(self._session, method, parameters)
         while True:
             answer = self._next(60.0)
             if answer.get("id") == number:
@@ -182,6 +187,14 @@ class Page:
             modifiers=modifiers,
         )
 
+    def _send(self, session: str | None, method: str, parameters: Mapping[str, Any]) -> int:
+        number = next(self._ids)
+        message = {"id": number, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        return number
+
     def _next(self, seconds: float) -> dict[str, Any]:
         """Return the next message, and note what it says of errors."""
         until_s = time.monotonic() + seconds
@@ -196,6 +209,10 @@ class Page:
         if message.get("method") == "Runtime.exceptionThrown":
             details = message["params"]["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description") or details["text"])
+        if message.get("method") == "Target.attachedToTarget" and self._session is not None:
+            self._send(message["params"]["sessionId"], "Network.enable", {})
+        if message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"]["url"])
         if message.get("method") == "Log.entryAdded":
             entry = message["params"]["entry"]
             if entry["level"] == "error":

@@ -8,8 +8,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "sam2lite"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
-# Families that are built on another one's rooms, which they import from.
-BUILT_ON = {"backbones": "sam2", "edgetam": "sam2", "efficienttam": "sam2"}
+# Families, and a backend, that are built on another one's rooms, which they import from.
+BUILT_ON = {"backbones": "sam2", "edgetam": "sam2", "efficienttam": "sam2", "web": "ort"}
 
 
 def place(path: Path) -> str:

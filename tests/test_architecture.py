@@ -33,6 +33,7 @@ LAYERS = (
     {"models", "device"},
     {"data"},
     {"evaluation"},
+    {"diagnostics"},
     {"calibration"},
     {"training"},
     {"mil"},

@@ -25,6 +25,7 @@ BACKEND_ROOMS = {
         "runtimes/backends/openvino/",
         "cli/export/openvino.py",
     ),
+    "web": ("exporter/web/", "cli/export/web.py"),
     "trt": (
         "exporter/tensorrt/",
         "runtimes/backends/tensorrt/",

@@ -3,11 +3,14 @@
 from sam2lite.cli.app import make_app, run_app
 from sam2lite.cli.bundle.bench import bench
 from sam2lite.cli.bundle.compare import compare
+from sam2lite.cli.bundle.everything import everything
+from sam2lite.cli.bundle.features import features
 from sam2lite.cli.bundle.inspect import inspect
 from sam2lite.cli.bundle.report import report
 from sam2lite.cli.bundle.serve import serve
 from sam2lite.cli.bundle.track import track
 from sam2lite.cli.bundle.verify import verify
+from sam2lite.cli.clean import clean
 from sam2lite.cli.clips import clips
 from sam2lite.cli.demo import demo
 from sam2lite.cli.doctor import doctor
@@ -30,6 +33,8 @@ app = make_app(
     [
         ("export", export_app),
         track,
+        everything,
+        clean,
         bench,
         serve,
         evaluate,
@@ -37,6 +42,7 @@ app = make_app(
         report,
         verify,
         compare,
+        features,
         models,
         targets,
         doctor,

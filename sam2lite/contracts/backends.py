@@ -150,3 +150,16 @@ register_backend(
         next_step=TRACK,
     )
 )
+# What runs it in a browser is JavaScript beside its graphs; here ONNX Runtime runs the same graphs.
+register_backend(
+    Backend(
+        name="web",
+        title="browsers",
+        image_dtype="uint8",
+        run_by=("web",),
+        adapter="sam2lite.runtimes.backends.ort.session",
+        exporter="sam2lite.exporter.web.backend:EXPORTER",
+        next_step="serve the folder: python3 -m http.server -d {} 8000, and open "
+        "http://localhost:8000",
+    )
+)

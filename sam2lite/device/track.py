@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from sam2lite.device.opening import add_tracking, open_checked, positive, require_numpy, warn
+from sam2lite.runtimes.masks.options import FLAGS, NOTHING, Cleaning
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="-|FILE|unix:PATH",
         help="write a line of JSON a frame at once: standard output, file, pipe or socket",
     )
+    for flag, field, words in FLAGS:
+        kind = type(getattr(NOTHING, field))
+        parser.add_argument(
+            flag, dest=field, type=kind, default=getattr(NOTHING, field), help=words
+        )
     parser.add_argument("--no-overlay", action="store_true", help="write no video")
 
 
@@ -76,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         masks=False,
         force=arguments.force,
         settings=read_settings(arguments.settings),
+        cleaning=Cleaning(*(getattr(arguments, field) for field in Cleaning._fields)),
     )
     for message in summary["warnings"]:
         warn(message)

@@ -199,6 +199,9 @@ class BackendExporter:
         """
         return manifest
 
+    def add_beside(self, request: ExportRequest, folder: Path) -> None:
+        """Add what a request asks for beside graphs; nothing by default. After `finish`."""
+
     def after(self, request: ExportRequest, manifest: Manifest) -> None:
         """Do what needs the folder in its place, such as building engines; nothing by default.
 

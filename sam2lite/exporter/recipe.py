@@ -28,7 +28,7 @@ class Recipe:
         model: a name, a folder or file of a checkpoint, or an id of Hugging Face that is here.
         variant: of a checkpoint whose weights do not show it; where one is needed, the message
             without it lists the choices.
-        backend: `ort`, `trt`, `coreml` or `onnx`.
+        backend: `ort`, `trt`, `coreml`, `openvino`, `web` or `onnx`.
         target: id of a device, as `sam2lite targets` lists them; `host` is this machine.
         precision: such as `fp32`, `fp16` or `int8`; the backend's usual one if not given.
         sizes: input sizes, px, as 480 for a square or `672x384` for width and height, all of one
@@ -48,6 +48,7 @@ class Recipe:
         max_drop: points of J&F that a precision may lose against FP32.
         accept_drop: keep a bundle that loses more.
         skip_passes: names of graph passes to leave out.
+        runtime: file or folder of what runs graphs in a browser; see `sam2lite-export web`.
         check_for: id of a target with TensorRT whose parser is asked about plain graphs.
         force: replace the folder if it exists. It is no field of a file.
     """
@@ -73,6 +74,7 @@ class Recipe:
     max_drop: float | None = None
     accept_drop: bool = False
     skip_passes: Sequence[str] = ()
+    runtime: str | Path | None = None
     check_for: str | None = None
     force: bool = False
 
@@ -233,6 +235,7 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "max_drop": _points,
     "accept_drop": _flag,
     "skip_passes": _texts,
+    "runtime": _path,
     "check_for": _text,
     "force": _flag,
 }

@@ -20,6 +20,8 @@ class ObjectResult(NamedTuple):
         visible: whether it is shown: prompted here or judged present, and not lost.
         lost: whether the network gave a number that is not finite; nothing was stored then.
         prompted: whether the mask comes from a prompt on this frame.
+        hidden: why a filter does not show it (`iou`, `stability` or `box`, see `Cleaning`); None
+            where none is in the way.
     """
 
     mask: np.ndarray
@@ -29,6 +31,7 @@ class ObjectResult(NamedTuple):
     visible: bool
     lost: bool
     prompted: bool
+    hidden: Optional[str] = None
 
 
 class FrameResult(NamedTuple):

@@ -11,6 +11,8 @@ from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.geometry import HALVING, checked_resize
+from sam2lite.runtimes.masks.cleaning import clean_results
+from sam2lite.runtimes.masks.options import Cleaning, checked_cleaning
 from sam2lite.runtimes.measuring.stage_clock import POSTPROCESS
 from sam2lite.runtimes.object_track import ObjectTrack
 from sam2lite.runtimes.one_at_a_time import one_at_a_time
@@ -46,6 +48,7 @@ class VideoSegmenter:
         threads: Optional[int] = None,
         provider: Optional[str] = None,
         resize: str = HALVING,
+        cleaning: Optional[Cleaning] = None,
         **settings: Any,
     ) -> None:
         """Open the graphs of one rung; with a frame budget all of them, see `prepare`.
@@ -58,6 +61,7 @@ class VideoSegmenter:
             threads: of the process-wide pool; the target's default if not given.
             provider: ONNX Runtime's execution provider; the CPU's if not given.
             resize: of frames, see `network_input`: `halving`, `bicubic` or `antialias`.
+            cleaning: what is done to masks before they are shown; nothing if not given.
             settings: the family's own: see `TokenBankRules` and `SlotBankRules`.
 
         Raises:
@@ -71,11 +75,11 @@ class VideoSegmenter:
         self.lock = threading.RLock()
         self.closed = False
         self._resize = checked_resize(resize)
+        self._cleaning = checked_cleaning(cleaning)
         self.bundle = bundle if isinstance(bundle, Bundle) else open_bundle(bundle)
-        manifest = self.bundle.manifest
-        start = rung if rung is not None else manifest.rungs[-1]
+        start = self.bundle.manifest.rungs[-1] if rung is None else rung
         self.bundle.check_rung(start)
-        self._rules = rules_for(self.bundle.family, manifest, settings)
+        self._rules = rules_for(self.bundle.family, self.bundle.manifest, settings)
         self._rungs = RungChoice(
             self.bundle, self._rules, start, budget_ms, preset, threads, provider
         )
@@ -200,9 +204,8 @@ class VideoSegmenter:
             box: x1, y1, x2, y2 in source pixels.
             mask: bool or integer [height, width].
             frame_index: which frame of the video it is; see `track`. It may be one of the last 150:
-                somebody has clicked on a frame that he was shown, and the video went on meanwhile.
-                The frame is encoded again and remembered where it belongs, the next one that is
-                tracked makes use of it, and nothing else changes.
+                a click on a frame that was shown while the video went on. It is encoded again and
+                remembered where it belongs; the next one tracked makes use of it, no more changes.
 
         Raises:
             PromptError: nothing is given or it does not fit the frame, or the id is no integer.
@@ -391,7 +394,7 @@ class VideoSegmenter:
 
     def _results(self, frame: CurrentFrame, ids: Sequence[int]) -> Dict[int, ObjectResult]:
         threshold = self.bundle.manifest.postprocess.mask_threshold
+        scratch, apart = self._frames.scratch, self._rules.non_overlap
         with frame.clock.stage(POSTPROCESS):
-            return object_results(
-                ids, frame, self._frames.scratch, threshold, self._rules.non_overlap
-            )
+            found = object_results(ids, frame, scratch, threshold, apart)
+            return clean_results(found, self._cleaning, threshold)

@@ -11,10 +11,18 @@ from sam2lite.targets.intel import INTEL_TARGETS
 from sam2lite.targets.jetson import JETSON_TARGETS
 from sam2lite.targets.machine import Machine, read_machine
 from sam2lite.targets.profile import TargetProfile
+from sam2lite.targets.web import WEB_TARGETS
 
 HOST = "host"
 
-_TARGETS = [*CPU_TARGETS, *JETSON_TARGETS, *CUDA_TARGETS, *INTEL_TARGETS, *APPLE_TARGETS]
+_TARGETS = [
+    *CPU_TARGETS,
+    *JETSON_TARGETS,
+    *CUDA_TARGETS,
+    *INTEL_TARGETS,
+    *APPLE_TARGETS,
+    *WEB_TARGETS,
+]
 
 
 def register_target(profile: TargetProfile) -> None:
@@ -33,8 +41,8 @@ def register_target(profile: TargetProfile) -> None:
 def list_targets() -> List[TargetProfile]:
     """Return every profile.
 
-    CPUs, a family's most particular first, Jetson, other GPUs, OpenVINO's, iOS, then what was
-    registered.
+    CPUs, a family's most particular first, Jetson, other GPUs, OpenVINO's, iOS, browsers, then
+    what was registered.
     """
     return list(_TARGETS)
 

@@ -26,6 +26,7 @@ from sam2lite.errors import (
 )
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.commands import track_run
+from sam2lite.runtimes.masks.options import NOTHING
 from sam2lite.runtimes.video.frame_source import FrameSource
 from sam2lite.runtimes.video.latest_frame import LatestFrame
 from sam2lite.runtimes.video.live import Live
@@ -117,7 +118,8 @@ def test_what_is_remembered_has_flags_of_its_own(
         track_run, "VideoSegmenter", lambda *args, **more: seen.append((args, more))
     )
     run("--point", "40,30", *flags, "--provider", "SomeProvider", "--threads", "2")
-    (((*_, threads, provider, resize), settings),) = seen
+    (((*_, threads, provider, resize, cleaning), settings),) = seen
+    assert cleaning == NOTHING
     assert (threads, provider) == (2, "SomeProvider")
     assert {"resize": resize, **settings} == {"resize": "halving", **expected}
 

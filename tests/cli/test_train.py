@@ -111,7 +111,7 @@ def test_what_low_rank_updates_need_is_said(start: str, tmp_path: Path) -> None:
         with pytest.raises(ArgumentError, match=message):
             run("train", "-o", str(tmp_path / "run"), *arguments)
     base = ["train", "--from", start, "-o", str(tmp_path / "run"), "--stages", "1"]
-    with pytest.raises(ArgumentError, match="--targets no.such matches no layer"):
+    with pytest.raises(ArgumentError, match=r"--targets no\.such matches no layer"):
         run(*base, "--lora", "2", "--targets", "no.such")
 
 

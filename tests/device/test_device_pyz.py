@@ -20,6 +20,7 @@ from sam2lite.exporter.bundle.device_app import write_device_app
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import open_bundle
 from sam2lite.runtimes.commands.track_run import track_video
+from sam2lite.runtimes.masks.options import Cleaning
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.serve.page_files import read_page
 from sam2lite.runtimes.video.opencv_files import write_picture
@@ -83,14 +84,22 @@ def test_masks_are_those_of_the_host(
 ) -> None:
     video, click = clip
     arguments = ["--video", str(video), "--point", click, "--backend", "ort", "-o"]
-    done = run(python, device_bundle, "track", *arguments, str(tmp_path / "board"))
+    refused = run(
+        python, device_bundle, "track", *arguments, str(tmp_path / "no"), "--min-iou", "2"
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: min_iou is 2.0")
+    cleaned = ["--remove-islands", "9", "--fill-holes", "9"]
+    done = run(python, device_bundle, "track", *arguments, str(tmp_path / "board"), *cleaned)
     assert done.returncode == 0, done.stderr
     assert f"{FRAMES} frames, 1 objects" in done.stdout
     assert (tmp_path / "board" / "overlay.mp4").stat().st_size > 0
 
     x, y = map(float, click.split(","))
     prompts = {0: {1: Prompt([(x, y)])}}
-    track_video(open_bundle(str(device_bundle)), video, prompts, tmp_path / "host")
+    cleaning = Cleaning(islands=9, holes=9)
+    bundle = open_bundle(str(device_bundle))
+    track_video(bundle, video, prompts, tmp_path / "host", cleaning=cleaning)
     pairs = list(zip(masks(tmp_path / "board"), masks(tmp_path / "host"), strict=True))
     assert len(pairs) == FRAMES
     assert all(host.any() for _, host in pairs)

@@ -97,6 +97,7 @@ FULL: dict[str, Any] = {
     "max_drop": 0.0,
     "accept_drop": True,
     "skip_passes": ("fuse",),
+    "runtime": Path("runtime.tgz"),
     "check_for": "jetson-nano",
 }
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sam2lite.diagnostics.ablation import ablate_skips
 from sam2lite.exporter.bundle.writer import export_float, write_trial_bundle
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.verify.loop_parity import LEAST_FRAMES, loop_parity
@@ -18,7 +19,11 @@ from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.config import PUBLISHED
 from sam2lite.models.sam2.family import HOST, Sam2Family
 from sam2lite.models.sam2.network import Sam2, build
+from sam2lite.runtimes import rle
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.runtimes.masks.everything import everything
+from sam2lite.runtimes.masks.options import NOTHING
+from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.targets.registry import get_target
 from tests.oracles.clip import random_clip
 from tests.oracles.comparing import check_telling, gap
@@ -124,3 +129,23 @@ def test_the_published_tiny_at_512_px(tmp_path: Path) -> None:
     found = gap(run_bundle(bundle, frames, scenario, **HUGGING_FACE), expected)
     assert found.min_iou == 1.0
     assert found.logit <= 1e-4
+
+
+def test_masks_of_everything_are_those_for_doubtful_prompts(bundle: Bundle) -> None:
+    picture = np.random.default_rng(3).integers(0, 256, (90, 160, 3), np.uint8)
+    found = everything(bundle, picture, 1, NOTHING)
+    with VideoSegmenter(bundle) as segmenter:
+        chosen = segmenter.prompt(picture, points=[(79.5, 44.5)])
+    assert len(found) <= 3
+    ious = [each.predicted_iou for each in found]
+    assert ious == sorted(ious, reverse=True)
+    if chosen.mask.any():
+        assert any(np.array_equal(rle.decode(each.rle), chosen.mask) for each in found)
+
+
+def test_masks_without_the_maps_of_high_resolution(bundle: Bundle) -> None:
+    picture = np.random.default_rng(3).integers(0, 256, (90, 160, 3), np.uint8)
+    size = bundle.manifest.rungs[-1]
+    found = ablate_skips(bundle, picture, (80, 45), size)
+    assert [len(each.without) for each in found] == [0, 1, 1, 2]
+    assert set(found[-1].without) == {"high_res_feats_0", "high_res_feats_1"}

@@ -12,6 +12,7 @@ from sam2lite.targets.precision import check_backend, check_precision
 from sam2lite.targets.profile import QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.registry import get_target, list_targets
 from sam2lite.targets.tensorrt.ops import OPERATORS, newest_opset, not_taken, read_version
+from sam2lite.targets.web import WEB_TARGETS
 
 EACH = pytest.mark.parametrize("profile", JETSON_TARGETS, ids=lambda profile: profile.id)
 WITHOUT_INT8 = {"jetson-nano", "jetson-tx2"}
@@ -74,9 +75,8 @@ def test_a_jetson_is_not_for_onnx_runtime(profile: TargetProfile) -> None:
 
 def test_every_other_target_but_gpus_is_for_onnx_runtime() -> None:
     others = [profile for profile in list_targets() if profile.backend == "ort"]
-    assert [*others, *JETSON_TARGETS, *CUDA_TARGETS, *INTEL_TARGETS, *APPLE_TARGETS] == (
-        list_targets()
-    )
+    beside = (*JETSON_TARGETS, *CUDA_TARGETS, *INTEL_TARGETS, *APPLE_TARGETS, *WEB_TARGETS)
+    assert [*others, *beside] == list_targets()
     for profile in others:
         check_backend(profile, "ort")
         assert profile.tensorrt is None

@@ -22,7 +22,7 @@ JETSON_IDS = [
 CUDA_IDS = [f"cuda-x86-sm{number}" for number in (75, 80, 86, 89, 90, 100, 120)]
 INTEL_IDS = ["intel-n100", "intel-cpu", "intel-cpu-avx2", "intel-gpu"]
 APPLE_IDS = ["ios18", "ios17", "ios16"]
-IDS = CPU_IDS + JETSON_IDS + CUDA_IDS + INTEL_IDS + APPLE_IDS
+IDS = [*CPU_IDS, *JETSON_IDS, *CUDA_IDS, *INTEL_IDS, *APPLE_IDS, "web"]
 FIELDS = TargetProfile._fields
 FACTS = FIELDS[FIELDS.index("chip") : FIELDS.index("sources")]
 

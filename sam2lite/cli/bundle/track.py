@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sam2lite.cli import prompted_video
+from sam2lite.cli import mask_options, prompted_video
 from sam2lite.cli.bundle import running
 from sam2lite.cli.bundles import Backend
 from sam2lite.cli.json_output import ToJson, put_json
@@ -18,6 +18,7 @@ from sam2lite.runtimes.commands.prompted import read_prompts
 from sam2lite.runtimes.commands.run_tally import summary_lines
 from sam2lite.runtimes.commands.settings import joined_settings, memory_settings, read_settings
 from sam2lite.runtimes.commands.track_run import track_video
+from sam2lite.runtimes.masks.options import NOTHING, Cleaning
 
 
 def track(
@@ -57,6 +58,11 @@ def track(
     tokens: prompted_video.Tokens = None,
     window: prompted_video.Window = None,
     settings: running.Settings = None,
+    islands: mask_options.Islands = NOTHING.islands,
+    holes: mask_options.Holes = NOTHING.holes,
+    min_iou: mask_options.MinIou = NOTHING.min_iou,
+    min_stability: mask_options.MinStability = NOTHING.min_stability,
+    box_nms: mask_options.BoxNms = NOTHING.box_nms,
     live: running.Live = False,
     stream: Annotated[
         str | None,
@@ -107,6 +113,7 @@ def track(
             masks=not no_masks,
             force=force,
             settings=given,
+            cleaning=Cleaning(islands, holes, min_iou, min_stability, box_nms),
             progress=progress,
         )
     for message in summary["warnings"]:

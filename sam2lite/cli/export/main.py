@@ -7,10 +7,11 @@ from sam2lite.cli.export.onnx import onnx
 from sam2lite.cli.export.openvino import openvino
 from sam2lite.cli.export.ort import ort
 from sam2lite.cli.export.trt import trt
+from sam2lite.cli.export.web import web
 
 app = make_app(
     "Export a network: plain graphs, or a verified bundle.",
-    [onnx, ort, trt, coreml, openvino, lower],
+    [onnx, ort, trt, coreml, openvino, web, lower],
 )
 
 

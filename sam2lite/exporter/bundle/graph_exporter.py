@@ -98,6 +98,7 @@ class GraphExporter(BackendExporter):
                 scheme=_Told(scheme, making),
                 verification=verification,
                 compare=footage.measured if footage and scheme.as_written else None,
+                beside=lambda folder: self.add_beside(request, folder),
                 device_app=self.device_app or recipe.device_app,
                 skip=tuple(recipe.skip_passes),
                 force=recipe.force,

@@ -5,6 +5,9 @@ from sam2lite.contracts.manifest import GRAPHS_FOLDER, MANIFEST_FILE
 from sam2lite.exporter.bundle.device_app import DEVICE_APP, README
 from sam2lite.files.staging import FolderKind
 
+# Of a bundle that is a page as well: what browsers ask for first, and all else.
+SITE_FILES = ("index.html", "isolation.js", "page/*")
+
 BUNDLE = FolderKind(
     "a bundle",
     MANIFEST_FILE,
@@ -17,5 +20,6 @@ BUNDLE = FolderKind(
         f"{GRAPHS_FOLDER}/*",
         f"{ENGINES_FOLDER}/*",
         "calibration/*",
+        *SITE_FILES,
     ),
 )

@@ -136,6 +136,7 @@ def write_bundle(
     scheme: PrecisionScheme | None = None,
     verification: Mapping[str, Any] | None = None,
     compare: Callable[[Bundle, Report], Mapping[str, Any]] | None = None,
+    beside: Callable[[Path], None] = lambda _: None,
     device_app: bool = False,
     skip: Collection[str] = (),
     force: bool = False,
@@ -154,6 +155,7 @@ def write_bundle(
         scheme: of the precision of the bundle; FP32 if not given.
         verification: what is known about the bundle beside what is measured here.
         compare: measures more on the bundle as it runs here, for its `verification`.
+        beside: adds what else lies in the folder, before its files are listed and hashed.
         device_app: add the device code, so that the bundle runs where nothing is installed.
         skip: names of graph passes that do not run.
         force: replace what is there.
@@ -186,6 +188,7 @@ def write_bundle(
             if compare is not None:
                 manifest.verification.update(compare(bundle, report))
         manifest = exporter.finish(folder, target, manifest)
+        beside(folder)
         if device_app:
             add_device_app(folder, exporter.readme)
         manifest = manifest._replace(files=file_entries(folder))

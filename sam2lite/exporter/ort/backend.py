@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.ort.four_bits import FOUR_BITS
@@ -20,7 +22,7 @@ class OrtExporter(GraphExporter):
     """Makes them: ONNX as it is, INT8 by Q/DQ in the style of the CPU."""
 
     name = "ort"
-    schemes = (
+    schemes: ClassVar[tuple[Scheme, ...]] = (
         Scheme("fp32", lambda making: Float32(), exact=True),
         Scheme("fp16", lambda making: Fp16Storage()),
         Scheme("int8", quantized, RANGES, trial=unmeasured, layers=INT8_LAYERS, max_drop=MAX_DROP),

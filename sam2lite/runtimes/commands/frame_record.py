@@ -11,7 +11,8 @@
     lost                whether an object was lost to a number that is not finite
     objects{id}         visible, lost, iou, object_score; area in pixels; box [x1, y1, x2, y2],
                         whose last corner is outside, and centroid [x, y], or null where nothing is
-                        shown; rle, COCO's: size [height, width] and compressed counts
+                        shown; rle, COCO's: size [height, width] and compressed counts; where a
+                        filter hides it hidden, which one: iou, stability or box
     controller          with a budget: window, status, scale after the frame
 
 Pixels are the source's. Numbers that are not finite are null.
@@ -80,6 +81,8 @@ def object_record(found: ObjectResult) -> Dict[str, Any]:
         "iou": _rounded(found.iou, 4),
         "object_score": _rounded(found.object_score, 4),
     }
+    if found.hidden is not None:
+        record["hidden"] = found.hidden
     record.update(_place(found.mask), rle=rle.encode(found.mask))
     return record
 

@@ -26,6 +26,7 @@ from sam2lite.runtimes.commands.run_tally import RunTally, thread_warnings
 from sam2lite.runtimes.commands.track_writer import TRACK, TrackWriter
 from sam2lite.runtimes.controller.age_budget import budget_for_age
 from sam2lite.runtimes.geometry import HALVING, checked_resize
+from sam2lite.runtimes.masks.options import Cleaning, checked_cleaning
 from sam2lite.runtimes.rules.interface import check_settings
 from sam2lite.runtimes.segmenter import VideoSegmenter
 from sam2lite.runtimes.stream.warm_up import warm_up
@@ -61,6 +62,7 @@ def track_video(
     masks: bool = True,
     force: bool = False,
     settings: Optional[Mapping[str, Any]] = None,
+    cleaning: Optional[Cleaning] = None,
     progress: Progress = no_progress,
 ) -> Dict[str, Any]:
     """Track a video; return the summary that the command prints.
@@ -91,6 +93,7 @@ def track_video(
         masks: whether to write PNG files.
         force: replace the folder, and the file of the stream.
         settings: of the family's frame rules, by name, and `resize`.
+        cleaning: what is done to masks before they are shown and written.
         progress: shows how far the run is.
 
     Raises:
@@ -102,6 +105,7 @@ def track_video(
     settings = dict(settings or {})
     resize = checked_resize(settings.pop("resize", HALVING))
     check_settings(bundle.family, settings)
+    cleaning = checked_cleaning(cleaning)
     with open_source(video, live, kept=set(prompts)) as source:
         check_prompts(prompts, source, frames)
         if max_age_ms is not None:
@@ -112,7 +116,7 @@ def track_video(
             folder = stack.enter_context(staged_folder(output, force, TRACK))
             segmenter = stack.enter_context(
                 VideoSegmenter(
-                    bundle, budget_ms, preset, rung, threads, provider, resize, **settings
+                    bundle, budget_ms, preset, rung, threads, provider, resize, cleaning, **settings
                 )
             )
             writer = stack.enter_context(

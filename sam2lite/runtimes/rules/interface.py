@@ -5,7 +5,7 @@ is the family's. `Family.rules` names the class, which alone knows the family's 
 """
 
 import math
-from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -230,6 +230,21 @@ class FrameRules:
         """
         raise NotImplementedError
 
+    def alternatives(
+        self, frame: CurrentFrame, candidates: Any, prompt: Prompt
+    ) -> List[Tuple[np.ndarray, float]]:
+        """Return all masks that a click may mean, each with its predicted IoU; logits [h, w].
+
+        The one that `choose` chooses unless told otherwise. What is not sound is left out.
+
+        Args:
+            frame: the frame.
+            candidates: what `decode` gave.
+            prompt: on this frame.
+        """
+        chosen = self.choose(frame, candidates, prompt, None)
+        return [] if chosen.lost else [(chosen.logits, chosen.iou)]
+
     def remember(self, frame: CurrentFrame, memory: Any, chosen: Chosen, prompted: bool) -> bool:
         """Write the frame to the object's memory.
 
@@ -275,3 +290,17 @@ def finite(array: np.ndarray) -> bool:
     """Return whether all numbers of an array are finite."""
     # One number that is not finite makes the sum so; a sum is quicker than a look at each.
     return math.isfinite(float(array.sum()))
+
+
+def sound_masks(masks_mhw: np.ndarray, iou_m: np.ndarray) -> List[Tuple[np.ndarray, float]]:
+    """Return the masks whose numbers are finite, each with its predicted IoU.
+
+    Args:
+        masks_mhw: float32 [m, h, w].
+        iou_m: float32 [m].
+    """
+    return [
+        (logits, float(iou))
+        for logits, iou in zip(masks_mhw, iou_m)
+        if math.isfinite(iou) and finite(logits)
+    ]

@@ -11,7 +11,7 @@ from sam2lite.exporter.backends import exporter_of
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.targets.registry import list_targets
 
-DEFAULTS = {"onnx": "fp32", "ort": "fp32", "trt": "fp16", "coreml": "fp16"}
+DEFAULTS = {"onnx": "fp32", "ort": "fp32", "trt": "fp16", "coreml": "fp16", "web": "fp16"}
 COMMANDS: Any = typer.main.get_command(app)
 
 

@@ -3,17 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files as resources
 from typing import Any
 
 from sam2lite import __version__
-from sam2lite.cli.reports.html.markup import Html, style, tag
+from sam2lite.cli.reports.html.document import document
+from sam2lite.cli.reports.html.markup import Html, tag
 from sam2lite.cli.reports.html.sections import about, precision, scores, timing
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.contracts.provenance import UNTRAINED
-
-# Whatever slipped through: a browser loads nothing from anywhere, and runs nothing.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @dataclass(frozen=True)
@@ -44,35 +41,13 @@ def page(subject: Subject) -> str:
     manifest = subject.manifest
     title = f"{manifest.model.name}, {manifest.precision}"
     sections = _numbered([(name, content) for name, content in _sections(subject) if content])
-    contents = (tag("a", name, href=f"#{_anchor(name)}") for name, _ in sections)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{title}: {subject.name}"),
-        style((resources(__package__) / "style.css").read_text("utf-8")),
-    )
-    body = tag(
-        "body",
-        tag(
-            "header",
-            tag("h1", title, " ", tag("small", subject.name)),
-            _weights(manifest),
-            tag("div", *(_tile(*each) for each in _tiles(subject)), class_="tiles"),
-            tag("nav", *contents),
-        ),
-        tag(
-            "main",
-            *(
-                tag("section", tag("h2", name), *content, id=_anchor(name))
-                for name, content in sections
-            ),
-        ),
-        tag("footer", f"Made by sam2lite {__version__} from the files of this bundle alone."),
-    )
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+    header = [
+        tag("h1", title, " ", tag("small", subject.name)),
+        _weights(manifest),
+        tag("div", *(_tile(*each) for each in _tiles(subject)), class_="tiles"),
+    ]
+    footer = f"Made by sam2lite {__version__} from the files of this bundle alone."
+    return document(f"{title}: {subject.name}", header, sections, footer)
 
 
 def _sections(subject: Subject) -> list[tuple[str, Sequence[Html]]]:
@@ -139,7 +114,3 @@ def _tiles(subject: Subject) -> list[tuple[str, str]]:
 
 def _tile(value: str, words: str) -> Html:
     return tag("div", tag("strong", value), tag("span", words))
-
-
-def _anchor(name: str) -> str:
-    return "".join(each if each.isalnum() else "-" for each in name.lower()).strip("-")

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sam2lite.runtimes.masks.stability import stability
+
 STABILITY_MARGIN = (
     0.05  # logits; how far the threshold is moved to see whether a mask depends on it
 )
@@ -48,12 +50,6 @@ def choose(candidates: Candidates, several_masks: bool) -> Choice:
     best = best_of_several(candidates.iou_m)
     if several_masks:
         return Choice(best, best)
+    sure = stability(candidates.masks_mhw[0], STABILITY_MARGIN)
     # The pointer stays that of the first mask, even where another is shown.
-    return Choice(0 if stability(candidates.masks_mhw[0]) >= LEAST_STABLE else best, 0)
-
-
-def stability(logits_hw: np.ndarray) -> np.float32:
-    """Return how much of a mask stays when its threshold moves, 0..1; 1 where there is none."""
-    least = np.count_nonzero(logits_hw > STABILITY_MARGIN)
-    most = np.count_nonzero(logits_hw > -STABILITY_MARGIN)
-    return np.float32(least) / np.float32(most) if most else np.float32(1.0)
+    return Choice(0 if sure >= LEAST_STABLE else best, 0)

@@ -1,7 +1,8 @@
 """Small holes in a mask."""
 
-import cv2
 import numpy as np
+
+from sam2lite.runtimes.masks.components import small_parts
 
 FILLED = 0.1  # the logit of what was a hole
 
@@ -18,11 +19,8 @@ def without_holes(logits_hw: np.ndarray, most_cells: int) -> np.ndarray:
     """
     if not most_cells:
         return logits_hw
-    outside = (logits_hw <= 0).astype(np.uint8)
-    _, label_hw, stats, _ = cv2.connectedComponentsWithStats(outside, connectivity=8)
-    small = stats[:, cv2.CC_STAT_AREA] <= most_cells
-    small[0] = False  # the mask itself
-    if not small.any():
+    small = small_parts(logits_hw <= 0, most_cells)
+    if small is None:
         return logits_hw
-    filled: np.ndarray = np.where(small[label_hw], np.float32(FILLED), logits_hw)
+    filled: np.ndarray = np.where(small, np.float32(FILLED), logits_hw)
     return filled

@@ -1,7 +1,7 @@
 """SAM 2's frame rules: those of the published loops, on graphs of fixed shape."""
 
 import math
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt
 from sam2lite.runtimes.rules.box_motion import BoxTrack
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
-from sam2lite.runtimes.rules.interface import Chosen, FrameRules, finite
+from sam2lite.runtimes.rules.interface import Chosen, FrameRules, finite, sound_masks
 from sam2lite.runtimes.rules.sam2 import settings as options
 from sam2lite.runtimes.rules.sam2.attention_inputs import attention_inputs
 from sam2lite.runtimes.rules.sam2.candidates import Candidates, choose
@@ -310,6 +310,13 @@ class SlotBankRules(FrameRules):
             lost=not sound,
             pointer=ToRemember(candidates, pointer, kept),
         )
+
+    def alternatives(
+        self, frame: CurrentFrame, candidates: Found, prompt: Prompt
+    ) -> List[Tuple[np.ndarray, float]]:
+        """See `FrameRules`: but for the first, which is for prompts that leave no doubt."""
+        found = candidates.candidates
+        return sound_masks(found.masks_mhw[1:], found.iou_m[1:])
 
     def _users_mask(self, frame: CurrentFrame, found: Found, mask_hw: np.ndarray) -> Chosen:
         of_meta = self._set.reference == options.META

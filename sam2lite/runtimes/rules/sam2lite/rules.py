@@ -1,7 +1,7 @@
 """SAM2-Lite's frame rules: a bank of memory tokens for every object, pruned in a graph."""
 
 import math
-from typing import Any, Dict, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from sam2lite.files.array_reading import Column
 from sam2lite.runtimes.prompts import Prompt, PromptSlots, empty_slots
 from sam2lite.runtimes.rules.box_motion import BoxTrack, after, box_of, by_motion
 from sam2lite.runtimes.rules.current_frame import CurrentFrame, Decision
-from sam2lite.runtimes.rules.interface import Chosen, FrameRules, finite
+from sam2lite.runtimes.rules.interface import Chosen, FrameRules, finite, sound_masks
 from sam2lite.runtimes.rules.sam2lite.mask_prompt import mask_logits, resized
 from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank, state_columns
 from sam2lite.runtimes.rules.sam2lite.motion import GRID, MotionSignal
@@ -202,6 +202,14 @@ class TokenBankRules(FrameRules):
             lost=not sound,
             pointer=pointer_bc,
         )
+
+    def alternatives(
+        self, frame: CurrentFrame, candidates: Decoded, prompt: Prompt
+    ) -> List[Tuple[np.ndarray, float]]:
+        """See `FrameRules`: all candidates."""
+        outputs = candidates.outputs
+        masks_mhw = frame.host(outputs["mask_logits_bmhw"])[0]
+        return sound_masks(masks_mhw, frame.host(outputs["iou_bm"])[0])
 
     def remember(
         self, frame: CurrentFrame, memory: MemoryBank, chosen: Chosen, prompted: bool

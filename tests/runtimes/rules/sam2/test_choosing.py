@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from sam2lite.errors import PromptError
+from sam2lite.runtimes.masks.stability import stability
 from sam2lite.runtimes.prompts import Prompt
-from sam2lite.runtimes.rules.sam2.candidates import Candidates, choose, stability
+from sam2lite.runtimes.rules.sam2.candidates import STABILITY_MARGIN, Candidates, choose
 from sam2lite.runtimes.rules.sam2.holes import FILLED, without_holes
 from sam2lite.runtimes.rules.sam2.prompt_tokens import NO_PROMPT, prompt_tokens
 from sam2lite.runtimes.rules.sam2.selection import closest
@@ -34,7 +35,8 @@ def test_an_unstable_mask_gives_way(first_mask: list[float], expected: tuple[int
 
 
 def test_stability_is_a_share_of_the_mask() -> None:
-    assert stability(np.array([[1.0, 0.051, 0.05, -0.049, -0.05]], np.float32)) == np.float32(0.5)
+    logits = np.array([[1.0, 0.051, 0.05, -0.049, -0.05]], np.float32)
+    assert stability(logits, STABILITY_MARGIN) == np.float32(0.5)
 
 
 def test_corners_come_first_and_a_token_ends_the_prompt() -> None:
