@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup lock sbom fuzz crash lower-cases soak drift demo test test-slow trt-api arm64-check lint parity scores figures bench clean
+.PHONY: setup lock sbom fuzz crash lower-cases soak drift swift-test arm64-check demo test test-slow trt-api lint parity scores figures bench clean
 
 setup: $(STAMP)
 
@@ -94,6 +94,11 @@ soak: setup
 # ONNX Runtime beside PyTorch over 1,000 frames; a run that was stopped goes on.
 drift: setup
 	$(BIN)/python checks/drift.py --output runs/drift
+
+# The Swift package built and tested on Linux, against doubles of Core ML, and with planted faults.
+# Fetches Debian's Swift on first use (550 MB); 3.5 GB in .cache/swift.
+swift-test: setup
+	$(BIN)/python checks/swift/run.py
 
 bench: setup
 	$(BIN)/sam2lite-bench --frames 200

@@ -8,6 +8,7 @@ Everything is seeded; tests/test_ios_traces.py compares the committed files with
 from __future__ import annotations
 
 import json
+import math
 import random
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ from sam2lite.contracts.manifest import GraphEntry, Manifest, ModelInfo, Postpro
 from sam2lite.contracts.tensors import GraphSpec  # noqa: E402
 from sam2lite.models.sam2lite.config import TINY  # noqa: E402
 from sam2lite.runtimes.controller import FrameController  # noqa: E402
+from sam2lite.runtimes.controller.pid import Pid  # noqa: E402
+from sam2lite.runtimes.controller.presets import PRESETS  # noqa: E402
+from sam2lite.runtimes.controller.time_model import TimeModel  # noqa: E402
 from sam2lite.runtimes.geometry import stretched  # noqa: E402
 from sam2lite.runtimes.prompts import Prompt  # noqa: E402
 from sam2lite.runtimes.rules.sam2lite.memory_bank import MemoryBank  # noqa: E402
@@ -57,6 +61,35 @@ def controller() -> list[dict[str, Any]]:
             {"budget_ms": 33.0, "window_saves_time": window_saves_time, "frames": frames}
         )
     return scenarios
+
+
+def time_model() -> list[dict[str, Any]]:
+    """Return what a time model estimates frame by frame; its noise decides how much it learns."""
+    scales = [rung / contract.RUNGS[-1] for rung in contract.RUNGS]
+    draw = random.Random(6)
+    model = TimeModel(scales)
+    frames = []
+    for frame in range(120):
+        level = (5, 5, 3, 4, 0, 2)[frame // 20]
+        load_ms, noise = ((45.0, 0.02), (45.0, 0.12), (90.0, 0.05))[frame // 40]
+        latency_ms = load_ms * scales[level] ** 1.6 * math.exp(draw.gauss(0.0, noise))
+        latency_ms = round(latency_ms * (5.0 if draw.random() < 0.04 else 1.0), 3)
+        model.observe(level, latency_ms)
+        estimates = [model.log_time(scales[0]), model.log_time(1.0), model.move(0.9, -0.1)]
+        frames.append([level, latency_ms, *_floats(np.array(estimates))])
+    return [{"scales": scales, "frames": frames}]
+
+
+def pid() -> list[dict[str, Any]]:
+    """Return errors, whether the output was blocked, and the steps that they give."""
+    draw = random.Random(7)
+    law = Pid(PRESETS["default"].gains)
+    steps = []
+    for index in range(40):
+        error = round(draw.gauss(0.0, (0.06, 0.6)[index % 8 == 5]), DECIMALS)
+        blocked = draw.random() < 0.2
+        steps.append([error, blocked, round(law.step(error, blocked), 7)])
+    return [{"steps": steps}]
 
 
 def prompts() -> list[dict[str, Any]]:
@@ -200,6 +233,8 @@ def _floats(array: np.ndarray) -> list[float]:
 
 RECORDERS = {
     "controller": controller,
+    "time_model": time_model,
+    "pid": pid,
     "prompts": prompts,
     "bank": bank,
     "geometry": geometry,

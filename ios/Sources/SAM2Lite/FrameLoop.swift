@@ -1,4 +1,4 @@
-// Experimental, not compiled: no Swift toolchain has seen this file (docs/ios.md).
+// Experimental: compiled and run on Linux against doubles, never by Xcode (docs/ios.md).
 import CoreML
 import CoreVideo
 import Foundation

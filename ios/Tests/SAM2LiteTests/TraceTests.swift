@@ -1,4 +1,4 @@
-// Experimental, not compiled: no Swift toolchain has seen this file (docs/ios.md).
+// Experimental: compiled and run on Linux against doubles, never by Xcode (docs/ios.md).
 import Foundation
 import XCTest
 
@@ -45,6 +45,34 @@ final class TraceTests: XCTestCase {
                 XCTAssertEqual(controller.rung, frame[1] as? Int, "frame \(index)")
                 XCTAssertEqual(controller.window, frame[2] as? Int, "frame \(index)")
                 XCTAssertEqual(controller.status.rawValue, frame[3] as? String, "frame \(index)")
+            }
+        }
+    }
+
+    /// Every estimate, not only the rungs that come of it, which forgive much.
+    func testTimesAreEstimatedAlike() throws {
+        for trace in try cases("time_model") {
+            let scales = try numbers(trace, "scales")
+            var model = TimeModel(scales: scales)
+            for (index, frame) in try XCTUnwrap(trace["frames"] as? [[NSNumber]]).enumerated() {
+                model.observe(level: frame[0].intValue, latencyMs: frame[1].doubleValue)
+                let given = [
+                    model.logTime(scale: scales[0]), model.logTime(scale: scales[scales.count - 1]),
+                    model.move(scale: 0.9, step: -0.1),
+                ]
+                for (a, b) in zip(given, frame.dropFirst(2)) {
+                    XCTAssertEqual(a, b.doubleValue, accuracy: 2e-5, "frame \(index)")
+                }
+            }
+        }
+    }
+
+    func testLawGivesTheSameSteps() throws {
+        for trace in try cases("pid") {
+            var law = Pid()
+            for (index, step) in try XCTUnwrap(trace["steps"] as? [[NSNumber]]).enumerated() {
+                let given = law.step(error: step[0].doubleValue, isBlocked: step[1].boolValue)
+                XCTAssertEqual(given, step[2].doubleValue, accuracy: 1e-6, "step \(index)")
             }
         }
     }
