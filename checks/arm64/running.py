@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from arm64.machine import ROOT, Machine
+
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.commands.children import environment
 

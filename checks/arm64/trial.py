@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
 from arm64.bundles import Subject
 from arm64.comparison import Likeness, complaint, likeness
 from arm64.machine import Machine
 from arm64.running import Runner, masks, reason, track_options
+
 from sam2lite.exporter.bundle.device_app import DEVICE_APP
 
 OK = "ok"

@@ -1,6 +1,6 @@
 // From a picture to the network's input and from its logits back: sam2lite/runtimes/geometry.py.
 
-const WEIGHT_ONE = 2048;
+const WEIGHT_ONE = 256; // of bytes that are resized
 
 /**
  * Where one axis of the target looks in the source: pixel centres, edges repeated.
@@ -121,7 +121,7 @@ export function networkInput(picture, side) {
 }
 
 /**
- * Resize RGBA in whole numbers, weights of 11 bits: OpenCV's INTER_LINEAR for bytes, on x86.
+ * Resize RGBA in whole numbers: sam2lite/runtimes/resampling/exact_linear.py.
  * @param {Picture} picture
  * @param {number} width
  * @param {number} height
@@ -129,24 +129,42 @@ export function networkInput(picture, side) {
  */
 function shrunk({ data, width: from, height: fromHeight }, width, height) {
   const result = new Uint8Array(4 * width * height);
-  const across = taps(from, width), down = taps(fromHeight, height);
-  const rights = weights(across.share), lefts = weights(across.share.map((share) => 1 - share));
-  const lowers = weights(down.share), uppers = weights(down.share.map((share) => 1 - share));
+  const across = weighted(from, width), down = weighted(fromHeight, height);
   for (let y = 0, at = 0; y < height; y++) {
-    const lower = lowers[y], upper = uppers[y];
+    const lower = down.weight[y], upper = WEIGHT_ONE - lower;
     const top = 4 * from * down.low[y], bottom = 4 * from * down.high[y];
     for (let x = 0; x < width; x++) {
-      const right = rights[x], left = lefts[x];
+      const right = across.weight[x], left = WEIGHT_ONE - right;
       const low = 4 * across.low[x], high = 4 * across.high[x];
       for (let c = 0; c < 4; c++, at++) {
         const above = left * data[top + low + c] + right * data[top + high + c];
         const below = left * data[bottom + low + c] + right * data[bottom + high + c];
-        result[at] = ((upper * (above >> 4) >> 16) + (lower * (below >> 4) >> 16) + 2) >> 2;
+        result[at] = (upper * above + lower * below + WEIGHT_ONE * WEIGHT_ONE / 2) >> 16;
       }
     }
   }
   return { data: result, width, height };
 }
 
-/** Weights in whole numbers. @param {Float64Array} shares */
-const weights = (shares) => Int32Array.from(shares, (share) => Math.round(WEIGHT_ONE * share));
+/**
+ * Where one axis of the target looks in the source, and the weight of the second pixel in 256ths.
+ * @param {number} from length of the source, px
+ * @param {number} to length of the target, px
+ */
+function weighted(from, to) {
+  const low = new Int32Array(to), high = new Int32Array(to), weight = new Int32Array(to);
+  for (let i = 0; i < to; i++) {
+    const position = (1 / (to / from)) * (i + 0.5) - 0.5;
+    const floored = Math.floor(position);
+    low[i] = Math.min(Math.max(floored, 0), from - 1);
+    high[i] = Math.min(low[i] + 1, from - 1);
+    weight[i] = floored < 0 || floored >= from - 1 ? 0 : toEven(WEIGHT_ONE * (position - floored));
+  }
+  return { low, high, weight };
+}
+
+/** Round, halves to the even number. @param {number} value */
+function toEven(value) {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+}
