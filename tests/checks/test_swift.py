@@ -80,7 +80,7 @@ class Fake(Package):
 
 
 def test_fault_is_noticed_only_where_a_test_fails() -> None:
-    words = "/work/T.swift:3: error: LoopTests.testA : XCTAssertEqual failed\n" + RAN.format(9, 1)
+    words = "/root/T.swift:3: error: LoopTests.testA : XCTAssertEqual failed\n" + RAN.format(9, 1)
     noticed = fault_row(Fake(0, Outcome(1, words, 2.0)), FAULTS[0])
     assert (noticed.verdict, noticed.detail, noticed.seconds) == (NOTICED, "testA", 3.0)
     missed = fault_row(Fake(0, Outcome(0, RAN.format(9, 0), 2.0)), FAULTS[0])
