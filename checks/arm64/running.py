@@ -14,9 +14,11 @@ import numpy as np
 from arm64.machine import ROOT, Machine
 
 from sam2lite.runtimes import rle
-from sam2lite.runtimes.commands.children import environment
+from sam2lite.runtimes.commands.children import environment, running_code
 
 _COMMAND = "from sam2lite.cli.main import run; run()"
+_TESTS = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
+CHECKS = ROOT / "checks"
 
 
 @dataclass(frozen=True)
@@ -33,31 +35,34 @@ class Runner:
 
     def sam2lite(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the package."""
-        return self._run(["-c", _COMMAND, *arguments], ROOT)
+        return self._run([*running_code(_COMMAND, self._python), *arguments], CHECKS, ROOT)
 
     def file(self, path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a file that finds no sam2lite but its own."""
-        return self._run([str(path), *arguments])
+        return self._run([self._python, str(path), *arguments], path.parent)
 
     def tests(self, path: Path) -> subprocess.CompletedProcess[str]:
         """Run a file of tests that need no fixtures of others."""
-        options = ["-q", "--noconftest", "-p", "no:cacheprovider", "-c", "/dev/null"]
-        return self._run(["-m", "pytest", *options, "--rootdir", str(ROOT), str(path)], ROOT)
+        options = ["-q", "--noconftest", "-p", "no:cacheprovider", "-c/dev/null"]
+        command = [*running_code(_TESTS, self._python), *options, "--rootdir", str(ROOT)]
+        return self._run([*command, str(path)], CHECKS, ROOT)
 
-    def _run(self, arguments: list[str], *packages: Path) -> subprocess.CompletedProcess[str]:
-        if self.machine is None:
-            python, variables = sys.executable, environment()
-        else:
-            python = str(self.machine.python(self.core))
-            variables = self.machine.environment(*packages)
+    @property
+    def _python(self) -> str:
+        return sys.executable if self.machine is None else str(self.machine.python(self.core))
+
+    def _run(
+        self, command: list[str], folder: Path, *packages: Path
+    ) -> subprocess.CompletedProcess[str]:
+        machine = self.machine
         return subprocess.run(
-            [python, *arguments],
-            env=variables,
+            command,
+            env=environment() if machine is None else machine.environment(*packages),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
-            cwd=ROOT / "checks" if packages else arguments[0].rpartition("/")[0],
+            cwd=folder,
         )
 
 

@@ -111,7 +111,7 @@ class Toolchain:
         values["PATH"] = "/usr/bin:/bin:/usr/libexec/swift/bin"
         work = next(iter(binds.values()), "/")
         inside = ["/usr/bin/env", "-i", "-C", work, *(f"{k}={v}" for k, v in values.items())]
-        line = [*self._unshare, "sh", "-c", _ENTER, "sh", str(self.root), *places, "--"]
+        line = [*self._unshare, "sh", "-ec", _ENTER, "sh", str(self.root), *places, "--"]
         try:
             return subprocess.run(
                 [*line, *inside, *command],

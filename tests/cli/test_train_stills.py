@@ -31,7 +31,7 @@ def run(*arguments: object) -> Result:
 def test_a_run_on_stills(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = (Phase("mixed", 1, 1.0, (BatchShape(64, 2, 2, 2),)),)
     schedules = {fine_tuning.CURRICULUM: (), "fine-tuning": short}
-    monkeypatch.setattr("sam2lite.training.run.trainer.SCHEDULES", schedules)
+    monkeypatch.setattr("sam2lite.training.run.options.SCHEDULES", schedules)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(96, 5, 1, 1))
     monkeypatch.setattr(validation, "CLIPS", 1)
     save_checkpoint(build(MINI, 3), tmp_path / "start")

@@ -41,9 +41,9 @@ WHATEVER = {
 }
 BY_PRECISION = {
     ("ort", "fp16"): {"calib"},  # without it, there is nothing to draw from
-    ("ort", "int8"): INT8,
-    ("ort", "w4"): FOUR_BITS,
-    ("ort", "w4a8"): FOUR_BITS,
+    ("ort", "int8"): INT8 | {"quant"},
+    ("ort", "w4"): FOUR_BITS | {"quant"},
+    ("ort", "w4a8"): FOUR_BITS | {"quant"},
     ("trt", "fp16"): FOOTAGE,
     ("trt", "int8"): INT8,
     ("onnx", "fp16"): FOOTAGE,
@@ -60,10 +60,12 @@ VALUES: dict[str, Any] = {
     "observer": "minmax",
     "ranges": "nowhere.json",
     "keep_float": ["mask_decoder.*"],
+    "quant": {"smooth": {"enabled": True}},
     "max_drop": 0.0,
     "accept_drop": True,
     "skip_passes": ["fuse"],
     "check_for": "jetson-nano",
+    "runtime": "nowhere.tgz",
 }
 CASES = [
     (backend, target, precision, field)

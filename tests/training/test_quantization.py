@@ -25,6 +25,7 @@ from sam2lite.training.quantization import (
     quantized_weight,
 )
 from sam2lite.training.rollout import Simulation, rollout
+from sam2lite.training.run import options as run_options
 from sam2lite.training.run import trainer
 from sam2lite.training.run.options import RunOptions
 from sam2lite.training.run.schedule import PHASES, schedule_of
@@ -312,7 +313,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         )
         for phase in PHASES
     )
-    monkeypatch.setattr(trainer, "schedule_of", lambda stages: schedule_of(stages, plan))
+    monkeypatch.setattr(run_options, "schedule_of", lambda stages: schedule_of(stages, plan))
     monkeypatch.setattr(trainer, "LOG_EVERY_STEPS", 1)
     monkeypatch.setattr(validation, "CLIPS", 1)
     monkeypatch.setattr(validation, "SHAPE", BatchShape(64, 2, 1, 1))

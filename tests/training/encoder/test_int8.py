@@ -22,6 +22,8 @@ from sam2lite.exporter.verify.parity import onnx_runner
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.registry import load_model
 from sam2lite.models.sam2.network import SlotBankNetwork
+from sam2lite.runtimes.rules.sam2 import rules
+from sam2lite.runtimes.rules.sam2.candidates import Choice
 from sam2lite.targets.registry import get_target
 from sam2lite.training.encoder.run import distill_encoder
 from tests.doubles.sam2_bundle import FunctionSession
@@ -62,7 +64,11 @@ def test_what_was_trained_for_int8_runs_in_it(
     teacher: Path,
     images: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # What random heads predict of their candidates is a hundredth apart, so any change makes
+    # another one the best; one is compared with the same.
+    monkeypatch.setattr(rules, "choose", lambda candidates, several_masks: Choice(1, 1))
     distill_encoder(tmp_path / "run", options(teacher, images, backbone=backbone, int8=True))
     loaded = load_model(tmp_path / "run")
     pictures = [np.asarray(cv2.imread(str(path))) for path in sorted(images.rglob("*.jpg"))]
