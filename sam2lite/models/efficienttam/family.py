@@ -26,6 +26,8 @@ class EfficientTamFamily(SlotBankHost):
 
     family = FAMILY
     has_variants = True
+    # Random weights leave what the memory encoder makes with 52.
+    half_precision_db = 50.0
 
     def recognises(self, keys: Collection[str], config: Mapping[str, Any] | None) -> bool:
         """See `HostFamily`: a plain trunk with its neck, and a memory."""
