@@ -5,7 +5,6 @@ and 256 times blue plus alpha is the object, the same through a video. After "La
 BDD100K's documentation, https://doc.bdd100k.com/format.html#bitmask
 """
 
-from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from numpy.typing import NDArray
 
 from sam2lite.data.datasets.clip import DatasetClip
 from sam2lite.data.datasets.dataset import Dataset
+from sam2lite.data.datasets.frame_folders import frames_and_maps
 from sam2lite.data.datasets.label_png import read_rgba_png
-from sam2lite.data.datasets.layout import Layout, files_in, first_few, layout_error, subfolders
+from sam2lite.data.datasets.layout import Layout, first_few, layout_error, subfolders
 from sam2lite.data.datasets.masks import largest
 from sam2lite.data.datasets.pictures import ImageFrames
-from sam2lite.runtimes.video.files import IMAGE_SUFFIXES
 
 _IMAGES = Path("images/seg_track_20")
 _MASKS = Path("labels/seg_track_20/bitmasks")
@@ -54,28 +53,21 @@ def _open(path: Path) -> Dataset:
 
 
 def _open_clip(root: Path, split: str, name: str) -> DatasetClip:
-    folder, masks = root / _IMAGES / split / name, root / _MASKS / split / name
-    frames, paths = files_in(folder, IMAGE_SUFFIXES), files_in(masks, (".png",))
-    for where, files, what in ((folder, frames, "frames"), (masks, paths, "masks")):
-        if not files:
-            raise layout_error(where, f"it has no {what}", _TREE)
-    index_of = {path.stem: index for index, path in enumerate(frames)}
-    strays = [path.name for path in paths if path.stem not in index_of]
-    if strays:
-        raise layout_error(masks, f"{first_few(strays)} have no frame of the same name", _TREE)
-    whole = tuple(paths)
-    readers = {index_of[path.stem]: partial(_read_labels, path, whole) for path in paths}
+    parts = Path(split) / name
+    frames, maps = frames_and_maps(root / _IMAGES / parts, root / _MASKS / parts, _TREE)
+    whole = tuple(maps.values())
+    readers = {index: partial(_read_labels, path, whole) for index, path in maps.items()}
     return DatasetClip(name, ImageFrames(frames), readers)
 
 
-def _read_labels(path: Path, clip: Sequence[Path]) -> NDArray[np.uint8]:
+def _read_labels(path: Path, clip: tuple[Path, ...]) -> NDArray[np.uint8]:
     """Read one label map of a clip.
 
     Args:
         path: of the map.
-        clip: all maps of the clip, as a tuple; they say which objects there are.
+        clip: all maps of the clip, which say what objects there are.
     """
-    return _label_of_id(tuple(clip))[_read_ids(path)]
+    return _label_of_id(clip)[_read_ids(path)]
 
 
 @lru_cache(maxsize=64)

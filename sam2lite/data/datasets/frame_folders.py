@@ -99,8 +99,17 @@ def _open(kind: str, tree: str, path: Path) -> Dataset:
     return Dataset(kind, names, partial(_open_clip, folders, tree))
 
 
-def _open_clip(folders: Folders, tree: str, name: str) -> DatasetClip:
-    images, masks = folders[name]
+def frames_and_maps(images: Path, masks: Path, tree: str) -> tuple[list[Path], dict[int, Path]]:
+    """Return the frames of a clip in order, and its label maps by the frames that they are of.
+
+    Args:
+        images: folder of the frames.
+        masks: folder of PNGs, which are named like their frames; not every frame needs one.
+        tree: of the layout, for messages.
+
+    Raises:
+        VideoError: there are no frames or no maps, or a map has no frame.
+    """
     frames = files_in(images, IMAGE_SUFFIXES)
     label_maps = files_in(masks, (".png",))
     for folder, files, what in ((images, frames, "frames"), (masks, label_maps, "masks")):
@@ -110,8 +119,13 @@ def _open_clip(folders: Folders, tree: str, name: str) -> DatasetClip:
     strays = [path.name for path in label_maps if path.stem not in index_of]
     if strays:
         raise layout_error(masks, f"{first_few(strays)} have no frame of the same name", tree)
-    first = min(label_maps, key=lambda path: index_of[path.stem])
-    readers = {index_of[path.stem]: partial(_read_labels, path, first) for path in label_maps}
+    return frames, {index_of[path.stem]: path for path in label_maps}
+
+
+def _open_clip(folders: Folders, tree: str, name: str) -> DatasetClip:
+    frames, maps = frames_and_maps(*folders[name], tree)
+    first = maps[min(maps)]
+    readers = {index: partial(_read_labels, path, first) for index, path in maps.items()}
     return DatasetClip(name, ImageFrames(frames), readers)
 
 

@@ -9,7 +9,12 @@ import numpy as np
 
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
-from sam2lite.exporter.ort.passes.rewriting import ORT_DOMAIN, Rewriting, named
+from sam2lite.exporter.ort.passes.rewriting import (
+    ORT_DOMAIN,
+    Rewriting,
+    import_own_operators,
+    named,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -37,8 +42,7 @@ def gelu(model: onnx.ModelProto) -> onnx.ModelProto:
     found = _Finder(model).found()
     if found:
         _Gelu(model.graph).rewrite(found)
-        if all(entry.domain != ORT_DOMAIN for entry in model.opset_import):
-            model.opset_import.add(domain=ORT_DOMAIN, version=1)
+        import_own_operators(model)
     return model
 
 

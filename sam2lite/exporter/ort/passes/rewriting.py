@@ -58,3 +58,9 @@ def named(operator: str, inputs: list[str], output: str, **attributes: Any) -> o
     from onnx import helper
 
     return helper.make_node(operator, inputs, [output], f"{output}/{operator}", **attributes)
+
+
+def import_own_operators(model: onnx.ModelProto) -> None:
+    """Have a model say that it uses ONNX Runtime's own operators, in place."""
+    if all(entry.domain != ORT_DOMAIN for entry in model.opset_import):
+        model.opset_import.add(domain=ORT_DOMAIN, version=1)
