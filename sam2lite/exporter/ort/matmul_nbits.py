@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sam2lite.exporter.ort.own_operators import ORT_DOMAIN, import_own_operators
 from sam2lite.exporter.precision.fp16_storage import LEAST_BYTES
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from sam2lite.calibration.four_bits.grid import Floats
     from sam2lite.calibration.four_bits.layer import FourBitLayer
 
-DOMAIN = "com.microsoft"
 BITS = 4
 FLOAT_ACTIVATIONS, INT8_ACTIVATIONS = 0, 4  # accuracy levels
 BLOCKS = (16, 32, 64, 128, 256)  # weights that share a scale, as its kernels take them
@@ -123,7 +123,7 @@ def _nodes(
             [node.input[0], *(names[part] for part in ("codes", "scale", "zero") if part in names)],
             [results[0]],
             node.name,
-            domain=DOMAIN,
+            domain=ORT_DOMAIN,
             K=inputs,
             N=outputs,
             bits=BITS,
@@ -236,7 +236,6 @@ def _pairs(codes: np.ndarray) -> np.ndarray:
 
 
 def _put(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
-    from onnx import helper
 
     del model.graph.node[:]
     model.graph.node.extend(nodes)
@@ -245,5 +244,4 @@ def _put(model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> None:
     kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
-    if not any(entry.domain == DOMAIN for entry in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    import_own_operators(model)

@@ -15,8 +15,8 @@ from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.onnx.passes.rows import rows
 from sam2lite.exporter.onnx.passes.simplify import simplify
 from sam2lite.exporter.onnx.trace import trace
+from sam2lite.exporter.ort.own_operators import ORT_DOMAIN
 from sam2lite.exporter.ort.passes.attention import attention
-from sam2lite.exporter.ort.passes.rewriting import ORT_DOMAIN
 from sam2lite.exporter.verify.parity import GRAPH_TOLERANCE, run_onnx
 
 KEYS = 1100

@@ -12,8 +12,8 @@ from sam2lite.exporter.onnx.passes.constants import constants
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.onnx.passes.simplify import simplify
 from sam2lite.exporter.onnx.trace import trace
+from sam2lite.exporter.ort.own_operators import ORT_DOMAIN
 from sam2lite.exporter.ort.passes.gelu import gelu
-from sam2lite.exporter.ort.passes.rewriting import ORT_DOMAIN
 from sam2lite.exporter.verify.parity import run_onnx
 
 SHAPE = (1, 2, 4, 4)

@@ -8,13 +8,9 @@ import numpy as np
 
 from sam2lite.exporter.onnx.graph_facts import GraphFacts
 from sam2lite.exporter.onnx.trace import opset_of
+from sam2lite.exporter.ort.own_operators import ORT_DOMAIN, import_own_operators
 from sam2lite.exporter.ort.passes.attended import Attended, attended_in
-from sam2lite.exporter.ort.passes.rewriting import (
-    ORT_DOMAIN,
-    Rewriting,
-    import_own_operators,
-    named,
-)
+from sam2lite.exporter.ort.passes.rewriting import Rewriting, named
 
 if TYPE_CHECKING:
     import onnx

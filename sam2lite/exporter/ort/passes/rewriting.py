@@ -12,8 +12,6 @@ from sam2lite.exporter.onnx.walk import leading_to
 if TYPE_CHECKING:
     import onnx
 
-ORT_DOMAIN = "com.microsoft"  # of ONNX Runtime's own operators
-
 
 class Rewriting:
     """A graph that is given other nodes.
@@ -58,9 +56,3 @@ def named(operator: str, inputs: list[str], output: str, **attributes: Any) -> o
     from onnx import helper
 
     return helper.make_node(operator, inputs, [output], f"{output}/{operator}", **attributes)
-
-
-def import_own_operators(model: onnx.ModelProto) -> None:
-    """Have a model say that it uses ONNX Runtime's own operators, in place."""
-    if all(entry.domain != ORT_DOMAIN for entry in model.opset_import):
-        model.opset_import.add(domain=ORT_DOMAIN, version=1)
