@@ -41,8 +41,10 @@ demo: setup
 		$(if $(POINT),--point '$(POINT)') $(if $(MODEL),--model '$(MODEL)')
 
 # A file stays with one worker, because its fixtures are its own.
+# One thread a process: two processes of two threads each wait for one another on two cores, and the
+# tests take two thirds more.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
