@@ -7,12 +7,11 @@ from typing import ClassVar
 from sam2lite.exporter.bundle.graph_exporter import GraphExporter
 from sam2lite.exporter.onnx.passes.graph_pass import GraphPass
 from sam2lite.exporter.ort.four_bits import FOUR_BITS
-from sam2lite.exporter.ort.int8 import in_int8, unmeasured
 from sam2lite.exporter.ort.passes.attention import attention
 from sam2lite.exporter.ort.passes.gelu import gelu
 from sam2lite.exporter.ort.passes.moves import moves
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage
-from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP
+from sam2lite.exporter.precision.int8 import INT8_LAYERS, MAX_DROP, quantized, unmeasured
 from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.schemes import RANGES, Scheme
 from sam2lite.targets.profile import TargetProfile
@@ -28,7 +27,7 @@ class OrtExporter(GraphExporter):
         Scheme("fp16", lambda making: Fp16Storage()),
         Scheme(
             "int8",
-            in_int8,
+            quantized,
             RANGES,
             trial=unmeasured,
             layers=INT8_LAYERS,

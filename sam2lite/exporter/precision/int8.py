@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import CalibrationError
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from sam2lite.contracts.tensors import GraphSpec
     from sam2lite.exporter.quantization.smoothing import Smoother
 
-Finish = Callable[["onnx.ModelProto"], "onnx.ModelProto"]
-
 LARGEST_CODE = 127
 MAX_DROP = 1.0  # points of J&F, and of the first frame's J
 
@@ -46,7 +43,6 @@ class Int8:
         style: QdqStyle,
         recording: Recording | None = None,
         smoother: Smoother | None = None,
-        finish: Finish | None = None,
     ) -> None:
         """Take ranges over.
 
@@ -56,7 +52,6 @@ class Int8:
             style: of the target.
             recording: of the network; with it, every graph's SQNR is measured.
             smoother: of inputs of linear layers; None leaves them.
-            finish: writes more of a graph in INT8 when its layers are; None leaves it.
 
         Raises:
             CalibrationError: the style asks for blocks, which Q/DQ of our opsets does not have.
@@ -68,7 +63,7 @@ class Int8:
             )
         self.plan = plan
         self._ranges, self._style, self._recording = ranges, style, recording
-        self._smoother, self._finish = smoother, finish
+        self._smoother = smoother
 
     @property
     def calibration(self) -> dict[str, Any]:
@@ -97,8 +92,6 @@ class Int8:
             observer = OBSERVERS.get(self._ranges.provenance.observer, OBSERVERS["mse"])
             spans.update(self._smoother.spans(smoothings, observer))
         rendered = render(model, layers, below(graph, spans), self._style)
-        if self._finish is not None:
-            rendered = self._finish(rendered)
         if self._style.codes_stored:  # else a compiler stores weights as it likes
             store_in_fp16(rendered)  # what is left: position tables, and layers kept in float
             compact(rendered)
@@ -152,19 +145,17 @@ def ranked_layers(making: Making, size: int) -> list[str]:
     return sorted(found, key=found.__getitem__)
 
 
-def quantized(making: Making, *, measured: bool = True, finish: Finish | None = None) -> Int8:
+def quantized(making: Making, *, measured: bool = True) -> Int8:
     """Return the scheme of the layers that were assigned, in the target's style.
 
     Args:
         making: with an assignment.
         measured: report every graph's SQNR.
-        finish: see `Int8`.
     """
     assert making.ranges is not None
     assert making.assignment is not None
     recording = making.recording if measured else None
-    style, smoother = making.target.qdq, _smoother(making)
-    return Int8(making.ranges, making.assignment, style, recording, smoother, finish)
+    return Int8(making.ranges, making.assignment, making.target.qdq, recording, _smoother(making))
 
 
 def _smoother(making: Making) -> Smoother | None:
