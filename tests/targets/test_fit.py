@@ -41,6 +41,26 @@ def test_another_architecture_is_noticed(target: str, machine: Machine, remedy: 
     assert remedy in found(target, "fp32+int8", machine)
 
 
+@pytest.mark.parametrize(
+    ("target", "machine", "remedy"),
+    [
+        # The remedy is a target of the same backend.
+        ("intel-cpu", OLD, "--target intel-cpu-avx2"),
+        ("intel-n100", OLD, "--target intel-cpu-avx2"),
+        ("intel-cpu", ARM, "export it for this machine"),
+        ("jetson-orin-nano", VNNI, "export it for this machine"),
+        # An N100 has AVX-VNNI; its graphs are as good with AVX-512's.
+        ("intel-n100", VNNI, ""),
+        ("intel-cpu-avx2", VNNI, ""),
+        ("intel-gpu", ARM, ""),  # graphs for a GPU do not depend on the CPU
+        ("web", ARM, ""),
+    ],
+)
+def test_targets_of_other_backends(target: str, machine: Machine, remedy: str) -> None:
+    assert remedy in found(target, "int8", machine)
+    assert bool(found(target, "int8", machine)) == bool(remedy)
+
+
 def test_arm_boards_share_their_int8() -> None:
     assert not found("raspberry-pi-5", "int8", ARM)
     assert not found("arm64", "int8", MAC)
