@@ -6,7 +6,7 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.versions import judge_onnxruntime
 from sam2lite.runtimes.commands.installs import Installs
 from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check, check_onnxruntime
-from sam2lite.targets.fit import misfits
+from sam2lite.targets.advice.fit import misfits
 from sam2lite.targets.machine import read_machine
 
 
