@@ -100,7 +100,7 @@ def measure_against(
             {**vars(contender), "precision": each.manifest.precision, **found.to_json()}
             for contender, each, found in zip(contenders, (bundle, other), times, strict=True)
         ],
-        "faster": None if winner is None else winner,
+        "faster": winner,
         "says": _verdict(contenders, times, winner),
     }
 
@@ -131,7 +131,8 @@ def _are_alike(bundle: Bundle, other: Bundle) -> bool:
     mine, theirs = bundle.manifest, other.manifest
     return (
         bundle.backend != other.backend
-        and (mine.model.name, mine.model.sha256) == (theirs.model.name, theirs.model.sha256)
+        and mine.model.name == theirs.model.name
+        and mine.model.checkpoint_sha256 == theirs.model.checkpoint_sha256
         and mine.precision == theirs.precision
     )
 

@@ -33,6 +33,11 @@ def test_the_newest_measurement_of_the_same_counts() -> None:
     assert "fp32" in str(advice(precision="fp32"))
 
 
+def test_what_is_level_is_said_to_be() -> None:
+    keep("tiny", "int8", 480, 2, {"ort": 13.3, "openvino": 13.2})
+    assert str(advice()).endswith("they are level, take either")
+
+
 def test_another_machine_says_nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
     keep("tiny", "int8", 480, 2, {"ort": 13.8, "openvino": 13.2})
     monkeypatch.setattr(choice, "_machine", lambda: "another, 4 cores")
