@@ -76,7 +76,7 @@ def write_clip(folder: Path) -> str:
     return f"{x},{y}"
 
 
-def make_bundles(folder: Path, say: Callable[[str], None]) -> list[Subject]:
+def make_bundles(folder: Path, say: Callable[[str], None], is_short: bool = False) -> list[Subject]:
     """Return the subjects; bundles that an earlier run has made are taken as they are.
 
     Their `device.pyz` is written anew: it is the device code of this checkout.
@@ -84,12 +84,13 @@ def make_bundles(folder: Path, say: Callable[[str], None]) -> list[Subject]:
     Args:
         folder: that they are in.
         say: is told what takes long.
+        is_short: leave out the INT8 of random weights, whose layers are those of trained ones.
     """
     subjects = []
     for name, (title, make) in _NETWORKS.items():
         exact = Subject(f"{title}, FP32", folder / f"{name}-fp32", make is None)
         eight = Subject(f"{title}, INT8", folder / f"{name}-int8", make is None, exact.name)
-        for subject in (exact, eight):
+        for subject in (exact,) if is_short and make is not None else (exact, eight):
             precision = "fp32" if subject is exact else "int8"
             partial = subject.folder.with_name(subject.folder.name + ".partial")
             if not subject.folder.is_dir():

@@ -34,7 +34,8 @@ from arm64.trial import (  # noqa: E402
     Task,
     expected_here,
     of_app,
-    of_package,
+    of_checks,
+    of_track,
     results_of,
 )
 from rich.console import Console  # noqa: E402
@@ -56,7 +57,7 @@ Maker = Callable[[Sequence[Subject], Clip, Path], Iterator[Task]]
 def main() -> int:
     """Set up, run, print the table; return the exit code."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--short", action="store_true", help=f"{SHORT_FRAMES} frames on two cores")
+    parser.add_argument("--short", action="store_true", help=f"{SHORT_FRAMES} frames, two cores")
     parser.add_argument("--folder", type=Path, default=ROOT / ".cache/arm64", help="of the machine")
     parser.add_argument("--mirror", default=MIRROR, help="of Debian")
     arguments = parser.parse_args()
@@ -64,7 +65,7 @@ def main() -> int:
     try:
         machine = set_up(folder, arguments.mirror.rstrip("/"), _say)
         click = write_clip(folder / "clip")
-        subjects = make_bundles(folder / "bundles", _say)
+        subjects = make_bundles(folder / "bundles", _say, arguments.short)
         cells, faults = _run(machine, subjects, click, arguments.short)
     except (MissingError, Sam2LiteError, RuntimeError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
@@ -91,21 +92,23 @@ def _run(
     frames, cores = (SHORT_FRAMES, SHORT_CORES) if is_short else (FRAMES, CORES)
     results = machine.folder / "results"
     clip = Clip(machine.folder / "clip", click, frames, APP_FRAMES)
+    # In short, what does not depend on the network is tried with the published one alone.
+    tried = [each for each in subjects if each.is_trained] if is_short else subjects
     _say("tracking on this machine")
     here = expected_here(subjects, clip, results / "here")
     for name, expected in here.items():
         if expected.to_fp32:
             _say(f"{name} against FP32 on this machine: {expected.to_fp32}")
 
-    def trial(make: Maker, core: str) -> list[Cell]:
-        tasks = list(make(subjects, clip, results / core))
+    def trial(make: Maker, which: list[Subject], core: str) -> list[Cell]:
+        tasks = list(make(which, clip, results / core))
         return results_of(Runner(machine, core), tasks, here, _say)
 
+    # What takes longest begins first, so that at the end no processor waits for another.
+    kinds: list[tuple[Maker, list[Subject]]]
+    kinds = [(of_track, subjects), (of_checks, tried), (of_app, tried)]
     with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
-        # What takes longest begins first, so that at the end no processor waits for another.
-        waiting = [
-            pool.submit(trial, make, core) for make in (of_package, of_app) for core in cores
-        ]
+        waiting = [pool.submit(trial, *kind, core) for kind in kinds for core in cores]
         done = pool.submit(Runner(machine, cores[0]).tests, GOLDEN).result()
         faults = [f"input bytes on {cores[0]}: {done.fault}"] if done.fault else []
         _say(f"input bytes on {cores[0]}: {done.last}")

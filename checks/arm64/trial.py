@@ -111,14 +111,20 @@ class Task:
     output: Path = Path()
 
 
-def of_package(subjects: Sequence[Subject], clip: Clip, folder: Path) -> Iterator[Task]:
-    """Return the package's commands with every bundle; results go into a folder."""
+def of_track(subjects: Sequence[Subject], clip: Clip, folder: Path) -> Iterator[Task]:
+    """Return the package's `track` with every bundle; results go into a folder."""
     for subject in subjects:
-        bundle, output = str(subject.folder), folder / f"{subject.folder.name}-track"
-        track = ["track", "--bundle", bundle, *clip.track(clip.frames, output)]
+        output = folder / f"{subject.folder.name}-track"
+        track = ["track", "--bundle", str(subject.folder), *clip.track(clip.frames, output)]
+        yield Task(subject, "track", Command(track), clip.frames, output)
+
+
+def of_checks(subjects: Sequence[Subject], clip: Clip, folder: Path) -> Iterator[Task]:
+    """Return the package's `doctor` and `verify` with every bundle; they track nothing."""
+    for subject in subjects:
+        bundle = str(subject.folder)
         yield Task(subject, "doctor", Command(["doctor", "--bundle", bundle]))
         yield Task(subject, "verify", Command(["verify", bundle]))
-        yield Task(subject, "track", Command(track), clip.frames, output)
 
 
 def of_app(subjects: Sequence[Subject], clip: Clip, folder: Path) -> Iterator[Task]:
