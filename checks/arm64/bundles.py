@@ -1,32 +1,46 @@
-"""What runs on both machines: a clip of pictures, and bundles of three families."""
+"""What runs on both machines: a clip of pictures, and bundles of every family, FP32 and INT8."""
 
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+import torch
+from torch import nn
 
+from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.data.clips import ClipConfig, first_click, generate_clip
 from sam2lite.exporter.bundle.device_app import DEVICE_APP, write_device_app
 from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.export import export
-from sam2lite.exporter.precision.scheme import Float32
+from sam2lite.exporter.precision.int8 import all_layers, unmeasured
+from sam2lite.exporter.precision.scheme import Float32, PrecisionScheme
+from sam2lite.exporter.precision.schemes import Making
 from sam2lite.exporter.recipe import Recipe
 from sam2lite.models.edgetam import family as edgetam
+from sam2lite.models.efficienttam import family as efficienttam
+from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2 import family as sam2
 from sam2lite.runtimes.video.opencv_files import write_picture
 from sam2lite.targets.registry import get_target
 from tests.oracles.edge_networks import EDGE_SIDE, small_edge_network
+from tests.oracles.efficienttam_networks import LOGIT_POOLED, telling_efficienttam
 from tests.oracles.scenarios import SIDE
 from tests.oracles.telling_networks import small_network
+
+N = TypeVar("N", bound=nn.Module)
 
 TARGET = "arm64"
 RUNG = 240  # px, of SAM2-Lite
 _CLIP = ClipConfig(height=270, width=480, frames=20)
 _SEED = 14
+_CALIBRATION = CalibrationSettings(frames=24, observer="minmax")  # of random weights
+_SURELY_THERE = 50.0  # a bias of the presence score
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ def write_clip(folder: Path) -> str:
     return f"{x},{y}"
 
 
-def make_bundles(folder: Path, say: Callable[[str], None]) -> list[Subject]:
+def make_bundles(folder: Path, say: Callable[[str], None], is_short: bool = False) -> list[Subject]:
     """Return the subjects; bundles that an earlier run has made are taken as they are.
 
     Their `device.pyz` is written anew: it is the device code of this checkout.
@@ -70,41 +84,73 @@ def make_bundles(folder: Path, say: Callable[[str], None]) -> list[Subject]:
     Args:
         folder: that they are in.
         say: is told what takes long.
+        is_short: leave out the INT8 of random weights, whose layers are those of trained ones.
     """
-    subjects = [
-        Subject("SAM2-Lite Tiny, FP32", folder / "tiny-fp32", True),
-        Subject("SAM2-Lite Tiny, INT8", folder / "tiny-int8", True, "SAM2-Lite Tiny, FP32"),
-        Subject("SAM 2, small and random", folder / "sam2", False),
-        Subject("EdgeTAM, small and random", folder / "edgetam", False),
-    ]
-    makers: list[Callable[[Path], object]] = [
-        lambda path: _export("fp32", path),
-        lambda path: _export("int8", path),
-        _write_sam2,
-        _write_edgetam,
-    ]
-    for subject, make in zip(subjects, makers, strict=True):
-        partial = subject.folder.with_name(subject.folder.name + ".partial")
-        if not subject.folder.is_dir():
-            say(f"exporting {subject.name}")
-            shutil.rmtree(partial, ignore_errors=True)
-            make(partial)
-            partial.replace(subject.folder)
-        write_device_app(subject.folder / DEVICE_APP)
+    subjects = []
+    for name, (title, make) in _NETWORKS.items():
+        exact = Subject(f"{title}, FP32", folder / f"{name}-fp32", make is None)
+        eight = Subject(f"{title}, INT8", folder / f"{name}-int8", make is None, exact.name)
+        for subject in (exact,) if is_short and make is not None else (exact, eight):
+            precision = "fp32" if subject is exact else "int8"
+            partial = subject.folder.with_name(subject.folder.name + ".partial")
+            if not subject.folder.is_dir():
+                say(f"exporting {subject.name}")
+                shutil.rmtree(partial, ignore_errors=True)
+                if make is None:
+                    _export(precision, partial)
+                else:
+                    _write_random(*make(), precision, partial)
+                partial.replace(subject.folder)
+            write_device_app(subject.folder / DEVICE_APP)
+            subjects.append(subject)
     return subjects
+
+
+@torch.no_grad()
+def _sees_always(network: N) -> N:
+    """Return the network, for which objects are always there: empty masks compare nothing."""
+    for name, parameter in network.named_parameters():
+        if name.endswith("pred_obj_score_head.layers.2.bias"):
+            parameter.fill_(_SURELY_THERE)
+    return network
+
+
+def _sam2() -> tuple[LoadedModel, int]:
+    network = _sees_always(small_network())
+    return sam2.HOST.untrained(network, network.config), SIDE
+
+
+def _edgetam() -> tuple[LoadedModel, int]:
+    network = _sees_always(small_edge_network())
+    return edgetam.HOST.untrained(network, network.config), EDGE_SIDE
+
+
+def _efficienttam() -> tuple[LoadedModel, int]:
+    network = _sees_always(telling_efficienttam(LOGIT_POOLED))
+    return efficienttam.HOST.untrained(network, LOGIT_POOLED), SIDE
+
+
+# Their names in the table; what makes the network and says its side, px, for weights that are
+# random, or None for those that are published.
+_NETWORKS: dict[str, tuple[str, Callable[[], tuple[LoadedModel, int]] | None]] = {
+    "tiny": ("SAM2-Lite Tiny", None),
+    "sam2": ("SAM 2, small and random", _sam2),
+    "edgetam": ("EdgeTAM, small and random", _edgetam),
+    "efficienttam": ("EfficientTAM, small and random", _efficienttam),
+}
 
 
 def _export(precision: str, path: Path) -> None:
     export(Recipe(target=TARGET, sizes=[RUNG], precision=precision, output=str(path)))
 
 
-def _write_sam2(path: Path) -> None:
-    network = small_network()
-    loaded = sam2.HOST.untrained(network, network.config)
-    write_trial_bundle(loaded, get_target(TARGET), SIDE, Float32(), path)
-
-
-def _write_edgetam(path: Path) -> None:
-    network = small_edge_network()
-    loaded = edgetam.HOST.untrained(network, network.config)
-    write_trial_bundle(loaded, get_target(TARGET), EDGE_SIDE, Float32(), path)
+def _write_random(loaded: LoadedModel, side: int, precision: str, path: Path) -> None:
+    """Write a bundle that no footage says anything about: its masks mean nothing."""
+    target = get_target(TARGET)
+    scheme: PrecisionScheme = Float32()
+    if precision == "int8":
+        with tempfile.TemporaryDirectory() as cache:
+            ranges = calibrate(loaded, [side], _CALIBRATION, Path(cache)).ranges
+        making = Making(loaded, target, ranges=ranges)
+        scheme = unmeasured(replace(making, assignment=all_layers(making)))
+    write_trial_bundle(loaded, target, side, scheme, path)

@@ -63,6 +63,7 @@ class Machine:
             "PYTHONHOME": str(self.folder / "debian/usr"),
             "PYTHONPATH": os.pathsep.join(map(str, [*packages, self.folder / "wheels"])),
             "PYTHONPYCACHEPREFIX": str(self.folder / "pycache"),
+            "OPENBLAS_NUM_THREADS": "1",  # NumPy's threads would not survive a fork
         }
 
 

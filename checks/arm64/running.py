@@ -6,6 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,50 @@ from arm64.machine import ROOT, Machine
 from sam2lite.runtimes import rle
 from sam2lite.runtimes.commands.children import environment, running_code
 
-_COMMAND = "from sam2lite.cli.main import run; run()"
 _TESTS = "import sys, pytest; sys.exit(pytest.main(sys.argv[1:]))"
 CHECKS = ROOT / "checks"
+_FORKED = CHECKS / "arm64/forked.py"
+# What is imported once for all commands: that of tracking, and for the package its commands.
+_MODULES = ("numpy", "cv2", "onnxruntime")
+_OF_PACKAGE = ("sam2lite.cli.main", "sam2lite.cli.bundle.track", "sam2lite.cli.bundle.verify")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command to run.
+
+    Attributes:
+        arguments: of the command line.
+        file: to run with a sam2lite of its own; None for the package.
+    """
+
+    arguments: Sequence[str]
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended.
+
+    Attributes:
+        code: it ended with.
+        said: all that it printed.
+        cpu_s: seconds of processor time, without those of its imports.
+    """
+
+    code: int
+    said: str
+    cpu_s: float = 0.0
+
+    @property
+    def last(self) -> str:
+        """Return the last line that it printed."""
+        return (self.said.strip() or "nothing said").splitlines()[-1]
+
+    @property
+    def fault(self) -> str:
+        """Return why it failed, or nothing."""
+        return f"exit code {self.code}: {self.last}" if self.code else ""
 
 
 @dataclass(frozen=True)
@@ -33,43 +76,70 @@ class Runner:
     machine: Machine | None = None
     core: str = ""
 
-    def sam2lite(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of the package."""
-        return self._run([*running_code(_COMMAND, self._python), *arguments], CHECKS, ROOT)
+    def run(self, commands: Sequence[Command]) -> Iterator[Done]:
+        """Run commands, all of the package or all of files, in one start of Python.
 
-    def file(self, path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a file that finds no sam2lite but its own."""
-        return self._run([self._python, str(path), *arguments], path.parent)
+        Raises:
+            RuntimeError: Python does not start there, or ends before it has run all.
+        """
+        of_package = all(command.file is None for command in commands)
+        with tempfile.TemporaryDirectory() as folder:
+            said = [Path(folder) / str(index) for index in range(len(commands))]
+            order = {
+                "modules": [*_MODULES, *(_OF_PACKAGE if of_package else ())],
+                "commands": [
+                    {
+                        "arguments": list(command.arguments),
+                        "file": command.file and str(command.file),
+                        "said": str(path),
+                    }
+                    for command, path in zip(commands, said, strict=True)
+                ],
+            }
+            started = subprocess.Popen(
+                [self._python, "-P", str(_FORKED)],
+                env=self._environment(ROOT) if of_package else self._environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=folder,
+            )
+            with started as process:
+                assert process.stdin and process.stdout and process.stderr
+                process.stdin.write(json.dumps(order))
+                process.stdin.close()
+                for path in said:
+                    line = process.stdout.readline()
+                    if not line:
+                        what = Done(process.wait(), process.stderr.read())
+                        raise RuntimeError(f"Python on {self.core or 'this machine'}: {what.fault}")
+                    found = json.loads(line)
+                    yield Done(found["code"], path.read_text(errors="replace"), found["cpu_s"])
 
-    def tests(self, path: Path) -> subprocess.CompletedProcess[str]:
+    def tests(self, path: Path) -> Done:
         """Run a file of tests that need no fixtures of others."""
         options = ["-q", "--noconftest", "-p", "no:cacheprovider", "-c/dev/null"]
         command = [*running_code(_TESTS, self._python), *options, "--rootdir", str(ROOT)]
-        return self._run([*command, str(path)], CHECKS, ROOT)
+        done = subprocess.run(
+            [*command, str(path)],
+            env=self._environment(ROOT),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            cwd=CHECKS,
+        )
+        return Done(done.returncode, done.stdout)
 
     @property
     def _python(self) -> str:
         return sys.executable if self.machine is None else str(self.machine.python(self.core))
 
-    def _run(
-        self, command: list[str], folder: Path, *packages: Path
-    ) -> subprocess.CompletedProcess[str]:
+    def _environment(self, *packages: Path) -> dict[str, str]:
         machine = self.machine
-        return subprocess.run(
-            command,
-            env=environment() if machine is None else machine.environment(*packages),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=folder,
-        )
-
-
-def reason(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the last line that a failed command has said, with its exit code."""
-    said = (done.stderr.strip() or done.stdout.strip() or "nothing said").splitlines()
-    return f"exit code {done.returncode}: {said[-1]}"
+        return environment() if machine is None else machine.environment(*packages)
 
 
 def track_options(clip: Path, click: str, frames: int, output: Path) -> list[str]:

@@ -1,15 +1,18 @@
 """`sam2lite targets`: the devices that bundles can be made for."""
 
+import string
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from sam2lite.bench.against.choice import advice
 from sam2lite.cli.json_output import ToJson, put_json
 from sam2lite.cli.reports.target_sheet import print_sheet
 from sam2lite.errors import ArgumentError
-from sam2lite.targets.registry import get_target, host_target, list_targets
+from sam2lite.targets.advice.same_graphs import what_graphs_depend_on, with_same_graphs
+from sam2lite.targets.registry import HOST, get_target, host_target, list_targets
 
 
 def targets(
@@ -33,20 +36,32 @@ def targets(
         _list(as_json)
     elif not put_json(as_json, get_target(name).to_json()):
         print_sheet(_console(), get_target(name))
+        if name == HOST and (known := advice()) is not None:
+            typer.echo(known[0].upper() + known[1:])
 
 
 def _list(as_json: str | None) -> None:
     host = _host_id()
     profiles = list_targets()
-    report = {"host": host, "targets": [profile.to_json() for profile in profiles]}
+    described = [
+        {**profile.to_json(), "same_graphs_as": with_same_graphs(profile)} for profile in profiles
+    ]
+    report = {"host": host, "targets": described}
     if put_json(as_json, report):
         return
-    table = Table(Column("Target", no_wrap=True), "Device", "Backend", "Computes in")
+    columns = ("Device", "Backend", "Graphs", "Computes in")
+    table = Table(Column("Target", no_wrap=True), *columns)
+    letters: dict[object, str] = {}
     for profile in profiles:
         served = [entry.name for entry in profile.precisions if entry.served]
-        table.add_row(profile.id, profile.title, profile.backend, " ".join(served))
+        shared = ""
+        if with_same_graphs(profile):
+            own = what_graphs_depend_on(profile)
+            shared = letters.setdefault(own, string.ascii_uppercase[len(letters)])
+        table.add_row(profile.id, profile.title, profile.backend, shared, " ".join(served))
     console = _console()
     console.print(table)
+    console.print("Targets with the same letter have the same graphs: one export serves them all.")
     if host:
         console.print(f"host (this machine) is {host}. Explain one: sam2lite targets {host}")
 

@@ -9,7 +9,6 @@ from sam2lite.contracts.backends import backend_names, get_backend
 from sam2lite.device.sensors.board import check_clocks, check_power_mode
 from sam2lite.device.sensors.jetson import check_gstreamer, is_jetson
 from sam2lite.device.swap import check_swap
-from sam2lite.device.versions import judge_against_target
 from sam2lite.errors import BundleError, Sam2LiteError, SessionError
 from sam2lite.runtimes.bundle import read_manifest
 from sam2lite.runtimes.commands.installs import JETPACK, PIP
@@ -63,7 +62,6 @@ def run_checks(bundle: str) -> List[Check]:
     unbuilt = None
     try:
         manifest, _ = read_manifest(bundle)
-        python = judge_against_target(python, str(manifest.target.get("python", "")))
         own = _door(manifest.backend)
         made_for = own.check_target(manifest)
         runtime = own.check_runtime(bundle, manifest, has_numpy, installs)

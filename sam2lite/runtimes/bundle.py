@@ -19,7 +19,7 @@ from sam2lite.files.names import inside
 from sam2lite.files.reading import read_bytes
 from sam2lite.runtimes.backends.adapter import adapter_of
 from sam2lite.runtimes.bundle_files import check_files, check_folder
-from sam2lite.targets.fit import misfits, usable_threads
+from sam2lite.targets.advice.fit import misfits, usable_threads
 from sam2lite.targets.machine import read_machine
 
 if TYPE_CHECKING:

@@ -4,6 +4,19 @@ A source is a document, an issue in another project, a measurement of this proje
 where nobody has checked yet. Nothing here was run on a Raspberry Pi.
 """
 
+from sam2lite.targets.processors import (
+    ALL_CORES,
+    ANY_BANDWIDTH,
+    ANY_MEMORY,
+    ARM_MACHINES,
+    FP16_STORED,
+    FP32_REFERENCE,
+    INT8_SATURATES,
+    PYTHON,
+    RAPL,
+    VNNI,
+    X86_MACHINES,
+)
 from sam2lite.targets.profile import Detection, Fact, Precision, QdqStyle, data_sheet
 
 _ORT_QUANTIZATION = "onnxruntime.ai, Quantize ONNX Models"
@@ -18,28 +31,20 @@ _OPSET = Fact(
 _RUNTIME = Fact(
     "onnxruntime 1.20 or newer", "what sam2lite requires; 1.31.1 is what it is tested with"
 )
-_PYTHON = Fact("3.11 or newer", "what sam2lite requires")
 _GLIBC = "glibc 2.28 or newer: tag of the onnxruntime 1.31.1 wheels on PyPI"
-_ALL_CORES = Fact(None, "one thread per physical core; hyper-threads share the vector units")
 _ARENA_OFF = Fact(
     False,
     "all sessions of a process share one arena; one for each would hold the memory of every graph "
     "that is open (benchmarks/arena.py)",
 )
-_RAPL = Fact(
-    "/sys/class/powercap/intel-rapl:0/energy_uj",
-    "docs.kernel.org, Power Capping Framework; needs root; absent in most virtual machines",
-)
 
-_FP32 = Precision(
-    "fp32", True, True, "the reference: every other precision is compared with it", "by definition"
-)
+_FP32 = Precision("fp32", True, True, FP32_REFERENCE, "by definition")
 _FP16_STORAGE = Precision(
     "fp16",
     in_silicon=False,
     served=True,
-    note="FP16 is storage only: weights take half the space and are computed with in FP32, because "
-    "ONNX Runtime's CPU provider casts FP16 to FP32 and back around most operators",
+    note=FP16_STORED + ", because ONNX Runtime's CPU provider casts FP16 to FP32 and back around "
+    "most operators",
     source="microsoft/onnxruntime issues 11831 and 16778",
 )
 _FP16_PI_5 = _FP16_STORAGE._replace(
@@ -60,8 +65,7 @@ _INT8_X86 = Precision(
     "int8",
     in_silicon=True,
     served=True,
-    note="sums of two products saturate at 16 bits, so weights keep 7 bits; a speed-up is not "
-    "assured: benchmark it against FP32",
+    note=INT8_SATURATES,
     source=_ORT_QUANTIZATION + ": reduce-range; performance on old devices",
 )
 _INT8_PI_5 = Precision(
@@ -115,19 +119,19 @@ X86_64_VNNI = data_sheet(
     "PC or server, x86-64 with VNNI",
     backend="ort",
     precisions=(_FP32, _FP16_STORAGE, _INT8_VNNI, *_FOUR_BITS),
-    detection=Detection(("x86_64", "amd64"), cpu_flags=("avx512_vnni", "avx_vnni")),
+    detection=Detection(X86_MACHINES, cpu_flags=VNNI),
     chip=Fact("any x86-64 with AVX-512 VNNI or AVX-VNNI", "by definition"),
     architecture=Fact("x86_64", "by definition"),
-    memory_mb=Fact((), "depends on the machine"),
-    bandwidth_gb_s=Fact(None, "depends on the machine"),
+    memory_mb=ANY_MEMORY,
+    bandwidth_gb_s=ANY_BANDWIDTH,
     os=Fact("Linux", _GLIBC),
     runtime=_RUNTIME,
-    python=_PYTHON,
+    python=PYTHON,
     opset=_OPSET,
     qdq=_QDQ_VNNI,
-    threads=_ALL_CORES,
+    threads=ALL_CORES,
     arena=_ARENA_OFF,
-    power_sensor=_RAPL,
+    power_sensor=RAPL,
 )
 
 X86_64 = data_sheet(
@@ -135,19 +139,19 @@ X86_64 = data_sheet(
     "PC or server, x86-64 without VNNI",
     backend="ort",
     precisions=(_FP32, _FP16_STORAGE, _INT8_X86, *_FOUR_BITS),
-    detection=Detection(("x86_64", "amd64")),
+    detection=Detection(X86_MACHINES),
     chip=Fact("any x86-64; AVX2 or AVX-512 for speed", "by definition"),
     architecture=Fact("x86_64", "by definition"),
-    memory_mb=Fact((), "depends on the machine"),
-    bandwidth_gb_s=Fact(None, "depends on the machine"),
+    memory_mb=ANY_MEMORY,
+    bandwidth_gb_s=ANY_BANDWIDTH,
     os=Fact("Linux", _GLIBC),
     runtime=_RUNTIME,
-    python=_PYTHON,
+    python=PYTHON,
     opset=_OPSET,
     qdq=_QDQ_X86,
-    threads=_ALL_CORES,
+    threads=ALL_CORES,
     arena=_ARENA_OFF,
-    power_sensor=_RAPL,
+    power_sensor=RAPL,
 )
 
 RASPBERRY_PI_5 = data_sheet(
@@ -155,7 +159,7 @@ RASPBERRY_PI_5 = data_sheet(
     "Raspberry Pi 5, 500 and Compute Module 5",
     backend="ort",
     precisions=(_FP32, _FP16_PI_5, _INT8_PI_5, *_FOUR_BITS),
-    detection=Detection(("aarch64", "arm64"), compatible="brcm,bcm2712"),
+    detection=Detection(ARM_MACHINES, compatible="brcm,bcm2712"),
     chip=Fact("Broadcom BCM2712, 4 x Cortex-A76 at 2.4 GHz", _PI_5_BRIEF),
     architecture=Fact("aarch64", _PI_5_BRIEF),
     memory_mb=Fact((1024, 2048, 4096, 8192, 16384), _PI_5_BRIEF + "; 1 GiB is inferred"),
@@ -177,7 +181,7 @@ RASPBERRY_PI_4 = data_sheet(
     "Raspberry Pi 4, 400 and Compute Module 4",
     backend="ort",
     precisions=(_FP32, _FP16_STORAGE, _INT8_PI_4, *_FOUR_BITS),
-    detection=Detection(("aarch64", "arm64"), compatible="brcm,bcm2711"),
+    detection=Detection(ARM_MACHINES, compatible="brcm,bcm2711"),
     chip=Fact("Broadcom BCM2711, 4 x Cortex-A72 at 1.5 or 1.8 GHz", _PI_4_BRIEF),
     architecture=Fact("aarch64", _PI_4_BRIEF),
     memory_mb=Fact((1024, 2048, 4096, 8192), _PI_4_BRIEF),
@@ -197,17 +201,17 @@ ARM64 = data_sheet(
     "any other 64-bit ARM board or server",
     backend="ort",
     precisions=(_FP32, _FP16_STORAGE, _INT8_ARM64, *_FOUR_BITS),
-    detection=Detection(("aarch64", "arm64")),
+    detection=Detection(ARM_MACHINES),
     chip=Fact("any ARMv8-A or newer", "by definition"),
     architecture=Fact("aarch64", "by definition"),
-    memory_mb=Fact((), "depends on the machine"),
-    bandwidth_gb_s=Fact(None, "depends on the machine"),
+    memory_mb=ANY_MEMORY,
+    bandwidth_gb_s=ANY_BANDWIDTH,
     os=Fact("Linux", _GLIBC),
     runtime=_RUNTIME,
-    python=_PYTHON,
+    python=PYTHON,
     opset=_OPSET,
     qdq=_QDQ_ARM64,
-    threads=_ALL_CORES,
+    threads=ALL_CORES,
     arena=_ARENA_OFF,
     power_sensor=Fact(None, "differs from board to board"),
 )

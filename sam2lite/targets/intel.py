@@ -5,6 +5,17 @@ Run by us were CPUs of servers alone; `inferred` is what nobody has checked yet.
 
 from typing import Mapping, Optional, Tuple
 
+from sam2lite.targets.processors import (
+    ALL_CORES,
+    ANY_BANDWIDTH,
+    ANY_MEMORY,
+    FP16_STORED,
+    INT8_SATURATES,
+    PYTHON,
+    RAPL,
+    VNNI,
+    X86_MACHINES,
+)
 from sam2lite.targets.profile import (
     Detection,
     Fact,
@@ -32,7 +43,7 @@ _FP16_STORAGE = Precision(
     "fp16",
     in_silicon=False,
     served=True,
-    note="FP16 is storage only: weights take half the space and are computed with in FP32",
+    note=FP16_STORED,
     source="sam2lite: CPUs with FP16 arithmetic are too few to be a target",
 )
 _FP16_GPU = Precision(
@@ -68,8 +79,7 @@ _INT8_N = _INT8._replace(
     source="inferred: as on CPUs with AVX-512 VNNI",
 )
 _INT8_AVX2 = _INT8._replace(
-    note="sums of two products saturate at 16 bits, so weights keep 7 bits; a speed-up is not "
-    "assured: benchmark it against FP32",
+    note=INT8_SATURATES,
     source=_ONEDNN,
 )
 _INT8_GPU = _INT8._replace(
@@ -87,24 +97,14 @@ _QDQ = Fact(
 _QDQ_AVX2 = Fact(_U8S8._replace(weight_bits=7), _ONEDNN)
 _QDQ_GPU = Fact(_U8S8, "inferred: as on CPUs")
 
-_ANY_MEMORY = Fact((), "depends on the machine")
-_ANY_BANDWIDTH = Fact(None, "depends on the machine")
 _WHEELS = "tags of the openvino 2026.4.1 wheels on PyPI: glibc 2.28 or newer"
 _RUNTIME = Fact(
     "openvino 2025.0 or newer", "the oldest that was tried; 2026.4.1 is what it is tested with"
 )
-_PYTHON = Fact("3.11 or newer", "what sam2lite requires")
 _OPSET = Fact(17, "as for ONNX Runtime, which runs these graphs, too")
-_ALL_CORES = Fact(None, "one thread per physical core; hyper-threads share the vector units")
 _NO_ARENA = Fact(False, "by definition: OpenVINO has no arena of ONNX Runtime's")
-_RAPL = Fact(
-    "/sys/class/powercap/intel-rapl:0/energy_uj",
-    "docs.kernel.org, Power Capping Framework; needs root; absent in most virtual machines",
-)
 _FLOAT_TYPES = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "int8": "f32"}
 _FLOAT_TYPES_GPU = {"fp32": "f32", "fp16": "f16", "int8": "f16"}
-_VNNI = ("avx512_vnni", "avx_vnni")
-_MACHINES = ("x86_64", "amd64")
 
 
 def _intel(
@@ -116,9 +116,9 @@ def _intel(
     float_types: Mapping[str, str],
     chip: Fact,
     qdq: Fact,
-    memory_mb: Fact = _ANY_MEMORY,
-    bandwidth_gb_s: Fact = _ANY_BANDWIDTH,
-    threads: Fact = _ALL_CORES,
+    memory_mb: Fact = ANY_MEMORY,
+    bandwidth_gb_s: Fact = ANY_BANDWIDTH,
+    threads: Fact = ALL_CORES,
 ) -> TargetProfile:
     sheet = data_sheet(
         name,
@@ -132,12 +132,12 @@ def _intel(
         bandwidth_gb_s=bandwidth_gb_s,
         os=Fact("Linux", _WHEELS),
         runtime=_RUNTIME,
-        python=_PYTHON,
+        python=PYTHON,
         opset=_OPSET,
         qdq=qdq,
         threads=threads,
         arena=_NO_ARENA,
-        power_sensor=_RAPL,
+        power_sensor=RAPL,
     )
     return sheet._replace(
         openvino=OpenVino(
@@ -158,7 +158,7 @@ INTEL_N100 = _intel(
     "intel-n100",
     "Intel N100 and N97 (Alder Lake-N), the CPU",
     precisions=(_FP32, _FP16_STORAGE, _INT8_N, _NO_BF16),
-    detection=Detection(_MACHINES, cpu_flags=("avx_vnni",), models=("N97", "N100")),
+    detection=Detection(X86_MACHINES, cpu_flags=("avx_vnni",), models=("N97", "N100")),
     device="CPU",
     float_types=_FLOAT_TYPES,
     chip=Fact("4 x Gracemont, N100 up to 3.4 GHz", _N_SERIES + "; AVX2 and AVX-VNNI: Gracemont's"),
@@ -172,7 +172,7 @@ INTEL_CPU = _intel(
     "intel-cpu",
     "PC or server in OpenVINO, x86-64 with VNNI",
     precisions=(_FP32, _FP16_STORAGE, _INT8, _BF16),
-    detection=Detection(_MACHINES, cpu_flags=_VNNI),
+    detection=Detection(X86_MACHINES, cpu_flags=VNNI),
     device="CPU",
     float_types=_FLOAT_TYPES,
     chip=Fact("any x86-64 with AVX-512 VNNI or AVX-VNNI", "by definition"),
@@ -183,7 +183,7 @@ INTEL_CPU_AVX2 = _intel(
     "intel-cpu-avx2",
     "PC or server in OpenVINO, x86-64 without VNNI",
     precisions=(_FP32, _FP16_STORAGE, _INT8_AVX2, _NO_BF16),
-    detection=Detection(_MACHINES),
+    detection=Detection(X86_MACHINES),
     device="CPU",
     float_types=_FLOAT_TYPES,
     chip=Fact("any x86-64 with AVX2", "by definition"),

@@ -15,14 +15,16 @@ from sam2lite.targets.web import WEB_TARGETS
 
 HOST = "host"
 
-_TARGETS = [
+# Of a backend from the most particular to the most general: the first that fits is `host`.
+_OWN_TARGETS = (
     *CPU_TARGETS,
     *JETSON_TARGETS,
     *CUDA_TARGETS,
     *INTEL_TARGETS,
     *APPLE_TARGETS,
     *WEB_TARGETS,
-]
+)
+_TARGETS = list(_OWN_TARGETS)
 
 
 def register_target(profile: TargetProfile) -> None:
@@ -81,9 +83,9 @@ def host_target(machine: Optional[Machine] = None) -> TargetProfile:
         ArgumentError: no profile fits.
     """
     machine = machine or read_machine()
-    for profile in CPU_TARGETS:
-        if _fits(profile, machine):
-            return profile
+    profile = fitting_target("ort", machine)
+    if profile is not None:
+        return profile
     raise ArgumentError(
         "no target fits this machine ('{}'): ONNX Runtime needs 64-bit x86 or 64-bit ARM; install "
         "a 64-bit system, or name the target of another device (`sam2lite targets` lists "
@@ -99,8 +101,7 @@ def jetson_host(machine: Optional[Machine] = None) -> Optional[TargetProfile]:
     Args:
         machine: None for the one that this process runs on.
     """
-    machine = machine or read_machine()
-    return next((profile for profile in JETSON_TARGETS if _fits(profile, machine)), None)
+    return fitting_target("trt", machine or read_machine())
 
 
 def intel_host(machine: Optional[Machine] = None) -> TargetProfile:
@@ -113,13 +114,26 @@ def intel_host(machine: Optional[Machine] = None) -> TargetProfile:
         ArgumentError: no profile fits.
     """
     machine = machine or read_machine()
-    for profile in INTEL_TARGETS:
-        if _fits(profile, machine):
-            return profile
+    profile = fitting_target("openvino", machine)
+    if profile is not None:
+        return profile
     raise ArgumentError(
         "no target for OpenVINO fits this machine ('{}'), which is not x86-64; name one with "
         "--target, or export for ONNX Runtime: sam2lite-export ort".format(machine.architecture)
     )
+
+
+def fitting_target(backend: str, machine: Machine) -> Optional[TargetProfile]:
+    """Return the first profile of a backend that fits a machine; None where none does.
+
+    GPUs of PCs are not found this way, and registered targets neither.
+
+    Args:
+        backend: its name.
+        machine: that graphs are to run on.
+    """
+    of_backend = [profile for profile in _OWN_TARGETS if profile.backend == backend]
+    return next((profile for profile in of_backend if _fits(profile, machine)), None)
 
 
 def _fits(profile: TargetProfile, machine: Machine) -> bool:

@@ -1,13 +1,12 @@
 """Data sheet of browsers, which run graphs by ONNX Runtime's build in WebAssembly."""
 
+from sam2lite.targets.processors import FP32_REFERENCE
 from sam2lite.targets.profile import Fact, Precision, QdqStyle, data_sheet
 
 _MEASURED = "measured: benchmarks/web_speed.py, headless Chromium on x86-64, one thread"
 _RUNTIME = "onnxruntime-web 1.30.0"
 
-_FP32 = Precision(
-    "fp32", True, True, "the reference: every other precision is compared with it", "by definition"
-)
+_FP32 = Precision("fp32", True, True, FP32_REFERENCE, "by definition")
 _FP16_STORAGE = Precision(
     "fp16",
     in_silicon=False,

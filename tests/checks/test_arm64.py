@@ -21,6 +21,7 @@ from arm64 import machine as machines
 from arm64.comparison import Likeness, complaint, likeness
 from arm64.debian import Suite
 from arm64.downloads import MissingError
+from arm64.running import Command, Runner
 from arm64.wheels import install
 
 
@@ -174,6 +175,28 @@ def test_how_alike_masks_must_be() -> None:
     assert complaint(found, 3, True, None) == "masks are not the same"
     assert complaint(found, 4, True, None) == "3 of 4 frames"
     assert complaint(found, 3, False, None) == "IoU under 0.995"
-    assert not complaint(found, 3, True, Likeness(3, 0, 0.97))
-    assert complaint(found, 3, True, Likeness(3, 0, 1.0)).startswith("IoU under 0.9900")
-    assert not complaint(Likeness(3, 3, 1.0), 3, True, None)
+    assert not complaint(found, 3, True, Likeness(3, 0, 0.97, 0.97))
+    assert complaint(found, 3, True, Likeness(3, 0, 1.0, 1.0)).startswith("IoU under 0.9900")
+    assert not complaint(Likeness(3, 3, 1.0, 1.0), 3, True, None)
+
+
+def test_int8_is_held_to_its_mean_distance_as_well() -> None:
+    """One frame on which INT8 takes another candidate would allow anything by the lowest IoU."""
+    far = Likeness(3, 0, 0.5, 0.8)
+    assert complaint(far, 3, False, Likeness(3, 0, 0.01, 0.95)).startswith("mean IoU under 0.9400")
+    assert not complaint(far, 3, False, Likeness(3, 0, 0.01, 0.8))
+    assert str(far) == "0 of 3 the same, IoU 0.5000, mean 0.8000"
+    assert str(Likeness(3, 3, 1.0, 1.0)) == "all 3 the same"
+
+
+def test_commands_run_in_forks_of_one_start(tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    app.write_text("import sys\nprint('said', sys.argv[1])\nsys.exit(int(sys.argv[1]))\n")
+    found = list(Runner().run([Command(["0"], app), Command(["3"], app), Command(["0"], app)]))
+    assert [done.code for done in found] == [0, 3, 0]
+    assert [done.last for done in found] == ["said 0", "said 3", "said 0"]
+    assert found[1].fault == "exit code 3: said 3"
+    assert not found[0].fault
+    package = list(Runner().run([Command(["--version"]), Command(["verify", str(tmp_path)])]))
+    assert [done.code for done in package] == [0, 1]
+    assert "manifest.json" in package[1].said

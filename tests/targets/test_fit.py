@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sam2lite.targets.cgroup import quota_cpus
-from sam2lite.targets.fit import misfits, usable_threads
+from sam2lite.targets.advice.fit import misfits, usable_threads
 from sam2lite.targets.machine import Machine, cores_within
 from sam2lite.targets.registry import get_target, list_targets
 
@@ -39,6 +39,26 @@ def test_int8_for_vnni_is_noticed_without_it() -> None:
 def test_another_architecture_is_noticed(target: str, machine: Machine, remedy: str) -> None:
     assert remedy in found(target, "int8", machine)
     assert remedy in found(target, "fp32+int8", machine)
+
+
+@pytest.mark.parametrize(
+    ("target", "machine", "remedy"),
+    [
+        # The remedy is a target of the same backend.
+        ("intel-cpu", OLD, "--target intel-cpu-avx2"),
+        ("intel-n100", OLD, "--target intel-cpu-avx2"),
+        ("intel-cpu", ARM, "export it for this machine"),
+        ("jetson-orin-nano", VNNI, "export it for this machine"),
+        # An N100 has AVX-VNNI; its graphs are as good with AVX-512's.
+        ("intel-n100", VNNI, ""),
+        ("intel-cpu-avx2", VNNI, ""),
+        ("intel-gpu", ARM, ""),  # graphs for a GPU do not depend on the CPU
+        ("web", ARM, ""),
+    ],
+)
+def test_targets_of_other_backends(target: str, machine: Machine, remedy: str) -> None:
+    assert remedy in found(target, "int8", machine)
+    assert bool(found(target, "int8", machine)) == bool(remedy)
 
 
 def test_arm_boards_share_their_int8() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from sam2lite.errors import ArgumentError
-from sam2lite.targets.fit import misfits
+from sam2lite.targets.advice.fit import misfits
 from sam2lite.targets.machine import Machine
 from sam2lite.targets.precision import check_precision
 from sam2lite.targets.registry import get_target, intel_host, list_targets

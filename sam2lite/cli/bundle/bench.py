@@ -17,6 +17,8 @@ from sam2lite.contracts.loop import MAX_OBJECTS
 from sam2lite.errors import ArgumentError, BudgetMissedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sam2lite.bench.frame_feed import Footage
     from sam2lite.runtimes.bundle import Bundle
     from sam2lite.runtimes.prompts import Prompt
@@ -85,6 +87,14 @@ def bench(
             "--rungs", help="Measure every input size instead: opening, first frame, memory."
         ),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|BACKEND",
+            help="Track in turn with another bundle, or with this one in another backend, and say "
+            "which is faster here; export and `sam2lite targets host` will say so, too.",
+        ),
+    ] = None,
     fail_over_budget: Annotated[
         bool,
         typer.Option(
@@ -119,7 +129,10 @@ def bench(
         "--preset": preset != DEFAULT_PRESET,
         "--fail-over-budget": fail_over_budget,
     }
-    if rungs:
+    if against is not None:
+        lone = {**given, "--rung": False, "--rungs": rungs, "--budget-ms": budget_ms is not None}
+        _refuse({**lone, "--point": bool(point)}, "does not go with --against")
+    elif rungs:
         _refuse(given, "does not go with --rungs, which measures every rung without a budget")
     elif budget_ms is None:
         budgeted = {name: given[name] for name in ("--preset", "--fail-over-budget")}
@@ -135,6 +148,9 @@ def bench(
     with ExitStack() as stack:
         write = stack.enter_context(reserved_json(to_file, force)) if to_file else None
         opened = _open(bundle, backend, rung)
+        if against is not None:
+            _measure_against(opened, against, rung, threads, objects, video, frames, to_json, write)
+            return
         share_threads(opened, threads)
         footage = stack.enter_context(_open_footage(video, objects))
         settings = LoopSettings(rung, threads, budget_ms, preset, opened.backend)
@@ -148,6 +164,36 @@ def bench(
             write(report)
     if fail_over_budget:
         _fail_over(report["budget"])
+
+
+def _measure_against(
+    opened: "Bundle",
+    against: str,
+    rung: int | None,
+    threads: int | None,
+    objects: int,
+    video: str,
+    frames: int,
+    to_json: str | None,
+    write: "Callable[[dict[str, Any]], None] | None",
+) -> None:
+    from sam2lite.cli.bundle.bench_against import measure_against, opponent, print_against
+
+    other = opponent(opened, against)
+    require_times(other)
+    report = measure_against(
+        opened,
+        other,
+        rung=rung,
+        threads=threads,
+        objects=objects,
+        video=None if video == SYNTHETIC else video,
+        frames=frames,
+    )
+    if write is not None or not put_json(to_json, report):
+        print_against(report, Console(markup=False, highlight=False, emoji=False))
+    if write is not None:
+        write(report)
 
 
 app = make_command(bench)

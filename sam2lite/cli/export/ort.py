@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
+from sam2lite.bench.against.choice import advice
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export.command import CALIBRATION, FIRST, LAST, SHORT, SIZES, export_command
 from sam2lite.cli.reports.exported import print_result
 from sam2lite.contracts.backends import TRACK, TRACK_ELSEWHERE, TRACK_ON_BOARD
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle
-from sam2lite.targets.registry import host_target
+from sam2lite.targets.registry import HOST, host_target
 
 
 @export_command(
@@ -56,8 +57,17 @@ def ort(asked: request.Asked) -> None:
     bundle = request.run(asked)
     if bundle is not None:
         step = _next_step(bundle, device_app=asked.recipe.device_app)
+        manifest = bundle.manifest
+        known = None
+        if asked.recipe.target in (None, HOST):
+            known = advice(manifest.model.name, manifest.precision)
         print_result(
-            Path(bundle.path), bundle.manifest, asked.started, asked.as_json, next_step=step
+            Path(bundle.path),
+            manifest,
+            asked.started,
+            asked.as_json,
+            lines=[known] if known else [],
+            next_step=step,
         )
 
 

@@ -15,6 +15,9 @@ from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.shown import choices
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
+from sam2lite.errors import ArgumentError
+from sam2lite.targets.advice.same_graphs import same_graphs_text
+from sam2lite.targets.registry import get_target
 
 
 def worst_relative_error(verification: dict[str, Any]) -> float:
@@ -72,6 +75,9 @@ def print_result(
             f"difference {loop['max_logit_difference']:.1e}, lowest IoU {loop['min_iou']:.4f}, "
             f"{loop['present']} present, {loop['absent']} absent"
         )
+    same = _same_graphs(manifest)
+    if same:
+        typer.echo(same)
     step = next_step or get_backend(manifest.backend).next_step
     if step:
         typer.echo(f"next: {step.format(output)}")
@@ -85,6 +91,19 @@ def print_result(
         f"relative error {where} "
         f"{worst:.1e}"
     )
+
+
+def _same_graphs(manifest: Manifest) -> str:
+    """Return for which targets these graphs are as well; nothing where they are not as listed."""
+    try:
+        target = get_target(str(manifest.target.get("id")))
+    except ArgumentError:
+        return ""
+    listed = target.tensorrt and target.tensorrt.version
+    made_for = (manifest.target.get("tensorrt") or {}).get("version")
+    if (manifest.opset, made_for) != (target.opset, listed):
+        return ""
+    return same_graphs_text(target, manifest.precision)
 
 
 def precision_lines(manifest: Manifest) -> list[str]:

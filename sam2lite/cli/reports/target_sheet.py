@@ -4,6 +4,7 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from sam2lite.targets.advice.same_graphs import same_graphs_text
 from sam2lite.targets.aliases import aliases_of
 from sam2lite.targets.profile import CoreMl, OpenVino, QdqStyle, TargetProfile, TensorRt
 from sam2lite.targets.releases import span_of, tensorrts_of
@@ -36,6 +37,9 @@ def print_sheet(console: Console, profile: TargetProfile) -> None:
         console.print(f"Also called {', '.join(aliases_of(profile.id))}.")
     console.print(_precisions(profile, notes))
     console.print(_facts(profile, notes))
+    same = same_graphs_text(profile)
+    if same:
+        console.print(f"Its {same}.")
     tensorrt = profile.tensorrt
     if tensorrt is None:
         parts: list[RenderableType] = [_command(profile)]

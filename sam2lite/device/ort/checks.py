@@ -6,20 +6,20 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.device.versions import judge_onnxruntime
 from sam2lite.runtimes.commands.installs import Installs
 from sam2lite.runtimes.commands.machine_checks import MISSING, OK, WARNING, Check, check_onnxruntime
-from sam2lite.targets.registry import host_target
+from sam2lite.targets.advice.fit import misfits
+from sam2lite.targets.machine import read_machine
 
 
 def check_target(manifest: Manifest) -> Check:
-    """Say which target the bundle is for, and warn where this machine is another."""
-    made_for = str(manifest.target.get("id"))
-    here = host_target().id
-    value = "{} at opset {}, for {}".format(
-        manifest.model.name, manifest.opset, manifest.target.get("title", made_for)
+    """Say which target the bundle is for, and warn where it is worse off on this machine."""
+    value = "{} in {} at opset {}, for {}".format(
+        manifest.model.name,
+        manifest.precision,
+        manifest.opset,
+        manifest.target.get("title", manifest.target.get("id")),
     )
-    if here == made_for:
-        return Check("Bundle", OK, value, required=True)
-    remedy = "export it with --target {}; INT8 may be slow or less accurate here".format(here)
-    return Check("Bundle", WARNING, value, remedy, required=True)
+    found = misfits(manifest.target, manifest.precision, read_machine())
+    return Check("Bundle", WARNING if found else OK, value, "; ".join(found), required=True)
 
 
 def check_runtime(

@@ -21,7 +21,7 @@ from sam2lite.runtimes.cache import cache_dir
 from sam2lite.runtimes.commands.child_import import describe_signal, fatal_signal, remedy_for
 from sam2lite.runtimes.commands.installs import PIP, Installs
 from sam2lite.runtimes.video.opencv_backends import read_backends, reads_mp4
-from sam2lite.targets.fit import misfits
+from sam2lite.targets.advice.fit import misfits
 from sam2lite.targets.machine import parse_meminfo, read_machine
 from sam2lite.targets.registry import host_target
 

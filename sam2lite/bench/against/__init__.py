@@ -1,0 +1,1 @@
+"""Which of two runtimes is faster on this machine: both in turn, and what came out kept."""

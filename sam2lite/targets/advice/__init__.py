@@ -1,0 +1,1 @@
+"""What a target means for another machine or another target."""
