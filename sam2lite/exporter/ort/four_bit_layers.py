@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.exporter.ort.matmul_nbits import INT8_ACTIVATIONS, packed_bytes
-from sam2lite.exporter.precision.layer_rows import float_bytes, int8_bytes
+from sam2lite.exporter.precision.layers.rows import float_bytes, int8_bytes
+from sam2lite.exporter.precision.layers.steps import Level, Step, by_noise, steps_between
 from sam2lite.exporter.precision.schemes import LayerChoice, Making
-from sam2lite.exporter.precision.steps import Level, Step, by_noise, steps_between
 from sam2lite.exporter.quantization.linear_inputs import linear_inputs, linear_layers
 from sam2lite.exporter.quantization.skips import without_skipped
 

@@ -14,8 +14,8 @@ from sam2lite.exporter.onnx.compact import compact
 from sam2lite.exporter.ort.four_bit_layers import four_bit_paths, layer_choice, quantizer_of
 from sam2lite.exporter.ort.matmul_nbits import FLOAT_ACTIVATIONS, INT8_ACTIVATIONS, pack
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage, store_in_fp16
-from sam2lite.exporter.precision.layer_errors import int8_errors
-from sam2lite.exporter.precision.layer_rows import LayerRow, float_bytes, int8_bytes
+from sam2lite.exporter.precision.layers.errors import int8_errors
+from sam2lite.exporter.precision.layers.rows import LayerRow, float_bytes, int8_bytes
 from sam2lite.exporter.precision.on_calls import below, sqnr_on_calls
 from sam2lite.exporter.precision.scheme import Rendered
 from sam2lite.exporter.precision.schemes import CALLS, RANGES, Making, Scheme
@@ -86,7 +86,7 @@ class FourBits:
         smoother = self._quantizer.smoother
         smoothings = {} if smoother is None else smoother.smooth(model, layers)
         four = {node: path for node, path in layers.items() if path in self._four}
-        eight = {node: found[node] for node in layers.keys() - four.keys()}
+        eight = {node: path for node, path in found.items() if node not in four}
         model = self._in_eight_bits(model, graph, eight, smoothings)
         made: dict[str, FourBitLayer] = {}
 

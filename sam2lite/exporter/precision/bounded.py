@@ -18,9 +18,9 @@ from sam2lite import __version__
 from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError, VerificationError
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
+from sam2lite.exporter.precision.layers.sized import SizePoint, within_size
+from sam2lite.exporter.precision.layers.trial import Trial
 from sam2lite.exporter.precision.search import Outcome, search
-from sam2lite.exporter.precision.sized import SizePoint, within_size
-from sam2lite.exporter.precision.trial import Trial
 from sam2lite.files.atomic import write_atomically
 from sam2lite.files.json_reading import read_json
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sam2lite.calibration.quant.settings import Quantization
     from sam2lite.calibration.ranges import ActivationRanges, Provenance
     from sam2lite.calibration.recorder import Recording
-    from sam2lite.exporter.precision.steps import Step
+    from sam2lite.exporter.precision.layers.steps import Step
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import TargetProfile
 

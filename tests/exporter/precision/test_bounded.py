@@ -12,8 +12,9 @@ from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import CalibrationError, VerificationError
 from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.ort.backend import EXPORTER
-from sam2lite.exporter.precision import bounded, trial
+from sam2lite.exporter.precision import bounded
 from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, Bits
+from sam2lite.exporter.precision.layers import trial
 from sam2lite.exporter.precision.schemes import Making
 from sam2lite.exporter.precision.search import Outcome
 from sam2lite.exporter.progress import SILENT

@@ -17,9 +17,10 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.data.clips import ClipConfig, generate_clip, write_video
 from sam2lite.errors import CalibrationError, RecipeError, UnknownNameError, VerificationError
 from sam2lite.exporter.export import export
-from sam2lite.exporter.precision import schemes, trial
+from sam2lite.exporter.precision import schemes
 from sam2lite.exporter.precision.accuracy import Accuracy, Bits
 from sam2lite.exporter.precision.int8 import Int8
+from sam2lite.exporter.precision.layers import trial
 from sam2lite.exporter.precision.scheme import Float32, Rendered
 from sam2lite.exporter.precision.schemes import CALLS, Scheme, register_scheme
 from sam2lite.exporter.recipe import Recipe

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.errors import VerificationError
-from sam2lite.exporter.precision.steps import affordable
+from sam2lite.exporter.precision.layers.steps import affordable
 
 if TYPE_CHECKING:
     from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.exporter.precision.accuracy import AccuracyDrop
+    from sam2lite.exporter.precision.layers.steps import Step
+    from sam2lite.exporter.precision.layers.trial import Trial
     from sam2lite.exporter.precision.schemes import Making, Scheme
-    from sam2lite.exporter.precision.steps import Step
-    from sam2lite.exporter.precision.trial import Trial
 
 MEGABYTE = 1e6
-_SPARE = 0.003  # of the size: what aligning tensors in a file costs more or less
+_CAUTION = 1.1  # room is given back for what nodes take that a step was not counted with
 _MEASURED = (0.0, 0.33, 0.67, 1.0)  # of the bytes that all steps together take
 
 
@@ -27,7 +27,7 @@ class SizePoint:
     """One choice of bits.
 
     Attributes:
-        megabytes: of the bundle, as predicted.
+        megabytes: of the bundle: of the chosen one as written, of others as predicted.
         plan: the choice.
         drop: what it loses.
         mean_iou: of its masks with those of FP32; None where neither shows any.
@@ -84,37 +84,51 @@ def within_size(
     assert scheme.layers is not None
     assert scheme.layers.steps is not None
     first = scheme.layers.first(making)
-    smallest = (trial.bytes_of(first, sizes) + beside) * (1.0 + _SPARE)
-    if smallest > max_mb * MEGABYTE:
+    smallest, most = trial.bytes_of(first, sizes) + beside, max_mb * MEGABYTE
+    if smallest > most:
         raise VerificationError(
             f"--max-mb {max_mb:g} cannot be held: with the fewest bits that {scheme.name} has for "
             f"every layer, the bundle has {_up(smallest)} MB; give --max-mb {_up(smallest)} or "
             "more, or fewer --rungs"
         )
     steps = list(scheme.layers.steps(making, max(sizes)))
+    room = most - smallest
+    plan, size = first, smallest
+    while taken := affordable(steps, room):
+        plan = _raised(first, taken)
+        size = trial.bytes_of(plan, sizes) + beside
+        if size <= most:
+            break
+        room -= _CAUTION * (size - most)
+        plan, size = first, smallest
+    points = {_key(plan): _measured(trial, first, plan, size, chosen=True)}
     every = sum(max(0, step.bytes) for step in steps)
-    room = max_mb * MEGABYTE - smallest
-    budgets = [room, *(share * every for share in _MEASURED)]  # the bundle's own first
-    points: dict[tuple[str, ...], SizePoint] = {}
-    for index, budget in enumerate(budgets):
-        taken = affordable(steps, budget)
-        key = tuple(sorted(step.path for step in taken))
-        if key not in points:
-            points[key] = _measured(trial, first, taken, smallest, not index)
+    for share in _MEASURED:
+        taken = affordable(steps, share * every)
+        other = _raised(first, taken)
+        if _key(other) not in points:
+            predicted = smallest + sum(step.bytes for step in taken)
+            points[_key(other)] = _measured(trial, first, other, predicted, chosen=False)
     found = sorted(points.values(), key=lambda point: point.megabytes)
-    plan = next(point.plan for point in found if point.chosen)
     return dataclasses.replace(making, assignment=plan), found
+
+
+def _raised(first: PrecisionAssignment, taken: Sequence[Step]) -> PrecisionAssignment:
+    return first.raised([step.path for step in taken], "more bits help most here for their size")
+
+
+def _key(plan: PrecisionAssignment) -> tuple[frozenset[str], frozenset[str]]:
+    return plan.lowered, plan.narrow
 
 
 def _measured(
     trial: Trial,
     first: PrecisionAssignment,
-    taken: Sequence[Step],
-    smallest: float,
+    plan: PrecisionAssignment,
+    size: float,
+    *,
     chosen: bool,
 ) -> SizePoint:
-    plan = first.raised([step.path for step in taken], "more bits help most here for their size")
-    size = smallest + sum(step.bytes for step in taken)
     eight = len(plan.lowered - plan.narrow) if first.narrow else 0
     return SizePoint(size / MEGABYTE, plan, *trial.compare(plan), eight, chosen)
 
