@@ -122,7 +122,7 @@ def features(
     told = _of_network(loaded, frame_bgr, rung, bundles, views)
     elsewhere = () if loaded else ("and with --model any module of the image encoder",)
     stages = chosen_stages(stage or (), _with_names(views, loaded, stage), elsewhere)
-    compared, groups = (views, stages)
+    compared, groups = views, stages
     if layers:
         compared, groups = side_by_side(stages, views), [view.label for view in views]
     count = sum(name in view.maps for name in groups for view in compared)

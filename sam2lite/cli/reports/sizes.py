@@ -51,11 +51,16 @@ def draw_sizes(manifest: Manifest, path: Path) -> None:
     title = f"Scores on {drop['clips']} clips at {drop['rung']} px by size of the bundle"
     figure, axes = new_chart(_WIDTH, _HEIGHT, title)
     sizes = [point["mb"] for point in points]
-    agreed = [(p["mb"], PERCENT * p["mean_iou"]) for p in points if p["mean_iou"] is not None]
+    agreed = [point for point in points if point["mean_iou"] is not None]
     axes.plot(sizes, [point["jf"] for point in points], "o-", label="J&F")
     axes.axhline(drop["before"]["jf"], color="C0", linestyle=":", label="J&F in FP32")
     if agreed:
-        axes.plot(*zip(*agreed, strict=True), "s-", label="mean IoU with FP32's masks, of 100")
+        axes.plot(
+            [point["mb"] for point in agreed],
+            [PERCENT * point["mean_iou"] for point in agreed],
+            "s-",
+            label="mean IoU with FP32's masks, of 100",
+        )
     chosen = next((point["mb"] for point in points if point["chosen"]), None)
     if chosen is not None:
         axes.axvline(chosen, color="grey", linestyle="--", label="this bundle")
