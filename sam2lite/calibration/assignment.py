@@ -27,7 +27,7 @@ class PrecisionAssignment:
     def without(self, paths: Collection[str], reason: str) -> PrecisionAssignment:
         """Return an assignment that keeps more layers in float."""
         more = {path: reason for path in paths if path in self.lowered}
-        left = self.lowered - more.keys()
+        left = self.lowered.difference(more)
         return PrecisionAssignment(left, {**self.kept, **more}, self.narrow & left)
 
     def raised(self, steps: Sequence[str], reason: str) -> PrecisionAssignment:
