@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from sam2lite.cli.reports.shown import MOST_ROWS
 from sam2lite.contracts.manifest import Manifest
@@ -28,7 +28,7 @@ def layer_table(manifest: Manifest) -> Table | None:
     rows = layer_rows(manifest)
     if not rows:
         return None
-    table = Table("Layer", "Bits a weight", "MB", "Error of its output")
+    table = Table(Column("Layer", overflow="fold"), "Bits a weight", "MB", "Error of its output")
     for path, row in list(rows.items())[:MOST_ROWS]:
         error = "in float" if row["error"] is None else f"{row['error']:.1e}"
         table.add_row(path, f"{row['bits']:.2f}", f"{row['bytes'] / 1e6:.3f}", error)
