@@ -71,7 +71,7 @@ def test_two_views_of_a_frame_with_a_click(
 def test_layers_side_by_side(model: str, video: Path, tmp_path: Path) -> None:
     stages = ("stages.3.blocks.0", "features_s16_bchw", "features_s8_bchw")
     asked = [part for stage in stages for part in ("--stage", stage)]
-    common = ("--model", model, "--video", video, "--side-by-side")
+    common = ("--model", model, "--video", video, "--rung", 240, "--side-by-side")
     result = run(*common, *asked, "-o", tmp_path / "out", "--json")
     assert result.exception is None, result.output
     found = json.loads(result.stdout)
