@@ -29,6 +29,7 @@ class ObjectScore:
         f_t: likewise.
         lost_t: whether the object is visible there but J is below 0.1 (an empty mask's is 0).
         visible_t: whether the object is visible there.
+        empty_t: whether the predicted mask is empty there: the network says that it is not in view.
         changes: 1 - IoU of the predicted masks of every two neighbouring frames between which the
             true mask hardly changes (IoU of 0.8 or more).
     """
@@ -42,6 +43,7 @@ class ObjectScore:
     f_t: NDArray[np.float64]
     lost_t: NDArray[np.bool_]
     visible_t: NDArray[np.bool_]
+    empty_t: NDArray[np.bool_]
     changes: NDArray[np.float64]
 
     @property
@@ -71,6 +73,12 @@ class ObjectScore:
     def lost_rate(self) -> float:
         """Share of the frames showing the object on which it is lost."""
         return _mean(self.lost_t[self.visible_t])
+
+    @property
+    def j_after_return(self) -> float:
+        """Mean J of the frames that show the object again after one that did not."""
+        been_away_t = np.cumsum(~self.visible_t) > 0
+        return _mean(self.j_t[been_away_t & self.visible_t])
 
 
 class ObjectScorer:
@@ -103,6 +111,7 @@ class ObjectScorer:
         self._j: list[float] = []
         self._f: list[float] = []
         self._visible: list[bool] = []
+        self._empty: list[bool] = []
         self._changes: list[float] = []
 
     def add(self, predicted_hw: Mask) -> None:
@@ -118,6 +127,7 @@ class ObjectScorer:
             self._j.append(region_j(predicted_hw, truth_hw))
             self._f.append(boundary_f(predicted_hw, truth_hw))
             self._visible.append(bool(truth_hw.any()))
+            self._empty.append(not predicted_hw.any())
 
     def score(self) -> ObjectScore:
         """Return the result, after the last frame."""
@@ -132,6 +142,7 @@ class ObjectScorer:
             f_t=np.array(self._f),
             lost_t=visible & (j < LOST_BELOW_J),
             visible_t=visible,
+            empty_t=np.array(self._empty, bool),
             changes=np.array(self._changes),
         )
 

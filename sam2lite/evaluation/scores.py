@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from sam2lite.errors import VideoError
 from sam2lite.evaluation.metrics import statistics
 from sam2lite.evaluation.object_score import ObjectScore
@@ -45,6 +47,10 @@ class Scores:
         drift: slope of J over the frames, points per frame.
         flicker: change of the mask from frame to frame where the truth hardly changes.
         lost_rate: share of the frames showing the object on which it is lost.
+        absent_frames: frames that do not show a followed object; a count.
+        absence_found: share of them on which the mask is empty.
+        false_absence: share of the frames showing an object on which the mask is empty.
+        j_after_return: J of the frames showing an object again that had left.
         by_size: the objects of each size.
         object_scores: what all this was computed from; not part of the JSON form.
     """
@@ -64,6 +70,10 @@ class Scores:
     drift: float
     flicker: float
     lost_rate: float
+    absent_frames: int
+    absence_found: float
+    false_absence: float
+    j_after_return: float
     by_size: dict[str, SizeScores]
     object_scores: Sequence[ObjectScore] = field(repr=False)
 
@@ -77,6 +87,8 @@ class Scores:
 def summarise(object_scores: Sequence[ObjectScore]) -> Scores:
     """Average over objects, each of which counts alike however long its clip.
 
+    What is said of absence counts frames alike: most objects never leave.
+
     Raises:
         VideoError: there is no object.
     """
@@ -87,6 +99,8 @@ def summarise(object_scores: Sequence[ObjectScore]) -> Scores:
         )
     scored = [score for score in object_scores if len(score.frames)]
     j = [statistics(score.j_t) for score in scored]
+    visible_t = np.concatenate([[], *(score.visible_t for score in scored)]).astype(bool)
+    empty_t = np.concatenate([[], *(score.empty_t for score in scored)]).astype(bool)
     f = [statistics(score.f_t) for score in scored]
     return Scores(
         objects=len(object_scores),
@@ -104,6 +118,10 @@ def summarise(object_scores: Sequence[ObjectScore]) -> Scores:
         drift=_points(score.drift for score in object_scores),
         flicker=_points(score.flicker for score in object_scores),
         lost_rate=_points(score.lost_rate for score in object_scores),
+        absent_frames=int(np.count_nonzero(~visible_t)),
+        absence_found=_points([float(empty_t[~visible_t].mean())] if not visible_t.all() else []),
+        false_absence=_points([float(empty_t[visible_t].mean())] if visible_t.any() else []),
+        j_after_return=_points(score.j_after_return for score in object_scores),
         by_size=_by_size(object_scores),
         object_scores=object_scores,
     )

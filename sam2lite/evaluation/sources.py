@@ -13,6 +13,7 @@ import numpy as np
 
 from sam2lite.data.clips import ClipConfig, generate_clip
 from sam2lite.data.stills import (
+    PictureBank,
     RealClip,
     Still,
     StillsFolder,
@@ -21,12 +22,15 @@ from sam2lite.data.stills import (
     read_picture,
     split_clips,
     split_stills,
+    still_clip,
 )
 from sam2lite.errors import ArgumentError, UnknownNameError
 from sam2lite.evaluation.clip import EvaluationClip
 
 DEFAULT_SET = "eval-v1"
 FRESH_SEED_SPACE = 20_000  # of `fresh_clips`; neither training nor a frozen set draws from it
+MOVING_SEED_SPACE = 30_000
+MOVING_CLIPS, MOVING_FRAMES, MOVING_SIDE = 64, 16, 320  # of `val-moving`; the side in px
 
 
 class ClipReference(Protocol):
@@ -129,6 +133,26 @@ class StillReference:
         return EvaluationClip(self.name, frames, labels, np.ones(1, bool))
 
 
+@dataclass(frozen=True)
+class MovingStill:
+    """A clip made of photographs that are kept apart, as training makes them of the others."""
+
+    stills: tuple[Still, ...]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """See `ClipReference`."""
+        return f"moving/{self.seed:03d}"
+
+    def load(self) -> EvaluationClip:
+        """See `ClipReference`."""
+        rng = np.random.default_rng((MOVING_SEED_SPACE, self.seed))
+        clip = still_clip(rng, PictureBank(self.stills), MOVING_SIDE, MOVING_FRAMES)
+        annotated_t = np.ones(MOVING_FRAMES, bool)
+        return EvaluationClip(self.name, clip.frames_rgb_thwc, clip.labels_thw, annotated_t)
+
+
 def _validation(folder: StillsFolder) -> Sequence[ClipReference]:
     return _of_stills(split_stills(folder.stills)[1])
 
@@ -137,8 +161,14 @@ def _training(folder: StillsFolder) -> Sequence[ClipReference]:
     return _of_stills(split_stills(folder.stills)[0])
 
 
+def _moving(folder: StillsFolder) -> Sequence[ClipReference]:
+    stills = tuple(split_stills(folder.stills)[1])
+    return [MovingStill(stills, seed) for seed in range(MOVING_CLIPS)]
+
+
 SPLITS: Mapping[str, Callable[[StillsFolder], Sequence[ClipReference]]] = {
     "val": _validation,
+    "val-moving": _moving,
     "train": _training,
     "val-clips": lambda folder: _of_clips(split_clips(folder.clips)[1]),
     "train-clips": lambda folder: _of_clips(split_clips(folder.clips)[0]),
@@ -150,7 +180,8 @@ def real_references(path: Path, split: str) -> tuple[Sequence[ClipReference], st
 
     Args:
         path: of the folder.
-        split: `val` or `train` for stills, `val-clips` or `train-clips` for the clips beside them.
+        split: `val` or `train` for stills, `val-moving` for clips made of the former, `val-clips`
+            or `train-clips` for the clips beside them.
 
     Raises:
         UnknownNameError: there is no such split.

@@ -77,6 +77,12 @@ class Prompt:
                 "afterwards".format(count, "" if box is None else " and a box", used, PROMPT_SLOTS)
             )
 
+    @property
+    def names_object(self) -> bool:
+        """Whether something in it lies on the object; clicks beside it alone mean nothing."""
+        on_object = (self.labels == LABEL_POSITIVE).any()
+        return bool(on_object or self.box_xyxy is not None or self.mask_hw is not None)
+
     def slots(self, width: int, height: int) -> PromptSlots:
         """Check the prompt against its frame and fill the slots: points first, then the box.
 

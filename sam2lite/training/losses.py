@@ -20,7 +20,7 @@ from sam2lite.errors import UnknownNameError
 from sam2lite.training.rollout import Decoded, Rollout
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
-ALL_CANDIDATES = 0.6  # their share of the mask loss where a prompt may mean several things
+ALL_CANDIDATES = 0.2  # their share of the mask loss where a prompt may mean several things
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ PRESETS = {
         iou_score=0.5, object_score=0.2, teacher_mask=1.0,
     ),
     "sam2lite": LossWeights(
-        bce=2.0, dice=1.0, edge=0.2, iou_score=0.5, object_score=0.2, budget=0.1,
+        bce=2.0, dice=1.0, edge=0.2, iou_score=1.0, object_score=0.2, budget=0.1,
         attention=0.3, readout=0.2, teacher_mask=1.0,
     ),
 }  # fmt: skip

@@ -75,6 +75,25 @@ def test_flicker_is_measured_where_the_truth_stands_still() -> None:
     assert score.flicker == pytest.approx(1 / 3)
 
 
+def test_what_a_network_says_of_an_object_that_leaves_and_returns() -> None:
+    # Out of view on frames 2 to 4; the mask is empty on 1, wrongly, and on 3 and 4.
+    shown, gone = slice(0, 20), slice(0, 0)
+    truth = [shown, shown, gone, gone, gone, shown, shown]
+    predicted = [shown, gone, shown, gone, gone, slice(0, 10), shown]
+    scores = summarise([scored(clip_of(truth), predicted)])
+    assert scores.absent_frames == 3
+    assert scores.absence_found == pytest.approx(200 / 3)
+    assert scores.false_absence == pytest.approx(100 / 3)
+    assert scores.j_after_return == pytest.approx(75.0)
+
+
+def test_an_object_that_stays_says_nothing_of_absence() -> None:
+    scores = summarise([scored(clip_of([slice(0, 20)] * 3), [slice(0, 20)] * 3)])
+    assert (scores.absent_frames, scores.false_absence) == (0, 0.0)
+    found = scores.to_json()
+    assert found["absence_found"] is found["j_after_return"] is None
+
+
 def test_lost_frames_are_those_that_show_the_object() -> None:
     # Hidden on frame 2, found on 1, empty on 3, in the wrong place on 4.
     truth = [slice(0, 20), slice(0, 20), slice(0, 0), slice(0, 20), slice(0, 20)]

@@ -26,7 +26,7 @@ def test_parts_of_a_folder(root: Path) -> None:
     assert not names["val"] & names["train"]
     assert names["val-clips"] | names["train-clips"] == {"run", "walk"}
     assert names["val"] == {still.name for still in split_stills(open_stills(root).stills)[1]}
-    with pytest.raises(UnknownNameError, match="known: val, train"):
+    with pytest.raises(UnknownNameError, match="known: val, val-moving, train"):
         real_references(root, "test")
 
 
@@ -36,6 +36,22 @@ def test_a_still_is_a_clip_of_one_frame(root: Path) -> None:
     assert clip.labels_thw.any()
     video = real_references(root, "val-clips")[0][0].load()
     assert video.annotated_t.tolist() == [True] * 4
+
+
+def test_clips_of_moving_stills_are_the_same_every_time_and_objects_leave(root: Path) -> None:
+    references, skipped = real_references(root, "val-moving")
+    assert skipped == ""
+    first, again = references[0].load(), references[0].load()
+    assert first.frames_rgb_thwc.tobytes() == again.frames_rgb_thwc.tobytes()
+    assert first.labels_thw.tobytes() == again.labels_thw.tobytes()
+    clips = [reference.load() for reference in references[:24]]
+    assert len({clip.frames_rgb_thwc.tobytes() for clip in clips}) == 24
+    absent = [
+        bool((clip.labels_thw[-1] != found).all())
+        for clip in clips
+        for found in clip.prompted_ids()
+    ]
+    assert True in absent and False in absent
 
 
 def test_scores_by_source(root: Path) -> None:

@@ -1,9 +1,18 @@
+import copy
+
 import pytest
 import torch
 from torch import Tensor
 
 from sam2lite.contracts.families.sam2lite import MASK_DECODER
-from sam2lite.contracts.loop import LABEL_NEGATIVE, LABEL_PAD, LABEL_POSITIVE, MASKED_BIAS
+from sam2lite.contracts.loop import (
+    LABEL_BOX_BOTTOM_RIGHT,
+    LABEL_BOX_TOP_LEFT,
+    LABEL_NEGATIVE,
+    LABEL_PAD,
+    LABEL_POSITIVE,
+    MASKED_BIAS,
+)
 from sam2lite.exporter.onnx.trace import example_inputs
 from sam2lite.models.sam2lite.blocks import (
     FewQueriesAttention,
@@ -160,3 +169,66 @@ def test_sub_pixel_is_pixel_shuffle_with_the_quarters_first() -> None:
 def test_patches_are_pixel_unshuffle() -> None:
     x_b1hw = torch.randn(2, 1, 8, 12, generator=torch.Generator().manual_seed(7))
     assert torch.equal(patches(x_b1hw, 4), torch.nn.functional.pixel_unshuffle(x_b1hw, 4))
+
+
+def box_slots(xyxy: tuple[float, float, float, float]) -> dict[str, Tensor]:
+    """Return the slots of a box and nothing else."""
+    label = torch.full((1, 8), LABEL_PAD, dtype=torch.int32)
+    label[0, :2] = torch.tensor([LABEL_BOX_TOP_LEFT, LABEL_BOX_BOTTOM_RIGHT])
+    xy = torch.full((1, 8, 2), 0.5)
+    xy[0, :2] = torch.tensor(xyxy).reshape(2, 2)
+    bias = torch.full((1, 1, 1, 8), MASKED_BIAS)
+    bias[..., :2] = 0.0
+    return {"prompt_xy_norm_bpc": xy, "prompt_label_bp": label, "prompt_bias_b11p": bias}
+
+
+BOXES = [(0.2, 0.3, 0.5, 0.6), (0.0, 0.0, 1.0, 1.0), (0.9, 0.1, 1.0, 0.2)]
+
+
+def test_what_is_not_finite_stays_so_within_a_box(tiny: Sam2Lite, inputs: Inputs) -> None:
+    broken = copy.deepcopy(tiny)
+    with torch.no_grad():
+        broken.mask_decoder.upsampler.last.bias.fill_(float("inf"))
+    assert not decode(broken, inputs, **box_slots(BOXES[0]))[0].isfinite().all()
+
+
+@pytest.mark.parametrize("xyxy", BOXES)
+def test_no_candidate_has_mass_far_outside_a_box(
+    tiny: Sam2Lite, inputs: Inputs, xyxy: tuple[float, float, float, float]
+) -> None:
+    covering = copy.deepcopy(tiny)
+    with torch.no_grad():
+        covering.mask_decoder.hyper.last.bias.add_(10.0)  # candidates that would cover much
+    slots = box_slots(xyxy)
+    free = without_window(covering, inputs, slots)
+    decoded = decode(covering, inputs, **slots)[0]
+    side = decoded.shape[-1]
+    centres = (torch.arange(side) + 0.5) / side
+    corners = torch.tensor(xyxy).reshape(2, 2)
+    far = 0.1 * (corners[1] - corners[0]) + 2.1 / side
+    inside = between(centres, corners[0], corners[1])
+    outside = ~between(centres, corners[0] - far, corners[1] + far)
+    assert (free[..., inside] > 0.0).any()
+    assert not (decoded[..., outside] > 0.0).any()
+    torch.testing.assert_close(decoded[..., inside], free[..., inside], rtol=0.0, atol=0.0)
+
+
+def test_half_a_box_is_no_window(tiny: Sam2Lite, inputs: Inputs) -> None:
+    slots = box_slots(BOXES[0])
+    slots["prompt_bias_b11p"][..., 1] = MASKED_BIAS
+    torch.testing.assert_close(
+        decode(tiny, inputs, **slots)[0], without_window(tiny, inputs, slots), rtol=0.0, atol=0.0
+    )
+
+
+def between(centres: Tensor, low_xy: Tensor, high_xy: Tensor) -> Tensor:
+    """Return which cells of a square grid lie in a window. Shape: bool `[n, n]`."""
+    x, y = ((centres >= low_xy[axis]) & (centres <= high_xy[axis]) for axis in (0, 1))
+    return y[:, None] & x[None, :]
+
+
+def without_window(model: Sam2Lite, inputs: Inputs, slots: dict[str, Tensor]) -> Tensor:
+    """Return the logits of the same prompt where the box closes nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sam2lite.models.sam2lite.box_window.MARGIN", 1e6)
+        return decode(model, inputs, **slots)[0]

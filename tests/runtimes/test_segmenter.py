@@ -200,6 +200,15 @@ def test_frames_without_objects_are_only_counted(
     assert segmenter.track(frame(3)).frame_index == 3
 
 
+def test_clicks_beside_a_new_object_name_nothing(segmenter: VideoSegmenter) -> None:
+    beside = {"points": [(10, 10), (40, 40)], "labels": [0, 0]}
+    with pytest.raises(PromptError, match="object 7 is new and its clicks are all beside it"):
+        segmenter.prompt(frame(0), 7, **beside)
+    assert segmenter.object_ids == []
+    segmenter.prompt(frame(0), 7, **beside, box=(5, 5, 60, 60))
+    assert segmenter.prompt(frame(0), 7, **beside).prompted  # known by now: a correction
+
+
 def test_a_correction_replaces_the_memory_of_its_frame_by_an_anchor(
     segmenter: VideoSegmenter, bundle: SpiedBundle
 ) -> None:

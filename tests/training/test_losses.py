@@ -53,7 +53,7 @@ def test_the_best_candidate_counts_more_after_a_prompt() -> None:
     weights = LossWeights(bce=1.0)
     best, worst = losses.bce(good, TARGET).item(), losses.bce(bad, TARGET).item()
     prompted = decoding_loss(decoded(both), weights)["bce"].item()
-    assert prompted == pytest.approx(0.4 * best + 0.6 * (best + worst) / 2)
+    assert prompted == pytest.approx(0.8 * best + 0.2 * (best + worst) / 2)
     tracked = decoding_loss(decoded(both, prompted=False), weights)["bce"].item()
     assert tracked == pytest.approx((best + worst) / 2)
 

@@ -71,6 +71,10 @@ public final class FrameLoop {
         guard tracks[id] != nil || tracks.count < Contract.maxObjects else {
             throw SAM2LiteError.state("\(Contract.maxObjects) objects at a time is the limit")
         }
+        guard tracks[id] != nil || prompt.namesObject else {
+            throw SAM2LiteError.prompt(
+                "object \(id) is new and its clicks are all beside it; click on it as well")
+        }
         self.frame?.isPlain = false
         return try process(id, slots: slots, isPrompted: true)
     }

@@ -37,6 +37,9 @@ public struct Prompt {
         }
         (self.clicks, self.box) = (clicks, box)
     }
+
+    /// Whether something in it lies on the object; clicks beside it alone could mean anything.
+    var namesObject: Bool { box != nil || clicks.contains { $0.isOnObject } }
 }
 
 /// The prompt inputs of `mask_decoder`, row by row: first the clicks, then the box.

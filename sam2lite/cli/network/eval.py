@@ -83,7 +83,10 @@ def eval(  # noqa: A001 - commands are named like their functions
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(help="Of --stills: val, train, val-clips or train-clips.", show_default="val"),
+        typer.Option(
+            help="Of --stills: val, val-moving, train, val-clips or train-clips.",
+            show_default="val",
+        ),
     ] = None,
     coco: Annotated[
         Path | None,

@@ -22,6 +22,9 @@ _ROWS = {
     "drift, J per frame": "drift",
     "flicker": "flicker",
     "lost, %": "lost_rate",
+    "absence found, %": "absence_found",
+    "false absence, %": "false_absence",
+    "J after return": "j_after_return",
 }
 
 

@@ -20,6 +20,7 @@ from sam2lite.models.sam2lite.blocks import (
     sub_pixel,
     tokens_from_map,
 )
+from sam2lite.models.sam2lite.box_window import within_box
 from sam2lite.models.sam2lite.config import Sam2LiteConfig
 from sam2lite.models.sam2lite.positions import FourierFeatures
 from sam2lite.models.sam2lite.prompt_encoder import PromptEncoder
@@ -207,8 +208,9 @@ class MaskDecoder(nn.Module):
         )
         side_s4 = pixels_bchw.shape[-1]
         logits_bmn = self.hyper(mask_bmc) @ pixels_bchw.flatten(2)
+        logits_bmhw = logits_bmn.reshape(batch, MASK_CANDIDATES, side_s4, side_s4)
         return (
-            logits_bmn.reshape(batch, MASK_CANDIDATES, side_s4, side_s4),
+            within_box(logits_bmhw, prompt_xy_norm_bpc, prompt_label_bp, prompt_bias_b11p),
             torch.sigmoid(self.iou(iou_bc)),
             self.object_score(score_bc),
             self.pointer(mask_bmc),

@@ -154,9 +154,9 @@ def summary_lines(summary: Dict[str, Any]) -> Iterator[str]:
             )
         )
         iou = found["mean_iou_of_network"]
-        yield "    by the network's own opinion: visible on {:.1%} of them{}{}".format(
+        yield "    by its own account the network kept it in view on {:.1%} of them{}{}".format(
             found["visible_share"],
-            "" if iou is None else ", IoU {:.2f}".format(iou),
+            "" if iou is None else ", at an IoU of {:.2f}".format(iou),
             ", lost on {}".format(found["lost_frames"]) if found["lost_frames"] else "",
         )
     budget_ms = summary["budget_ms"]

@@ -55,7 +55,10 @@ def test_the_summary_keeps_facts_and_opinions_apart() -> None:
     assert (record["visible_share"], record["lost_frames"]) == (0.75, 1)
     lines = list(summary_lines(summary))
     assert "its mask 10.0% of the picture at first, 0.0% at the last, 20.0% at most" in lines[0]
-    assert "by the network's own opinion: visible on 75.0% of them, IoU 0.90" in lines[1]
+    assert (
+        "by its own account the network kept it in view on 75.0% of them, at an IoU of 0.90"
+        in lines[1]
+    )
     assert "lost on 1" in lines[1]
     assert "budget of 41.5 ms: 50% of the frames took longer" in lines[2]
     assert "ms from capture to mask" in lines[-1]

@@ -3,6 +3,7 @@
 import { floats } from "./tensors.js";
 
 export const PROMPT_SLOTS = 8;
+export const POSITIVE = 1;
 const BOX_TOP_LEFT = 2;
 const BOX_BOTTOM_RIGHT = 3;
 const PAD = 4;

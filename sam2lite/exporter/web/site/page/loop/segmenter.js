@@ -3,7 +3,7 @@
 import { FrameController } from "./controller/controller.js";
 import { Frame } from "./frame.js";
 import { sourceMask } from "./geometry.js";
-import { promptInputs, Refused } from "./prompts.js";
+import { POSITIVE, promptInputs, Refused } from "./prompts.js";
 
 export const MAX_OBJECTS = 16;
 const WHOLE_WINDOW = 8;
@@ -121,6 +121,9 @@ export class Segmenter {
     promptInputs(prompt, frame.width, frame.height); // before anything changes
     if (!this.tracks.has(id) && this.tracks.size >= MAX_OBJECTS) {
       throw new Refused(`${MAX_OBJECTS} objects at a time is the limit; remove one first`);
+    }
+    if (!this.tracks.has(id) && !prompt.box && !prompt.labels.includes(POSITIVE)) {
+      throw new Refused(`object ${id} is new and its clicks are all beside it; click on it as well`);
     }
     const track = this.tracks.get(id) ?? { memory: this.rules.newMemory(), last: null };
     const now = this.#current;
