@@ -14,14 +14,11 @@ so: pip install openvino transformers, and for EdgeTAM pip install --no-deps tim
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-import os
 import shutil
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,18 +26,28 @@ from typing import Any
 
 import torch
 from edge_families_worker import CONTENDERS, NETWORK_FILE
-from figures import ROOT, fill, table
+from figures import table
 from fp32_bundles import IN_FP32, write_in_fp32
-from frame_study import agreement, conditions, take_any_torchvision, write_footage
-from in_turn import Worker, frame_row, run_in_turn, version, with_packages
+from frame_study import (
+    agreement,
+    conditions,
+    planned,
+    publish,
+    recorded,
+    study_parser,
+    take_any_torchvision,
+    write_footage,
+)
+from in_turn import Worker, frame_row, run_in_turn
 from torch import nn
 
-from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.bench.machine_facts import load_average
 from sam2lite.calibration.calibrate import CalibrationSettings, calibrate
 from sam2lite.cli.app import run_app
+from sam2lite.exporter.backends import exporter_of
 from sam2lite.exporter.bundle.writer import write_trial_bundle
 from sam2lite.exporter.footage import recordings
-from sam2lite.exporter.precision.int8 import all_layers, unmeasured
+from sam2lite.exporter.precision.int8 import all_layers
 from sam2lite.exporter.precision.schemes import Making
 from sam2lite.models.backbones.config import BACKBONES as TRUNKS
 from sam2lite.models.backbones.config import TrunkConfig, config_of
@@ -57,7 +64,6 @@ from sam2lite.runtimes.measuring.stage_clock import TOTAL
 from sam2lite.targets.registry import host_target
 
 WORKER = Path(__file__).with_name("edge_families_worker.py")
-THREADS = (1, 2)
 BASE, FLOAT = "PyTorch", "ours, FP32"
 QUICK = (BASE, FLOAT)
 NEEDS = {"OpenVINO, our FP32 graphs": "openvino", "Hugging Face": "transformers"}
@@ -162,9 +168,12 @@ def _write_published(name: str, loaded: LoadedModel, folder: Path) -> None:
 def _write_int8(loaded: LoadedModel, size: int, folder: Path) -> None:
     """Write a bundle of which nothing is scored: time does not depend on ranges."""
     found = calibrate(loaded, [size], CALIBRATION, recordings())
-    making = Making(loaded, host_target(), ranges=found.ranges)
+    target = host_target()
+    making = Making(loaded, target, ranges=found.ranges)
     making = dataclasses.replace(making, assignment=all_layers(making))
-    write_trial_bundle(loaded, host_target(), size, unmeasured(making), folder)
+    trial = exporter_of("ort").precisions(target)["int8"].trial
+    assert trial is not None  # nothing else of it is written: no SQNR, no search
+    write_trial_bundle(loaded, target, size, trial(making), folder)
 
 
 def row(worker: Worker, folder: Path) -> dict[str, Any]:
@@ -259,61 +268,27 @@ def _threads(count: int) -> str:
 
 def main() -> None:
     """Prepare, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="EdgeTAM at 512 px in FP32, one thread, 3 frames"
-    )
+    quick = "EdgeTAM at 512 px in FP32, one thread, 3 frames"
+    parser = study_parser(__doc__, CONTENDERS, quick)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS)
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS)
-    parser.add_argument("--threads", nargs="+", type=int)
-    parser.add_argument("--rounds", type=int, help="turns of two frames; with --quick, of one")
-    parser.add_argument("--cache", type=Path, help="keep what is prepared there for the next run")
-    parser.add_argument("--json", type=Path, help="write every figure there")
-    parser.add_argument("--docs", action="store_true", help="put the tables into docs/families.md")
     args = parser.parse_args()
     names = args.networks or (list(NETWORKS)[:1] if args.quick else list(NETWORKS))
-    wanted = args.contenders or (QUICK if args.quick else CONTENDERS)
-    threads = args.threads or (THREADS[:1] if args.quick else THREADS)
-    rounds, frames = args.rounds or (3 if args.quick else 6), 1 if args.quick else 2
-    contenders = with_packages(wanted, NEEDS)
-    os.environ.update(HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1")  # here and in workers
     before, subjects = load_average(), []
-    with tempfile.TemporaryDirectory() as temporary:
-        cache = args.cache or Path(temporary)
-        cache.mkdir(parents=True, exist_ok=True)
-        folders = {name: cache / name.replace(", ", "@").replace(" ", "_") for name in names}
-        there = {name: prepare(name, contenders, folders[name]) for name in names}
+    with planned(args, QUICK if args.quick else tuple(CONTENDERS), NEEDS) as plan:
+        folders = {name: plan.cache / name.replace(", ", "@").replace(" ", "_") for name in names}
+        there = {name: prepare(name, plan.contenders, folders[name]) for name in names}
         for name, folder in folders.items():
             rows = [
                 row(worker, folder)
-                for count in threads
-                for worker in run_in_turn(WORKER, there[name], folder, count, rounds, frames=frames)
+                for count in plan.threads
+                for worker in run_in_turn(
+                    WORKER, there[name], folder, count, plan.rounds, frames=plan.frames
+                )
             ]
             subjects.append({"network": name, "rows": rows})
-    result = {
-        "command": " ".join(["benchmarks/edge_families.py", *_options(args)]),
-        "machine": {**describe_machine(), "load_average": [before, load_average()]},
-        "packages": {name: version(name) for name in ("torch", "transformers", "openvino")},
-        "frames": rounds * frames,
-        "threads": list(threads),
-        "subjects": subjects,
-    }
-    print(markdown(result))
-    if args.docs:
-        fill(ROOT / "docs" / "families.md", "families", markdown(result))
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def _options(args: argparse.Namespace) -> list[str]:
-    """Return the options that decide what is measured, as they were given."""
-    given = ["--quick"] if args.quick else []
-    for name in ("networks", "contenders", "threads"):
-        values = [
-            f'"{value}"' if " " in str(value) else str(value) for value in getattr(args, name) or ()
-        ]
-        given += [f"--{name}", *values] if values else []
-    return given + (["--rounds", str(args.rounds)] if args.rounds else [])
+    decided = ("networks", "contenders", "threads")
+    result = {**recorded(__file__, args, decided, plan, before), "subjects": subjects}
+    publish(args, result, markdown(result), "families")
 
 
 if __name__ == "__main__":

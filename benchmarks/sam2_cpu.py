@@ -14,23 +14,28 @@ Contenders that are not installed are left out, and said so: pip install transfo
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import statistics
 import sys
-import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
-from figures import ROOT, fill, table
+from figures import table
 from fp32_bundles import IN_FP32, write_in_fp32
-from frame_study import agreement, conditions, write_footage
-from in_turn import Worker, frame_row, run_in_turn, version, with_packages
+from frame_study import (
+    agreement,
+    conditions,
+    planned,
+    publish,
+    recorded,
+    study_parser,
+    write_footage,
+)
+from in_turn import Worker, frame_row, run_in_turn
 from sam2_cpu_worker import CONTENDERS, SLOTS
 
-from sam2lite.bench.machine_facts import describe_machine, load_average
+from sam2lite.bench.machine_facts import load_average
 from sam2lite.cli.app import run_app
 from sam2lite.cli.progress import ShownProgress
 from sam2lite.exporter.export import export
@@ -42,7 +47,6 @@ from sam2lite.models.sam2.network import build
 WORKER = Path(__file__).with_name("sam2_cpu_worker.py")
 MODELS = ("sam2.1_hiera_tiny", "sam2.1_hiera_small")
 SIZES = (512, 1024)
-THREADS = (1, 2)
 QUICK = ("Hugging Face", "ours, FP32", "OpenVINO, our FP32 graphs")
 BASE = "Hugging Face"
 NEEDS = {name: "openvino" for name in CONTENDERS if "OpenVINO" in name}
@@ -141,63 +145,28 @@ def markdown(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Prepare, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="tiny at 512 px, one thread, 3 frames")
+    parser = study_parser(__doc__, CONTENDERS, "tiny at 512 px, one thread, 3 frames")
     parser.add_argument("--models", nargs="+", help="published names or paths of checkpoints")
     parser.add_argument("--sizes", nargs="+", type=int, help="input sides, px")
-    parser.add_argument("--threads", nargs="+", type=int)
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS)
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--cache", type=Path, help="keep what is prepared there for the next run")
-    parser.add_argument("--json", type=Path, help="write every figure there")
-    parser.add_argument("--docs", action="store_true", help="put the tables into docs/sam2.md")
     args = parser.parse_args()
     models = args.models or (MODELS[:1] if args.quick else MODELS)
     sizes = args.sizes or (SIZES[:1] if args.quick else SIZES)
-    threads = args.threads or (THREADS[:1] if args.quick else THREADS)
-    rounds, frames = args.rounds or (3 if args.quick else 6), 1 if args.quick else 2
-    wanted = args.contenders or [name for name in CONTENDERS if not args.quick or name in QUICK]
-    contenders = with_packages(wanted, NEEDS)
-    os.environ.update(HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_OFFLINE="1")  # here and in workers
-    before = load_average()
-    subjects = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for model in models:
-            for size in sizes:
-                cache = args.cache or Path(temporary)
-                folder = cache / f"{Path(model).name}@{size}"
-                prepare(checkpoint_of(model, cache), size, contenders, folder)
-                rows = [
-                    row(each, folder)
-                    for count in threads
-                    for each in run_in_turn(
-                        WORKER, contenders, folder, count, rounds, frames=frames, calls=frames
-                    )
-                ]
-                random = model in PUBLISHED
-                title = f"{Path(model).name}{' with random weights' * random}"
-                subjects.append({"model": title, "size": size, "rows": rows})
-    result = {
-        "command": " ".join(["benchmarks/sam2_cpu.py", *options(args)]),
-        "machine": {**describe_machine(), "load_average": [before, load_average()]},
-        "packages": {name: version(name) for name in ("torch", "transformers", "openvino")},
-        "frames": rounds * frames,
-        "subjects": subjects,
-    }
-    print(markdown(result))
-    if args.docs:
-        fill(ROOT / "docs" / "sam2.md", "sam2", markdown(result))
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def options(args: argparse.Namespace) -> list[str]:
-    """Return the options that decide what is measured, as they were given."""
-    given = ["--quick"] if args.quick else []
-    for name in ("models", "sizes", "threads", "contenders"):
-        values = [Path(str(value)).name for value in getattr(args, name) or ()]
-        given += [f"--{name}", *values] if values else []
-    return given + (["--rounds", str(args.rounds)] if args.rounds else [])
+    before, subjects = load_average(), []
+    with planned(args, QUICK if args.quick else tuple(CONTENDERS), NEEDS) as plan:
+        for model, size in product(models, sizes):
+            folder = plan.cache / f"{Path(model).name}@{size}"
+            prepare(checkpoint_of(model, plan.cache), size, plan.contenders, folder)
+            told = {"frames": plan.frames, "calls": plan.frames}
+            rows = [
+                row(each, folder)
+                for count in plan.threads
+                for each in run_in_turn(WORKER, plan.contenders, folder, count, plan.rounds, **told)
+            ]
+            title = f"{Path(model).name}{' with random weights' * (model in PUBLISHED)}"
+            subjects.append({"model": title, "size": size, "rows": rows})
+    decided = ("models", "sizes", "threads", "contenders")
+    result = {**recorded(__file__, args, decided, plan, before), "subjects": subjects}
+    publish(args, result, markdown(result), "sam2")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ LAYERS = (
 APART: tuple[tuple[str, frozenset[str]], ...] = (
     ("runtimes/backends", frozenset()),
     ("runtimes/rules", frozenset()),
-    ("models", frozenset()),
+    ("models", frozenset({"layers"})),
     ("exporter", frozenset({"onnx", "precision", "quantization", "verify", "bundle"})),
 )
 # What starts on a board imports none of these, not even late.

@@ -77,11 +77,14 @@ class Prompt:
                 "afterwards".format(count, "" if box is None else " and a box", used, PROMPT_SLOTS)
             )
 
-    @property
-    def names_object(self) -> bool:
-        """Whether something in it lies on the object; clicks beside it alone mean nothing."""
+    def check_names_object(self, object_id: int) -> None:
+        """Raise PromptError unless something lies on the object: the first prompt of a new one."""
         on_object = (self.labels == LABEL_POSITIVE).any()
-        return bool(on_object or self.box_xyxy is not None or self.mask_hw is not None)
+        if not on_object and self.box_xyxy is None and self.mask_hw is None:
+            raise PromptError(
+                "object {} is new and its clicks are all beside it (label 0); give a click on it, "
+                "a box or a mask as well".format(object_id)
+            )
 
     def slots(self, width: int, height: int) -> PromptSlots:
         """Check the prompt against its frame and fill the slots: points first, then the box.

@@ -8,7 +8,7 @@ import numpy as np
 
 from sam2lite.contracts.arguments import check_options, whole_number
 from sam2lite.contracts.loop import MAX_OBJECTS
-from sam2lite.errors import ArgumentError, PromptError
+from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle, open_bundle
 from sam2lite.runtimes.geometry import HALVING, checked_resize
 from sam2lite.runtimes.masks.cleaning import clean_results
@@ -208,10 +208,8 @@ class VideoSegmenter:
                 remembered where it belongs; the next one tracked makes use of it, no more changes.
 
         Raises:
-            PromptError: nothing is given or it does not fit the frame, the id is no integer, or the
-                object is new and nothing lies on it.
-            ArgumentError: there are too many objects, the frame is not an image of the video's
-                size, or its index is older than that.
+            PromptError: it is empty or does not fit the frame or a new object, or the id is wrong.
+            ArgumentError: too many objects, no image of the video's size, or too old an index.
         """
         return self.give(frame, object_id, Prompt(points, labels, box, mask), frame_index)
 
@@ -235,11 +233,7 @@ class VideoSegmenter:
             )
         track = self._objects.get(object_id)
         if track is None:
-            if not prompt.names_object:
-                raise PromptError(
-                    "object {} is new and its clicks are all beside it (label 0); give a click on "
-                    "it, a box or a mask as well".format(object_id)
-                )
+            prompt.check_names_object(object_id)
             track = ObjectTrack(object_id, self._rules.new_memory())
         if frame_index is not None and self._frames.cursor.is_past(frame_index):
             result = self._give_late(track, frame, frame_index, prompt)

@@ -15,16 +15,11 @@ from torch import Tensor
 from sam2lite.contracts.families.sam2 import CONDITIONING_FRAMES
 from sam2lite.models.sam2.config import HieraConfig
 from sam2lite.models.sam2.network import Sam2
+from tests.oracles import meta_parts
 from tests.oracles.feature_noise import changed
 from tests.oracles.hugging_face import prepared
 from tests.oracles.memory_types import memories_in
 from tests.oracles.scenarios import Record, Scenario, Step, played
-
-_STABILITY = {
-    "dynamic_multimask_via_stability": True,
-    "dynamic_multimask_stability_delta": 0.05,
-    "dynamic_multimask_stability_thresh": 0.98,
-}
 
 
 def meta_predictor(network: Sam2, size: int, corrections: str = "conditioning") -> Any:
@@ -35,39 +30,24 @@ def meta_predictor(network: Sam2, size: int, corrections: str = "conditioning") 
         size: input side, px.
         corrections: `conditioning` or `in-place`.
     """
+    from sam2.modeling import memory_attention, memory_encoder, position_encoding
+    from sam2.modeling.sam import transformer
     from sam2.sam2_video_predictor import SAM2VideoPredictor
 
     config = network.config
     predictor = SAM2VideoPredictor(
         image_encoder=_image_encoder(config.trunk),
-        memory_attention=_memory_attention(size),
-        memory_encoder=_memory_encoder(),
+        memory_attention=meta_parts.memory_attention(memory_attention, transformer, size),
+        memory_encoder=meta_parts.memory_encoder(memory_encoder, position_encoding),
         image_size=size,
-        sigmoid_scale_for_mem_enc=20.0,
-        sigmoid_bias_for_mem_enc=-10.0,
-        binarize_mask_from_pts_for_mem_enc=True,
-        use_mask_input_as_output_without_sam=True,
-        directly_add_no_mem_embed=True,
         no_obj_embed_spatial=config.occlusion_embedding,
         use_high_res_features_in_sam=True,
-        multimask_output_in_sam=True,
-        multimask_min_pt_num=0,
-        multimask_max_pt_num=1,
-        multimask_output_for_tracking=True,
-        use_multimask_token_for_obj_ptr=True,
-        iou_prediction_use_sigmoid=True,
-        use_obj_ptrs_in_encoder=True,
         add_tpos_enc_to_obj_ptrs=config.pointer_time,
         proj_tpos_enc_in_obj_ptrs=config.pointer_time,
         use_signed_tpos_enc_to_obj_ptrs=config.pointer_time,
-        only_obj_ptrs_in_the_past_for_eval=True,
-        pred_obj_scores=True,
-        pred_obj_scores_mlp=True,
-        fixed_no_obj_ptr=True,
-        use_mlp_for_obj_ptr_proj=True,
         max_cond_frames_in_attn=CONDITIONING_FRAMES,
         add_all_frames_to_correct_as_cond=corrections == "conditioning",
-        sam_mask_decoder_extra_args=_STABILITY,
+        **meta_parts.OPTIONS,
     )
     predictor.load_state_dict(network.state_dict())
     return predictor.eval()
@@ -94,42 +74,6 @@ def _image_encoder(trunk: HieraConfig) -> Any:
         fpn_interp_model="nearest",
     )
     return ImageEncoder(trunk=hiera, neck=neck, scalp=1)
-
-
-def _memory_attention(size: int) -> Any:
-    from sam2.modeling.memory_attention import MemoryAttention, MemoryAttentionLayer
-    from sam2.modeling.sam.transformer import RoPEAttention
-
-    common = {
-        "feat_sizes": (size // 16, size // 16),
-        "embedding_dim": 256,
-        "num_heads": 1,
-        "downsample_rate": 1,
-    }
-    layer = MemoryAttentionLayer(
-        activation="relu",
-        cross_attention=RoPEAttention(rope_k_repeat=True, kv_in_dim=64, **common),
-        d_model=256,
-        dim_feedforward=2048,
-        dropout=0.1,
-        pos_enc_at_attn=False,
-        pos_enc_at_cross_attn_keys=True,
-        pos_enc_at_cross_attn_queries=False,
-        self_attention=RoPEAttention(**common),
-    )
-    return MemoryAttention(d_model=256, pos_enc_at_input=True, layer=layer, num_layers=4)
-
-
-def _memory_encoder() -> Any:
-    from sam2.modeling.memory_encoder import CXBlock, Fuser, MaskDownSampler, MemoryEncoder
-    from sam2.modeling.position_encoding import PositionEmbeddingSine
-
-    return MemoryEncoder(
-        out_dim=64,
-        mask_downsampler=MaskDownSampler(kernel_size=3, stride=2, padding=1),
-        fuser=Fuser(CXBlock(256), num_layers=2),
-        position_encoding=PositionEmbeddingSine(num_pos_feats=64),
-    )
 
 
 def run_meta(

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from sam2lite.contracts.families.backbones import FAMILY
 from sam2lite.errors import UnknownNameError
 from sam2lite.models.activation_ranges import RANGES_FILE, read_ranges
-from sam2lite.models.backbones.batch_norm import Fold
 from sam2lite.models.backbones.config import BACKBONES
 from sam2lite.models.backbones.folded import folded, folds
 from sam2lite.models.backbones.grafting import check_teacher, grafted, maps
@@ -21,6 +20,7 @@ from sam2lite.models.backbones.network import BackboneNetwork, ImageEncoder
 from sam2lite.models.backbones.reading.checkpoint import read_checkpoint
 from sam2lite.models.backbones.reading.recognition import is_backbone
 from sam2lite.models.backbones.trunks.casvit_joined import joined_names
+from sam2lite.models.layers.batch_norm import Fold
 from sam2lite.models.loaded import LoadedModel
 from sam2lite.models.sam2.family import SlotBankHost
 from sam2lite.models.sam2.graphs import ImageEncoderGraph
@@ -28,7 +28,7 @@ from sam2lite.models.sam2.graphs import ImageEncoderGraph
 # Gates, and what takes products of gates: hardly any work, and one range for all channels of a
 # product of three activations is what INT8 breaks at.
 _FLOAT = re.compile(
-    r".*\.trunk\.(network\..+\.attn\.(oper_[qk]\..+|spread|gate|dwc|proj)"
+    r".*\.trunk\.(network\..+\.attn\.(oper_[qk]\..+|spread|gate|share|dwc|proj)"
     r"|base\..+\.fc[12])$"
 )
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from sam2lite.models.backbones.batch_norm import BatchNorm, Fold
 from sam2lite.models.backbones.network import BackboneNetwork, ImageEncoder
 from sam2lite.models.backbones.trunks.casvit import AdditiveAttention
 from sam2lite.models.backbones.trunks.casvit_joined import JoinedAttention
+from sam2lite.models.layers.batch_norm import BatchNorm, Fold
 from sam2lite.models.sam2.fused import TokenLateral, fused
 from sam2lite.models.sam2.image_encoder import Lateral
 

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.models.backbones.batch_norm import BatchNorm
 from sam2lite.models.backbones.config import (
     BackboneConfig,
     MobileNetConfig,
@@ -16,6 +15,7 @@ from sam2lite.models.backbones.config import (
 from sam2lite.models.backbones.trunks.casvit import CasVit
 from sam2lite.models.backbones.trunks.mobilenet import MobileNet
 from sam2lite.models.backbones.trunks.resnet import ResNet
+from sam2lite.models.layers.batch_norm import BatchNorm
 from sam2lite.models.sam2.image_encoder import Neck
 from sam2lite.models.sam2.network import SlotBankNetwork, randomise
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from sam2lite.models.edgetam.network import EdgeTam
 from sam2lite.models.edgetam.repvit import NormedConv, TokenMixer
+from sam2lite.models.layers.batch_norm import Fold
 from sam2lite.models.sam2.fused import fused
 
 
@@ -26,35 +27,18 @@ def _fold(parent: nn.Module) -> None:
         if isinstance(module, TokenMixer):
             setattr(parent, name, _one_of_three(module))
         elif isinstance(module, NormedConv):
-            setattr(parent, name, _with_bias(module.c, *_weight_and_bias(module)))
+            setattr(parent, name, Fold(module.c, module.bn).convolution())
         else:
             _fold(module)
 
 
-def _weight_and_bias(conv: NormedConv) -> tuple[Tensor, Tensor]:
-    """Return the weight, in float64, with the batch norm in it, and the bias that it becomes."""
-    scale = conv.bn.weight.double() / torch.sqrt(conv.bn.running_var.double() + conv.bn.eps)
-    weight = conv.c.weight.double() * scale[:, None, None, None]
-    return weight, conv.bn.bias.double() - conv.bn.running_mean.double() * scale
-
-
+@torch.no_grad()
 def _one_of_three(mixer: TokenMixer) -> nn.Conv2d:
-    weight, bias = _weight_and_bias(mixer.conv)
-    middle, middle_bias = _weight_and_bias(mixer.conv1)
-    reach = weight.shape[2] // 2
-    whole = weight + F.pad(middle + 1.0, [reach] * 4)  # 1: the cell as it is
-    return _with_bias(mixer.conv.c, whole, bias + middle_bias)
-
-
-def _with_bias(conv: nn.Conv2d, weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """Return a convolution of the same form with other numbers."""
-    made = nn.Conv2d(
-        conv.in_channels,
-        conv.out_channels,
-        weight.shape[2],
-        conv.stride[0],
-        conv.padding[0],
-        groups=conv.groups,
-    )
-    made.load_state_dict({"weight": weight.float(), "bias": bias.float()})
-    return made.requires_grad_(False)
+    made = Fold(mixer.conv.c, mixer.conv.bn).convolution()
+    middle, bias = Fold(mixer.conv1.c, mixer.conv1.bn).folded()
+    reach = made.padding[0]
+    assert isinstance(reach, int)
+    assert made.bias is not None
+    made.weight += F.pad(middle + 1.0, [reach] * 4)  # 1: the cell as it is
+    made.bias += bias
+    return made

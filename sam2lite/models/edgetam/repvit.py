@@ -11,32 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sam2lite.models.edgetam.config import RepVitConfig
+from sam2lite.models.layers.batch_norm import BatchNorm
 
 _KERNEL = 3
 _EXPANSION = 2  # of channels between two convolutions of 1 x 1 cells
 _SQUEEZE, _MULTIPLE = 4, 8  # channels of squeeze and excitation: a quarter, to whole eights
-
-
-class BatchNorm(nn.Module):
-    """A batch norm that does not count batches; training takes its statistics from the last one."""
-
-    running_mean: Tensor
-    running_var: Tensor
-    eps = 1e-5
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x_bchw: Tensor) -> Tensor:
-        """Return the same shape."""
-        statistics = self.running_mean, self.running_var
-        return F.batch_norm(
-            x_bchw, *statistics, self.weight, self.bias, self.training, 1.0, self.eps
-        )
 
 
 class NormedConv(nn.Module):
@@ -48,7 +27,7 @@ class NormedConv(nn.Module):
         super().__init__()
         padding = kernel // 2
         self.c = nn.Conv2d(channels, out, kernel, stride, padding, groups=groups, bias=False)
-        self.bn = BatchNorm(out)
+        self.bn = BatchNorm(out, momentum=1.0)  # as trained, statistics are of the last batch
 
     def forward(self, x_bchw: Tensor) -> Tensor:
         """Return `[B, out, H / stride, W / stride]`."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from sam2lite.models.backbones.batch_norm import BatchNorm
 from sam2lite.models.backbones.family import HOST
 from sam2lite.models.backbones.network import BackboneNetwork, build
+from sam2lite.models.layers.batch_norm import BatchNorm
 from sam2lite.training.quantization import SimulatedInt8
 from tests.models.backbones.conftest import SMALL, small_config
 from tests.oracles.clip import random_clip

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from sam2lite.contracts.families.backbones import FAMILY
 from sam2lite.exporter.onnx.trace import example_inputs, trace
-from sam2lite.models.backbones.batch_norm import BatchNorm, Fold
 from sam2lite.models.backbones.config import (
     BACKBONES,
     CasVitConfig,
@@ -21,6 +20,7 @@ from sam2lite.models.backbones.config import (
 )
 from sam2lite.models.backbones.family import HOST
 from sam2lite.models.backbones.network import BackboneNetwork, ImageEncoder, build, trunk_of
+from sam2lite.models.layers.batch_norm import BatchNorm, Fold
 from tests.oracles.clip import random_clip
 from tests.oracles.plain_casvit import plain_casvit
 

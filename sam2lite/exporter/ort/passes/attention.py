@@ -49,12 +49,7 @@ def attention(model: onnx.ModelProto) -> onnx.ModelProto:
 class _Attention(Rewriting):
     def rewrite(self, found: list[Attended]) -> None:
         """Put the operator in the place of what makes a result now, in place."""
-        made = {each.result: each for each in found}
-        nodes: list[onnx.NodeProto] = []
-        for node in self._graph.node:
-            each = made.get(node.output[0])
-            nodes += [node] if each is None else self._nodes(each)
-        self.put(nodes)
+        self.replace({each.result: self._nodes(each) for each in found})
 
     def _nodes(self, each: Attended) -> list[onnx.NodeProto]:
         query, key, place = each.query, each.key, each.result

@@ -45,13 +45,11 @@ def gelu(model: onnx.ModelProto) -> onnx.ModelProto:
 class _Gelu(Rewriting):
     def rewrite(self, found: dict[str, str]) -> None:
         """Put the operator in the place of what makes a result now, in place."""
-        self.put(
-            [
-                named("Gelu", [found[node.output[0]]], node.output[0], domain=ORT_DOMAIN)
-                if node.output[0] in found
-                else node
-                for node in self._graph.node
-            ]
+        self.replace(
+            {
+                result: [named("Gelu", [source], result, domain=ORT_DOMAIN)]
+                for result, source in found.items()
+            }
         )
 
 

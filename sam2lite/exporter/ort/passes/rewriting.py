@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,17 @@ class Rewriting:
         del self._graph.initializer[:]
         self._graph.node.extend(kept)
         self._graph.initializer.extend(initializers)
+
+    def replace(self, made: Mapping[str, Sequence[onnx.NodeProto]]) -> None:
+        """Put other nodes in the place of some, in place.
+
+        Args:
+            made: nodes by the first result of the one that they replace.
+        """
+        nodes: list[onnx.NodeProto] = []
+        for node in self._graph.node:
+            nodes += made.get(node.output[0], [node])
+        self.put(nodes)
 
     def constant(self, array: np.ndarray[Any, Any], name: str) -> str:
         """Return the name of a constant, which equal ones share."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.models.backbones.batch_norm import BatchNorm
 from sam2lite.models.backbones.config import CasVitConfig
+from sam2lite.models.layers.batch_norm import BatchNorm
 
 _EXPANSION = 4  # of channels between two convolutions of 1 x 1 cells
 

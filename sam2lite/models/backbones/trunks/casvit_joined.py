@@ -13,7 +13,8 @@ _PARTS = {"qkv": ("qk", "v")}  # layers here, by those of `AdditiveAttention`
 class JoinedAttention(nn.Module):
     """`AdditiveAttention` of one image, with batch norms in its convolutions.
 
-    A graph has 18 nodes of it, where `chunk` and two paths would be 40.
+    A query's channel lies beside the key's, so that to scale both and to add them is one product of
+    matrices. A graph has 19 nodes of it, where `chunk` and two paths would be 40.
     """
 
     def __init__(self, attention: AdditiveAttention) -> None:
@@ -27,20 +28,24 @@ class JoinedAttention(nn.Module):
         both = 2 * channels
         paths = attention.oper_q, attention.oper_k
         spread, gate, share = (
-            [path.get_submodule(name) for path in paths]
+            [path.get_submodule(name).state_dict() for path in paths]
             for name in ("0.block.0", "0.block.3", "1.block.1")
         )
-        qkv = attention.qkv
-        assert qkv.bias is not None
+        weight, bias = attention.qkv.state_dict().values()
+        query, key, value = (
+            {"weight": rows, "bias": shift}
+            for rows, shift in zip(weight.chunk(3), bias.chunk(3), strict=True)
+        )
         self.qk = nn.Conv2d(channels, both, 1)
+        self.qk.load_state_dict(_beside(query, key))
         self.v = nn.Conv2d(channels, channels, 1)
-        for conv, rows in ((self.qk, slice(both)), (self.v, slice(both, None))):
-            assert conv.bias is not None
-            conv.load_state_dict({"weight": qkv.weight[rows], "bias": qkv.bias[rows]})
-        self.spread = _side_by_side(spread, nn.Conv2d(both, both, 3, 1, 1, groups=both))
-        self.gate = _side_by_side(gate, nn.Conv2d(both, 2, 1, groups=2, bias=False))
-        matrices = [each.get_parameter("weight")[..., 0, 0] for each in share]
-        self.share_2cc = nn.Parameter(torch.stack(matrices).detach())
+        self.v.load_state_dict(value)
+        self.spread = nn.Conv2d(both, both, 3, 1, 1, groups=both)
+        self.spread.load_state_dict(_beside(*spread))
+        self.gate = nn.Conv2d(both, 2, 1, bias=False)
+        self.gate.load_state_dict({"weight": _each_of_its_own(gate)[..., None, None]})
+        self.share = nn.Linear(both, both, bias=False)
+        self.share.load_state_dict({"weight": _each_of_its_own(share)})
         self.dwc, self.proj = attention.dwc, attention.proj
         self.requires_grad_(False)
 
@@ -48,13 +53,13 @@ class JoinedAttention(nn.Module):
         """Return the same shape."""
         channels, height, width = (int(side) for side in x_1chw.shape[1:])
         cells = height * width
-        qk_1chw = self.qk(x_1chw)
-        gate_12hw = torch.sigmoid(self.gate(torch.relu(self.spread(qk_1chw))))
-        # From here on queries and keys lie along the first axis.
-        gated_2cn = qk_1chw.reshape(2, channels, cells) * gate_12hw.reshape(2, 1, cells)
-        share_2c1 = torch.sigmoid(self.share_2cc @ gated_2cn.mean(2, keepdim=True))
-        sum_1cn = (gated_2cn * share_2c1).sum(0, keepdim=True)
-        beside_1chw = self.dwc(sum_1cn.reshape(1, channels, height, width))
+        qk_1dhw = self.qk(x_1chw)
+        gate_12hw = torch.sigmoid(self.gate(torch.relu(self.spread(qk_1dhw))))
+        # From here on there is an axis of queries and keys behind that of channels.
+        gated_c2n = qk_1dhw.reshape(channels, 2, cells) * gate_12hw.reshape(1, 2, cells)
+        share_1d = torch.sigmoid(self.share(gated_c2n.mean(2).reshape(1, 2 * channels)))
+        sum_c1n = share_1d.reshape(channels, 1, 2) @ gated_c2n
+        beside_1chw = self.dwc(sum_c1n.reshape(1, channels, height, width))
         result: Tensor = self.proj(beside_1chw * self.v(x_1chw))
         return result
 
@@ -65,8 +70,17 @@ def joined_names(path: str) -> list[str]:
     return [within + dot + part for part in _PARTS.get(name, (name,))]
 
 
-def _side_by_side(parts: list[nn.Module], made: nn.Conv2d) -> nn.Conv2d:
-    """Return a convolution that does to each half of the channels what a part does."""
-    states = [part.state_dict() for part in parts]
-    made.load_state_dict({name: torch.cat([s[name] for s in states]) for name in states[0]})
+def _beside(query: dict[str, Tensor], key: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the numbers of two layers as one's, rows in turn."""
+    return {name: torch.stack([query[name], key[name]], 1).flatten(0, 1) for name in query}
+
+
+def _each_of_its_own(states: list[dict[str, Tensor]]) -> Tensor:
+    """Return the weights of two layers of single cells as one's, rows and columns in turn.
+
+    Shape: `[2 * out, 2 * in]`, with zeros where one would read what is the other's.
+    """
+    query, key = (state["weight"][..., 0, 0] for state in states)
+    made = query.new_zeros(2 * query.shape[0], 2 * query.shape[1])
+    made[0::2, 0::2], made[1::2, 1::2] = query, key
     return made

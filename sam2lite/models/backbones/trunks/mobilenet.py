@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.models.backbones.batch_norm import BatchNorm
+from sam2lite.models.layers.batch_norm import BatchNorm
 
 _EPSILON, _MOMENTUM = 1e-3, 0.01  # of its batch norms
 _SQUEEZE, _MULTIPLE = 4, 8  # channels of squeeze and excitation: a quarter, to whole eights

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sam2lite.models.backbones.batch_norm import BatchNorm
 from sam2lite.models.backbones.config import ResNetConfig
+from sam2lite.models.layers.batch_norm import BatchNorm
 
 _STEM_KERNEL = 7
 
