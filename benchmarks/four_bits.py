@@ -234,7 +234,7 @@ def rotated(inputs: LayerInputs, turn_ii: Floats) -> LayerInputs:
     sample = inputs.sample_ni @ turn_ii
     return replace(
         inputs,
-        hessian_ii=turn_ii.T @ inputs.hessian_ii @ turn_ii,
+        hessian_ii=np.asarray(turn_ii.T @ inputs.hessian_ii @ turn_ii, np.float32),
         mean_i=inputs.mean_i @ turn_ii,
         largest_i=np.abs(sample).max(axis=0),  # of the rows that were kept
         sample_ni=sample,
