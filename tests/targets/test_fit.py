@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sam2lite.targets.cgroup import quota_cpus
 from sam2lite.targets.advice.fit import misfits, usable_threads
+from sam2lite.targets.cgroup import quota_cpus
 from sam2lite.targets.machine import Machine, cores_within
 from sam2lite.targets.registry import get_target, list_targets
 
