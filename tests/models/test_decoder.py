@@ -188,7 +188,7 @@ BOXES = [(0.2, 0.3, 0.5, 0.6), (0.0, 0.0, 1.0, 1.0), (0.9, 0.1, 1.0, 0.2)]
 def test_what_is_not_finite_stays_so_within_a_box(tiny: Sam2Lite, inputs: Inputs) -> None:
     broken = copy.deepcopy(tiny)
     with torch.no_grad():
-        broken.mask_decoder.upsampler.last.bias.fill_(float("inf"))
+        broken.mask_decoder.upsampler.last.weight.fill_(float("inf"))
     assert not decode(broken, inputs, **box_slots(BOXES[0]))[0].isfinite().all()
 
 

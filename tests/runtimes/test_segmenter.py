@@ -201,7 +201,7 @@ def test_frames_without_objects_are_only_counted(
 
 
 def test_clicks_beside_a_new_object_name_nothing(segmenter: VideoSegmenter) -> None:
-    beside = {"points": [(10, 10), (40, 40)], "labels": [0, 0]}
+    beside: dict[str, Any] = {"points": [(10, 10), (40, 40)], "labels": [0, 0]}
     with pytest.raises(PromptError, match="object 7 is new and its clicks are all beside it"):
         segmenter.prompt(frame(0), 7, **beside)
     assert segmenter.object_ids == []

@@ -41,9 +41,10 @@ def within_box(
     reach_b1c = (1.0 + 2.0 * MARGIN) * (second_b1c - middle_b1c).abs() + MARGIN_CELLS
     centre_n1 = (torch.arange(side, dtype=torch.float32) + 0.5).to(xy_norm_bpc)[:, None]
     beyond_bnc = torch.relu((centre_n1 - middle_b1c).abs() - reach_b1c)
-    x_bn1, y_bn1 = (beyond_bnc * boxed_b11).split(1, dim=2)
+    x_bn1, y_bn1 = torch.split(beyond_bnc * boxed_b11, 1, dim=2)
     closed_b1hw = (y_bn1 + x_bn1.transpose(1, 2)).clamp(max=1.0)[:, None]
-    return logits_bmhw * (1.0 - closed_b1hw) + CLOSED * closed_b1hw
+    windowed: Tensor = logits_bmhw * (1.0 - closed_b1hw) + CLOSED * closed_b1hw
+    return windowed
 
 
 def _hat(number: Tensor, centre: int) -> Tensor:
