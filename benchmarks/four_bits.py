@@ -147,9 +147,8 @@ def smoothing_rows(given: Halves) -> list[dict[str, Any]]:
     """Return what rounded inputs and weights lose together on the other half, by how both go.
 
     SmoothQuant's scales come from the largest inputs and weights; those in AWQ's manner from the
-    mean magnitude of inputs alone. Both take the best of eleven exponents for each layer. Rotated
-    inputs are multiplied by a Hadamard matrix as large as the width allows. Each is tried for every
-    layer, whether something takes it over or not.
+    mean magnitude of inputs alone. Both take the best of eleven exponents for each layer. Scales
+    are tried for every layer, whether something takes them over or not.
     """
     w4 = FourBitSettings()
     kinds: dict[str, tuple[Roundings, bool]] = {
@@ -172,22 +171,16 @@ def smoothing_rows(given: Halves) -> list[dict[str, Any]]:
                 "SmoothQuant": ones if smooth is None else smooth.scale_i,
                 "in AWQ's manner": awq_scale(weight, known.sample_ni, mean, roundings),
             }
-            turn = hadamard(weight.shape[1])
-            ways = {
-                name: (weight * scale, known.divided(scale), other / scale)
-                for name, scale in scales.items()
-            }
-            ways["rotated"] = weight @ turn, rotated(known, turn), other @ turn
             expected = other @ weight.T
-            for name, (changed, inputs, rows_ni) in ways.items():
+            for name, scale in scales.items():
                 made: dict[str, tuple[Floats, Floats | None]] = {
-                    name: (roundings.weight(changed), None)
+                    name: (roundings.weight(weight * scale), None)
                 }
                 if is_spread:
-                    layer = four_bit_layer(changed, inputs, w4)
+                    layer = four_bit_layer(weight * scale, known.divided(scale), w4)
                     made[f"{name}, GPTQ"] = layer.weight(), layer.bias_o
                 for each, (values, bias) in made.items():
-                    off = roundings.rows(rows_ni) @ values.T - expected
+                    off = roundings.rows(other / scale) @ values.T - expected
                     off = off if bias is None else off + bias
                     share = float(np.square(off).sum() / max(np.square(expected).sum(), 1e-30))
                     errors.setdefault(each, []).append(share)
@@ -218,27 +211,6 @@ def awq_scale(weight_oi: Floats, rows_ni: Floats, mean_i: Floats, how: Roundings
         if float(np.square(off).sum()) < least:
             best, least = scale, float(np.square(off).sum())
     return best
-
-
-def hadamard(width: int) -> Floats:
-    """Return an orthogonal matrix of signs, in blocks of the largest power of two that divides."""
-    block = width & -width
-    signs = np.ones((1, 1), np.float32)
-    while len(signs) < block:
-        signs = np.block([[signs, signs], [signs, -signs]])
-    return np.asarray(np.kron(np.eye(width // block), signs / np.sqrt(block)), np.float32)
-
-
-def rotated(inputs: LayerInputs, turn_ii: Floats) -> LayerInputs:
-    """Return what is known of inputs once they are multiplied by an orthogonal matrix."""
-    sample = inputs.sample_ni @ turn_ii
-    return replace(
-        inputs,
-        hessian_ii=np.asarray(turn_ii.T @ inputs.hessian_ii @ turn_ii, np.float32),
-        mean_i=inputs.mean_i @ turn_ii,
-        largest_i=np.abs(sample).max(axis=0),  # of the rows that were kept
-        sample_ni=sample,
-    )
 
 
 def lost(weight_oi: Floats, made: FourBitLayer, inputs: LayerInputs) -> float:

@@ -17,36 +17,15 @@ class PrecisionAssignment:
     Attributes:
         lowered: paths of the layers in the lower precision, such as INT8 or four bits.
         kept: why each of the others stays in float, by path.
-        narrow: those of `lowered` that are in four bits and may have eight instead.
     """
 
     lowered: frozenset[str]
     kept: Mapping[str, str]
-    narrow: frozenset[str] = frozenset()
 
     def without(self, paths: Collection[str], reason: str) -> PrecisionAssignment:
         """Return an assignment that keeps more layers in float."""
         more = {path: reason for path in paths if path in self.lowered}
-        left = self.lowered.difference(more)
-        return PrecisionAssignment(left, {**self.kept, **more}, self.narrow & left)
-
-    def raised(self, steps: Sequence[str], reason: str) -> PrecisionAssignment:
-        """Return an assignment in which layers have more bits.
-
-        Args:
-            steps: paths. One in four bits that may have eight gets them, any other goes to float;
-                a path that is there twice takes both steps.
-            reason: why layers are in float.
-        """
-        wide: set[str] = set()
-        floats: list[str] = []
-        for path in steps:
-            if path in self.narrow and path not in wide:
-                wide.add(path)
-            else:
-                floats.append(path)
-        eight = PrecisionAssignment(self.lowered, self.kept, self.narrow - wide)
-        return eight.without(floats, reason)
+        return PrecisionAssignment(self.lowered - more.keys(), {**self.kept, **more})
 
 
 def first_assignment(

@@ -151,19 +151,6 @@ _AGREEMENT = record(
     others=True,
 )
 _SCORES = record({"jf": number, "first_frame_j": number}, others=True)
-_SIZE_POINT = record(
-    {
-        "mb": number,
-        "four_bit_layers": _COUNT,
-        "eight_bit_layers": _COUNT,
-        "float_layers": _COUNT,
-        "jf": number,
-        "first_frame_j": number,
-        "mean_iou": _FIGURE,
-        "chosen": flag,
-    },
-    others=True,
-)
 _MEMORY = record(
     {
         "target": word,
@@ -193,7 +180,6 @@ _MEMORY = record(
     },
     others=True,
 )
-_LAYER = record({"bits": number, "bytes": _COUNT, "error": _FIGURE}, others=True)
 _VERIFIED_GRAPH = record(
     {},
     {
@@ -201,7 +187,6 @@ _VERIFIED_GRAPH = record(
         "parity": table(record({"relative": _FIGURE}, others=True)),
         "passes": items(record({"name": word}, others=True)),
         "sqnr_db": table(_FIGURE),
-        "layers": table(_LAYER),
         "pinned": table(text),
         "float_layers": table(text),
         "weight_bytes": _COUNT,
@@ -220,9 +205,6 @@ _VERIFICATION = record(
         "agreement": _AGREEMENT,
         "accuracy": record(
             {"clips": _COUNT, "rung": _COUNT, "before": _SCORES, "after": _SCORES}, others=True
-        ),
-        "sizes": record(
-            {"max_mb": number, "points": items(_SIZE_POINT, least=1, most=64)}, others=True
         ),
         "simulation": record({"what": text}, others=True),
         "memory": _MEMORY,

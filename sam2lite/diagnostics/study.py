@@ -99,29 +99,6 @@ def chosen_stages(
     return chosen
 
 
-def side_by_side(stages: Sequence[str], views: Sequence[View]) -> list[View]:
-    """Return views that are stages, so that the stages of a view are compared with each other.
-
-    Their maps go by the labels of the views that gave them, which `seen_stages` takes for stages.
-
-    Args:
-        stages: names of maps, in the order of comparing.
-        views: what there is.
-
-    Raises:
-        ArgumentError: there are fewer than two stages.
-    """
-    if len(stages) < 2:
-        raise ArgumentError(
-            f"--side-by-side compares layers, and {' '.join(stages)} is one; name two or more with "
-            "--stage"
-        )
-    return [
-        View(stage, {view.label: view.maps[stage] for view in views if stage in view.maps})
-        for stage in stages
-    ]
-
-
 def seen_stages(
     stages: Sequence[str],
     views: Sequence[View],

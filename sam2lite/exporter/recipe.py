@@ -52,7 +52,6 @@ class Recipe:
         keep_float: patterns of layers to keep in float.
         quant: how weights are quantized, as a mapping; docs/quantization.md lists its keys. Its
             types name a precision where `precision` does not.
-        max_mb: megabytes that a bundle may have; layers get as many bits as fit.
         max_drop: points of J&F that a precision may lose against FP32.
         accept_drop: keep a bundle that loses more.
         skip_passes: names of graph passes to leave out.
@@ -80,7 +79,6 @@ class Recipe:
     ranges: str | Path | None = None
     keep_float: Sequence[str] = ()
     quant: Mapping[str, Any] | None = None
-    max_mb: float | None = None
     max_drop: float | None = None
     accept_drop: bool = False
     skip_passes: Sequence[str] = ()
@@ -243,12 +241,6 @@ def _points(name: str, value: object) -> float:
     return float(value)
 
 
-def _megabytes(name: str, value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= MOST:
-        raise _wrong(name, value, "megabytes, above 0")
-    return float(value)
-
-
 def _texts(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise _wrong(name, value, "a list of texts")
@@ -286,7 +278,6 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "ranges": _path,
     "keep_float": _texts,
     "quant": _mapping,
-    "max_mb": _megabytes,
     "max_drop": _points,
     "accept_drop": _flag,
     "skip_passes": _texts,

@@ -96,7 +96,7 @@ _W4 = Precision(
 _W4A8 = _W4._replace(
     name="w4a8",
     note="four bits for the weights of linear layers, their activations rounded to eight bits "
-    "block by block, and convolutions in INT8; smaller than INT8, and slower where INT8 is fast",
+    "block by block; smaller than INT8, and slower where INT8 is fast",
 )
 _FOUR_BITS = (_W4, _W4A8)
 

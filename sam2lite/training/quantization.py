@@ -63,14 +63,6 @@ def quantized_activation(x: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
     return torch.fake_quantize_per_tensor_affine(x.float(), scale, zero, 0, ACTIVATION_MAX)
 
 
-def int8_output(layer: nn.Module, x: Tensor, least: Tensor, greatest: Tensor) -> Tensor:
-    """Return what a layer gives in INT8, for an input whose range is known."""
-    own = _checked(layer)
-    weight, bias = _weights(own, None)
-    rounded = quantized_activation(x, least, greatest)
-    return _apply(own, rounded, quantized_weight(weight), bias)
-
-
 class SimulatedInt8:
     """Makes a network compute as in INT8 while it is attached, and follows activation ranges.
 

@@ -68,24 +68,6 @@ def test_two_views_of_a_frame_with_a_click(
         assert text in page.text
 
 
-def test_layers_side_by_side(model: str, video: Path, tmp_path: Path) -> None:
-    stages = ("stages.3.blocks.0", "features_s16_bchw", "features_s8_bchw")
-    asked = [part for stage in stages for part in ("--stage", stage)]
-    common = ("--model", model, "--video", video, "--rung", 240, "--side-by-side")
-    result = run(*common, *asked, "-o", tmp_path / "out", "--json")
-    assert result.exception is None, result.output
-    found = json.loads(result.stdout)
-    ((label, layers),) = found["stages"].items()
-    assert label == "mini in PyTorch, 240 px"
-    assert [each["view"] for each in layers] == list(stages)
-    assert layers[0]["mean_cosine"] is None
-    assert all(0.0 < each["mean_cosine"] < 0.999 for each in layers[1:])
-    assert len({tuple(each["grid"]) for each in layers}) >= 2  # of any grids
-    refused = run(*common, "--stage", stages[0], "-o", tmp_path / "other")
-    assert isinstance(refused.exception, ArgumentError)
-    assert "name two or more" in str(refused.exception)
-
-
 def test_a_module_of_the_network_and_what_a_bundle_cannot_show(
     mini_bundle: Path, model: str, video: Path, tmp_path: Path
 ) -> None:

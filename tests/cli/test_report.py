@@ -170,7 +170,7 @@ def test_what_int8_cost_is_shown(mini_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(json.dumps(data))
     assert run(tmp_path, "-o", tmp_path / "report.html").exception is None
     text = Page((tmp_path / "report.html").read_text("utf-8")).text
-    for words in ("49.25 (-0.75)", "2 in INT8, 1 in float", "loses too much", "33.2 dB"):
+    for words in ("49.25 (-0.75)", "2 in INT8, 1 kept in float", "loses too much", "33.2 dB"):
         assert words in text
 
 

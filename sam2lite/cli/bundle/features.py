@@ -17,13 +17,7 @@ from sam2lite.cli.simulated import simulated_elsewhere
 from sam2lite.diagnostics.ablation import ablate_skips
 from sam2lite.diagnostics.bundle_view import bundle_view
 from sam2lite.diagnostics.maps import View
-from sam2lite.diagnostics.study import (
-    Seen,
-    Study,
-    chosen_stages,
-    seen_stages,
-    side_by_side,
-)
+from sam2lite.diagnostics.study import Seen, Study, chosen_stages, seen_stages
 from sam2lite.diagnostics.tokens import norms
 from sam2lite.errors import ArgumentError, PromptError, VideoError
 from sam2lite.files.names import public_name
@@ -66,13 +60,6 @@ def features(
             show_default="all that a graph gives",
         ),
     ] = None,
-    layers: Annotated[
-        bool,
-        typer.Option(
-            "--side-by-side",
-            help="Compare layers rather than views: the stages of every view with its first one.",
-        ),
-    ] = False,
     rung: Annotated[
         list[int] | None,
         typer.Option(
@@ -101,8 +88,7 @@ def features(
     tokens like the clicked one, and its mask without the maps of high resolution; with --model
     norms of all blocks and the position tables.
 
-    For every map the first bundle and size is what the others are compared with; with
-    --side-by-side, the first map of every bundle and size is what its others are compared with.
+    For every map the first bundle and size is what the others are compared with.
     """
     from sam2lite.cli.reports.features.page import FEATURES, PAGE_FILE, write_study
 
@@ -122,13 +108,10 @@ def features(
     told = _of_network(loaded, frame_bgr, rung, bundles, views)
     elsewhere = () if loaded else ("and with --model any module of the image encoder",)
     stages = chosen_stages(stage or (), _with_names(views, loaded, stage), elsewhere)
-    compared, groups = views, stages
-    if layers:
-        compared, groups = side_by_side(stages, views), [view.label for view in views]
-    count = sum(name in view.maps for name in groups for view in compared)
+    count = sum(name in view.maps for name in stages for view in views)
     with shown_progress("eigenvectors") as progress:
-        found = seen_stages(groups, compared, frame_bgr, click, progress(count))
-    remarks = _remarks(stages, views, loaded, click, told)
+        found = seen_stages(stages, views, frame_bgr, click, progress(count))
+    remarks = _remarks(found, views, loaded, click, told)
     study = Study(frame_bgr, click, found, ablated=ablated, remarks=remarks, **told)
     subject = f"{public_name(video)}, frame {frame}"
     with staged_folder(output, force, FEATURES) as folder:
@@ -218,7 +201,7 @@ def _with_names(
 
 
 def _remarks(
-    stages: Sequence[str],
+    found: dict[str, Any],
     views: Sequence[View],
     model: "LoadedModel | None",
     click: tuple[float, float] | None,
@@ -238,13 +221,12 @@ def _remarks(
             "Tokens like a point, and masks without the maps of high resolution, need a click: "
             "--point X,Y."
         )
-    for stage in stages:
+    for stage, seen in found.items():
         missing = [view.label for view in views if stage not in view.maps]
         if missing:
-            shown = " and ".join(view.label for view in views if stage in view.maps)
             remarks.append(
                 f"{stage} is no output of the graph of {' and '.join(missing)}, and is shown of "
-                f"{shown} alone."
+                f"{' and '.join(each.view for each in seen)} alone."
             )
     return remarks
 

@@ -20,11 +20,9 @@ from sam2lite.cli.reports.engines import (
     describe_status,
     read_engine_report,
 )
-from sam2lite.cli.reports.layers import layer_table
 from sam2lite.cli.reports.manifest_rows import graph_rows, summary_rows
 from sam2lite.cli.reports.memory import describe_memory
 from sam2lite.cli.reports.shown import MOST_ROWS
-from sam2lite.cli.reports.sizes import draw_sizes
 from sam2lite.contracts.build_plan import PLAN_FILE
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.files.reading import printable_data
@@ -33,14 +31,6 @@ from sam2lite.runtimes.bundle import folder_of, read_manifest
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle's folder.")],
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE.png",
-            help="Draw what bundles of other sizes would lose; for exports with --max-mb.",
-        ),
-    ] = None,
     as_json: ToJson = None,
 ) -> None:
     """Show what a bundle holds, and how it was verified.
@@ -51,8 +41,6 @@ def inspect(
     """
     path = folder_of(str(bundle))
     manifest, sha256 = read_manifest(path)
-    if plot is not None:
-        draw_sizes(manifest, plot)
     engines = read_engine_report(path, manifest) if PLAN_FILE in manifest.files else {}
     data = {"bundle_sha256": sha256, **manifest.to_json()}
     if put_json(as_json, {**data, **({"engines": engines} if engines else {})}):
@@ -65,9 +53,6 @@ def inspect(
     if "memory" in manifest.verification:
         console.print("\n".join(describe_memory(manifest.verification["memory"])))
     console.print(_graphs(manifest))
-    layers = layer_table(manifest)
-    if layers is not None:
-        console.print(layers)
     if holds_packages(manifest):
         console.print(package_table(manifest), function_table(manifest), sep="\n")
         console.print("\n".join(operator_lines(manifest)))

@@ -42,15 +42,6 @@ from sam2lite.targets.registry import HOST, host_target
     precision=options.Precision,
     **SHORT,
     **CALIBRATION,
-    max_mb=Annotated[
-        float | None,
-        typer.Option(
-            metavar="MB",
-            help="Size of the bundle that w4 and w4a8 may have: layers get as many bits as fit, "
-            "where they help most.",
-            show_default="as small as --max-drop allows",
-        ),
-    ],
     **LAST,
 )
 def ort(asked: request.Asked) -> None:

@@ -55,7 +55,7 @@ def sensitivity(
     checkpoint.check_size(side)
     found = quantize.calibrated(checkpoint, (side,), calib, calib_frames, calib_seed, observer)
     from sam2lite.calibration.footage import calibration_clips
-    from sam2lite.exporter.precision.sensitivity import Sensitivity, in_int8, layer_sqnr
+    from sam2lite.exporter.precision.sensitivity import Sensitivity, layer_sqnr
     from sam2lite.exporter.precision.sensitivity import clip_iou as measure_iou
 
     spans = found.ranges.spans
@@ -68,9 +68,8 @@ def sensitivity(
     followed = graphs | layers if clip_iou else graphs
     (clip,) = calibration_clips(None, 8, calib_seed + 1)
     with options.reported_steps("sensitivity", len(graphs | layers) + len(followed)) as report:
-        lowering = in_int8(spans)
-        ratios = layer_sqnr(checkpoint, lowering, graphs | layers, found.recording, side, report)
-        ious = measure_iou(checkpoint, lowering, followed, clip, side, report)
+        ratios = layer_sqnr(checkpoint, spans, graphs | layers, found.recording, side, report)
+        ious = measure_iou(checkpoint, spans, followed, clip, side, report)
     results = [Sensitivity(name, ratios[name], ious.get(name)) for name in graphs | layers]
     if plot is not None:
         _draw(plot, [result for result in results if result.name in layers], side)

@@ -13,7 +13,6 @@ from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.reports.four_bits import four_bit_lines
 from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.shown import choices
-from sam2lite.cli.reports.sizes import size_lines
 from sam2lite.contracts.backends import get_backend
 from sam2lite.contracts.manifest import Manifest
 from sam2lite.errors import ArgumentError
@@ -132,7 +131,7 @@ def precision_lines(manifest: Manifest) -> list[str]:
     if found is not None:
         lines.append(f"layers: {found}")
         lines += [f"  {path}: {reason}" for path, reason in sorted(found.kept.items())]
-    return [*lines, *four_bit_lines(manifest.verification), *size_lines(manifest)]
+    return [*lines, *four_bit_lines(manifest.verification)]
 
 
 def fp16_lines(manifest: Manifest) -> list[str]:

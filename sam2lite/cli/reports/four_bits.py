@@ -21,8 +21,7 @@ def four_bit_lines(verification: Mapping[str, Any]) -> list[str]:
     size = sum(entry["bytes"] for entry in found)
     bits = 8 * size / max(1, weights)
     line = f"{weights / 1e6:.2f} M weights in {size / 1e6:.2f} MB, {bits:.2f} bits each"
-    rows = [row for graph in graphs for row in graph.get("layers", {}).values()]
-    errors = [row["error"] for row in rows if row["error"] is not None]
+    errors = [error for entry in found for error in entry.get("output_error", {}).values()]
     if errors:
         line += (
             f"; a layer's output loses {statistics.median(errors):.1e} of its power, "

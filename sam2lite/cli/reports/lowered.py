@@ -4,28 +4,29 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # What a manifest's `calibration` lists, and how that is called.
-_KINDS = {"four_bit_layers": "in four bits", "int8_layers": "in INT8"}
+_KINDS = {"int8_layers": "in INT8", "four_bit_layers": "in four bits"}
 
 
 class Lowered(NamedTuple):
     """Layers in a lower precision.
 
     Attributes:
-        layers: how many there are of each kind, such as `in INT8`.
+        called: such as `in INT8`.
+        layers: how many there are.
         kept: why each of the others stays in float, by path.
     """
 
-    layers: Mapping[str, int]
+    called: str
+    layers: int
     kept: Mapping[str, str]
 
     def __str__(self) -> str:
-        counts = {**self.layers, "in float": len(self.kept)}
-        return ", ".join(f"{count} {called}" for called, count in counts.items())
+        return f"{self.layers} {self.called}, {len(self.kept)} in float"
 
 
 def lowered(calibration: Mapping[str, Any]) -> Lowered | None:
     """Return what a manifest's `calibration` says; None where no layers were chosen."""
-    kinds = {called: len(calibration[key]) for key, called in _KINDS.items() if key in calibration}
-    if not kinds or "float_layers" not in calibration:
-        return None
-    return Lowered(kinds, calibration["float_layers"])
+    for key, called in _KINDS.items():
+        if key in calibration and "float_layers" in calibration:
+            return Lowered(called, len(calibration[key]), calibration["float_layers"])
+    return None

@@ -8,7 +8,6 @@ from sam2lite.cli.reports.agreement import agreement_lines
 from sam2lite.cli.reports.four_bits import four_bit_lines
 from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.shown import first, holds
-from sam2lite.cli.reports.sizes import size_lines
 from sam2lite.contracts.manifest import Manifest
 
 
@@ -137,9 +136,6 @@ def _quantization(manifest: Manifest) -> list[tuple[str, str]]:
     four_bits = four_bit_lines(manifest.verification)
     if four_bits:
         rows.append(("four bits", "\n".join(four_bits)))
-    sizes = size_lines(manifest)
-    if sizes:
-        rows.append(("other sizes", "\n".join(sizes)))
     if drop is not None:
         before, after = drop["before"], drop["after"]
         rows.append(

@@ -1,6 +1,5 @@
 """`device.pyz`: the device code as one file that a board's own Python runs."""
 
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -35,13 +34,6 @@ def add_device_app(folder: Path, readme: str) -> None:
     """
     write_device_app(folder / DEVICE_APP)
     (folder / README).write_text(readme, encoding="utf-8")
-
-
-def device_app_bytes(readme: str) -> int:
-    """Return what `add_device_app` would add."""
-    with tempfile.TemporaryDirectory() as scratch:
-        add_device_app(Path(scratch), readme)
-        return sum(path.stat().st_size for path in Path(scratch).iterdir())
 
 
 def write_device_app(path: Path) -> None:

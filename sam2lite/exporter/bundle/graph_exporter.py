@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sam2lite.contracts.manifest import Manifest
-from sam2lite.errors import VerificationError
 from sam2lite.exporter.backends import BackendExporter, ExportRequest
-from sam2lite.exporter.bundle.device_app import device_app_bytes
 from sam2lite.exporter.bundle.writer import write_bundle, write_trial_bundle
 from sam2lite.exporter.footage import compared
 from sam2lite.exporter.onnx.passes.graph_pass import without
@@ -89,9 +86,8 @@ class GraphExporter(BackendExporter):
         with request.progress.phase("export", steps) as report:
             verification: dict[str, Any] = {}
             if scheme.max_drop is not None:
-                beside = device_app_bytes(self.readme) if self._has_device_app(request) else 0
-                making, found = _bounded(request, scheme, making, beside, report)
-                verification.update(found)
+                making, found = _bounded(request, scheme, making, report)
+                verification["accuracy"] = found
             if _is_rehearsed(scheme) or (footage and not scheme.as_written):
                 verification.update(_rehearsed(request, scheme, making, footage, report))
             return write_bundle(
@@ -103,15 +99,11 @@ class GraphExporter(BackendExporter):
                 verification=verification,
                 compare=footage.measured if footage and scheme.as_written else None,
                 beside=lambda folder: self.add_beside(request, folder),
-                check=partial(_check_size, recipe.max_mb),
-                device_app=self._has_device_app(request),
+                device_app=self.device_app or recipe.device_app,
                 skip=tuple(recipe.skip_passes),
                 force=recipe.force,
                 report=report,
             )
-
-    def _has_device_app(self, request: ExportRequest) -> bool:
-        return self.device_app or request.recipe.device_app
 
 
 class _Told:
@@ -124,18 +116,10 @@ class _Told:
 
 
 def _bounded(
-    request: ExportRequest, scheme: Scheme, making: Making, beside: int, report: Report
+    request: ExportRequest, scheme: Scheme, making: Making, report: Report
 ) -> tuple[Making, Mapping[str, Any]]:
-    """Find how a scheme holds its bounds at the largest size; return what the manifest says.
-
-    Args:
-        request: the export.
-        scheme: with a bound.
-        making: what it is made from.
-        beside: bytes of what the bundle has beside its graphs.
-        report: told what was done.
-    """
-    from sam2lite.exporter.precision.bounded import Bound, within_bound, within_bound_and_size
+    """Find how a scheme holds its bound at the largest size; return what that loses."""
+    from sam2lite.exporter.precision.bounded import Bound, within_bound
 
     assert scheme.max_drop is not None
     asked = request.recipe.max_drop
@@ -144,20 +128,6 @@ def _bounded(
         request.loaded.host.effort(max(request.sizes)).scored_clips,
         request.recipe.accept_drop,
     )
-    max_mb = request.recipe.max_mb
-    if max_mb is not None:
-        making, drop, points = within_bound_and_size(
-            scheme,
-            making,
-            request.loaded,
-            request.sizes,
-            bound,
-            max_mb,
-            beside=beside,
-            report=report,
-        )
-        said = {"max_mb": max_mb, "points": [point.to_json() for point in points]}
-        return making, {"accuracy": drop.to_json(), "sizes": said}
     making, drop = within_bound(
         scheme,
         making,
@@ -167,20 +137,7 @@ def _bounded(
         cache=Path(cache_dir()) / "precision",
         report=report,
     )
-    return making, {"accuracy": drop.to_json()}
-
-
-def _check_size(max_mb: float | None, manifest: Manifest) -> None:
-    """Check what a bundle takes in the end: it was predicted before.
-
-    Raises:
-        VerificationError: it is larger than asked for.
-    """
-    if max_mb is not None and manifest.megabytes > max_mb:
-        raise VerificationError(
-            f"the bundle has {manifest.megabytes:.2f} MB, more than --max-mb {max_mb:g}: give "
-            "somewhat more, or somewhat less to leave room for what its files have beside weights"
-        )
+    return making, drop.to_json()
 
 
 def _is_rehearsed(scheme: Scheme) -> bool:

@@ -137,7 +137,6 @@ def write_bundle(
     verification: Mapping[str, Any] | None = None,
     compare: Callable[[Bundle, Report], Mapping[str, Any]] | None = None,
     beside: Callable[[Path], None] = lambda _: None,
-    check: Callable[[Manifest], None] = lambda _: None,
     device_app: bool = False,
     skip: Collection[str] = (),
     force: bool = False,
@@ -157,7 +156,6 @@ def write_bundle(
         verification: what is known about the bundle beside what is measured here.
         compare: measures more on the bundle as it runs here, for its `verification`.
         beside: adds what else lies in the folder, before its files are listed and hashed.
-        check: raises where the whole bundle is not as it was asked for; nothing is written then.
         device_app: add the device code, so that the bundle runs where nothing is installed.
         skip: names of graph passes that do not run.
         force: replace what is there.
@@ -194,7 +192,6 @@ def write_bundle(
         if device_app:
             add_device_app(folder, exporter.readme)
         manifest = manifest._replace(files=file_entries(folder))
-        check(manifest)
         (folder / MANIFEST_FILE).write_text(manifest.dumps(), encoding="utf-8")
     return manifest
 
@@ -206,15 +203,11 @@ def write_trial_bundle(
     scheme: PrecisionScheme,
     folder: Path,
     skip: Collection[str] = (),
-    others: Sequence[int] = (),
 ) -> None:
-    """Write a bundle of one rung, or of others as well, without comparing loops.
-
-    The folder is a new one.
-    """
+    """Write a bundle of one rung into a new folder, without comparing its loop with PyTorch's."""
     folder.mkdir(parents=True)
     exporter = exporter_of(target.backend)
-    job = ExportJob.of(loaded, [rung, *others], target.backend)
+    job = ExportJob.of(loaded, [rung], target.backend)
     _write_graphs(loaded, target, exporter, job, folder, lambda _: None, scheme, {}, skip)
 
 

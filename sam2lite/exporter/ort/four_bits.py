@@ -1,35 +1,35 @@
-"""Precisions of four bits: linear layers on a grid, and what becomes of all else.
-
-In `w4` that is stored in FP16 and computed with in FP32. In `w4a8`, convolutions are in INT8, as
-they have no kernel for four bits, and so are linear layers that were given eight.
-"""
+"""Precisions of four bits: linear layers on a grid, all other weights stored in FP16."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sam2lite.exporter.onnx.compact import compact
-from sam2lite.exporter.ort.four_bit_layers import four_bit_paths, layer_choice, quantizer_of
-from sam2lite.exporter.ort.matmul_nbits import FLOAT_ACTIVATIONS, INT8_ACTIVATIONS, pack
+from sam2lite.exporter.ort.matmul_nbits import (
+    FLOAT_ACTIVATIONS,
+    INT8_ACTIVATIONS,
+    PackedLayers,
+    pack,
+)
 from sam2lite.exporter.precision.fp16_storage import Fp16Storage, store_in_fp16
-from sam2lite.exporter.precision.layers.errors import int8_errors
-from sam2lite.exporter.precision.layers.rows import LayerRow, float_bytes, int8_bytes
 from sam2lite.exporter.precision.on_calls import below, sqnr_on_calls
 from sam2lite.exporter.precision.scheme import Rendered
-from sam2lite.exporter.precision.schemes import CALLS, RANGES, Making, Scheme
+from sam2lite.exporter.precision.schemes import CALLS, LayerChoice, Making, Scheme
+from sam2lite.exporter.quantization.linear_inputs import linear_inputs, linear_layers
+from sam2lite.exporter.quantization.skips import without_skipped
 
 if TYPE_CHECKING:
     import onnx
 
+    from sam2lite.calibration.assignment import PrecisionAssignment
     from sam2lite.calibration.four_bits.grid import Floats
     from sam2lite.calibration.four_bits.layer import FourBitLayer
-    from sam2lite.calibration.four_bits.smoothing import Smoothing
     from sam2lite.contracts.tensors import GraphSpec
-    from sam2lite.exporter.ort.matmul_nbits import PackedLayers
+    from sam2lite.exporter.ort.quantizer import Quantizer
 
 MAX_DROP = 1.5  # points of J&F, and of the first frame's J
+_last: tuple[Any, Quantizer] | None = None  # of one export, which asks many times
 
 
 class FourBits:
@@ -39,38 +39,30 @@ class FourBits:
         """Take over what the loop was seen to do.
 
         Args:
-            making: with a recording, an assignment of layers, and ranges where there are layers in
-                eight bits.
+            making: with a recording, and with an assignment of layers.
             name: of the precision.
             accuracy_level: of MatMulNBits.
-            measured: report every graph's SQNR, and what its layers lose.
+            measured: report every graph's SQNR.
         """
         assert making.assignment is not None
         self.plan = making.assignment
-        self._making = making
         recording, self._provenance = making.footage
         self._how = making.quantization
-        self._quantizer = quantizer_of(making, accuracy_level)
+        self._quantizer = _quantizer(making, accuracy_level)
         self._recording = recording if measured else None
         self._name, self._accuracy_level = name, accuracy_level
-        self._four = four_bit_paths(making, self.plan)
-        self._fused = making.loaded.fused()
-        self._layers = self._fused.quantized_layers()
 
     @property
     def calibration(self) -> dict[str, Any]:
         """See `PrecisionScheme`."""
         how = self._how.four_bits
-        eight = sorted(self.plan.lowered - self._four)
-        style = {"int8_layers": eight, "style": self._making.target.qdq.to_json()} if eight else {}
         return {
             **dataclasses.asdict(self._provenance),
             "method": "round" if how.gptq is None else "gptq",
             "group": how.grid.group,
             "block_size": how.grid.group,
             "quantization": dataclasses.asdict(how),
-            "four_bit_layers": sorted(self._four),
-            **style,
+            "four_bit_layers": sorted(self.plan.lowered),
             "float_layers": dict(sorted(self.plan.kept.items())),
         }
 
@@ -85,9 +77,6 @@ class FourBits:
         layers = {node: f"{graph}.{path}" for node, path in found.items()}
         smoother = self._quantizer.smoother
         smoothings = {} if smoother is None else smoother.smooth(model, layers)
-        four = {node: path for node, path in layers.items() if path in self._four}
-        eight = {node: path for node, path in found.items() if node not in four}
-        model = self._in_eight_bits(model, graph, eight, smoothings)
         made: dict[str, FourBitLayer] = {}
 
         def layer(path: str, weight_oi: Floats) -> FourBitLayer:
@@ -95,81 +84,25 @@ class FourBits:
             made[path] = self._quantizer.layer(path, weight_oi, scale)
             return made[path]
 
-        packed = pack(model, four, layer, self._accuracy_level)
-        if not packed.layers and not eight:
+        packed = pack(model, layers, layer, self._accuracy_level)
+        if not packed.layers:
             return Fp16Storage().render(before, spec, size)
         store_in_fp16(model)
         compact(model)
-        report: dict[str, Any] = {}
-        if packed.layers:
-            report["four_bits"] = self._said(packed, made)
+        report = {"four_bits": self._said(packed, made)}
         if smoothings:
             report["smoothed"] = {path: one.alpha for path, one in sorted(smoothings.items())}
         if self._recording is not None:
-            rows = self._rows(graph, size, packed, made, set(eight.values()))
-            report["layers"] = {path: row.to_json() for path, row in sorted(rows.items())}
             report["sqnr_db"] = sqnr_on_calls(self._recording, before, model, spec, size)
-        return Rendered(model, self._name if packed.layers else "int8", report)
+        return Rendered(model, self._name, report)
 
-    def _in_eight_bits(
-        self,
-        model: onnx.ModelProto,
-        graph: str,
-        layers: Mapping[str, str],
-        smoothings: Mapping[str, Smoothing],
-    ) -> onnx.ModelProto:
-        """Return the graph with some of its layers in INT8, their paths relative to the graph's."""
-        if not layers:
-            return model
-        from sam2lite.calibration.observers import OBSERVERS
-        from sam2lite.calibration.qdq import render
-
-        ranges = self._making.ranges
-        assert ranges is not None  # by what the scheme observes
-        spans = dict(ranges.spans)
-        if self._quantizer.smoother is not None:
-            observer = OBSERVERS.get(ranges.provenance.observer, OBSERVERS["mse"])
-            spans.update(self._quantizer.smoother.spans(smoothings, observer))
-        return render(model, layers, below(graph, spans), self._making.target.qdq)
-
-    def _rows(
-        self,
-        graph: str,
-        size: int,
-        packed: PackedLayers,
-        made: Mapping[str, FourBitLayer],
-        eight: set[str],
-    ) -> dict[str, LayerRow]:
-        """Return the table of the graph's layers, by path."""
-        rows = {}
-        for path, taken in packed.layers.items():
-            weights = made[path].packed.codes_oi.size if path in made else 0
-            if weights:  # else it is listed where its weight is first
-                rows[path] = LayerRow(weights, taken, made[path].error)
-        paths = [f"{graph}.{path}" for path in eight]
-        if paths:
-            assert self._recording is not None
-            assert self._making.ranges is not None
-            spans = {path: self._making.ranges.spans[f"{path}:input"] for path in paths}
-            errors = int8_errors(self._fused, graph, spans, self._recording, size)
-            for path in paths:
-                layer = self._layers[path]
-                count = layer.get_parameter("weight").numel()
-                rows[path] = LayerRow(count, int8_bytes(layer), errors[path])
-        for path in self.plan.kept:
-            if path.startswith(f"{graph}."):
-                layer = self._layers[path]
-                rows[path] = LayerRow(
-                    layer.get_parameter("weight").numel(), float_bytes(layer), None
-                )
-        return rows
-
-    def _said(self, packed: PackedLayers, made: Mapping[str, FourBitLayer]) -> dict[str, Any]:
+    def _said(self, packed: PackedLayers, made: dict[str, FourBitLayer]) -> dict[str, Any]:
         said: dict[str, Any] = {
             "layers": len(packed.layers),
             "weights": packed.weights,
             "bytes": packed.bytes,
             "bits_a_weight": round(packed.bits_a_weight, 3),
+            "output_error": {path: float(f"{one.error:.3g}") for path, one in sorted(made.items())},
         }
         rounded = sorted(path for path, one in made.items() if one.fell_back)
         few = sorted(path for path in made if self._quantizer.inputs[path].are_few)
@@ -178,18 +111,49 @@ class FourBits:
         return {**said, **{name: value for name, value in more.items() if value}}
 
 
-def _scheme(name: str, accuracy_level: int, observes: str) -> Scheme:
+def _quantizer(making: Making, accuracy_level: int) -> Quantizer:
+    """Return what puts a network's layers on the grid, the same for the same recording."""
+    from sam2lite.exporter.ort.quantizer import Quantizer
+
+    global _last
+    inputs = linear_inputs(making)
+    key = id(inputs), making.quantization, accuracy_level
+    if _last is None or _last[0] != key:
+        _last = key, Quantizer(inputs, making.quantization, accuracy_level == INT8_ACTIVATIONS)
+    return _last[1]
+
+
+def all_layers(making: Making) -> PrecisionAssignment:
+    """Return the assignment that puts every linear layer in four bits that was seen at work.
+
+    Raises:
+        UnknownNameError: a pattern of `keep_float` matches no layer.
+    """
+    from sam2lite.calibration.assignment import PrecisionAssignment, kept_by_user
+
+    seen = linear_inputs(making)
+    layers = linear_layers(making.loaded)
+    plan = PrecisionAssignment(frozenset(layers), {})
+    unseen = [path for path in layers if path not in seen or seen[path].are_nothing]
+    plan = plan.without(unseen, "nothing but zeros reached it while calibrating")
+    plan = without_skipped(plan, making.loaded, making.quantization.skips)
+    return kept_by_user(plan, layers, making.keep_float)
+
+
+def _scheme(name: str, accuracy_level: int) -> Scheme:
     def made(making: Making) -> FourBits:
         return FourBits(making, name, accuracy_level, measured=True)
 
     def tried(making: Making) -> FourBits:
         return FourBits(making, name, accuracy_level, measured=False)
 
-    layers = layer_choice(accuracy_level)
-    return Scheme(name, made, observes, tried, layers=layers, max_drop=MAX_DROP, takes_quant=True)
+    def ranked(making: Making, size: int) -> list[str]:
+        quantizer, layers = _quantizer(making, accuracy_level), linear_layers(making.loaded)
+        lost = {path: quantizer.layer(path, layers[path]).error for path in quantizer.inputs}
+        return sorted(lost, key=lost.__getitem__, reverse=True)
+
+    layers = LayerChoice(all_layers, ranked)
+    return Scheme(name, made, CALLS, tried, layers=layers, max_drop=MAX_DROP, takes_quant=True)
 
 
-FOUR_BITS = (
-    _scheme("w4", FLOAT_ACTIVATIONS, CALLS),
-    _scheme("w4a8", INT8_ACTIVATIONS, RANGES),
-)
+FOUR_BITS = (_scheme("w4", FLOAT_ACTIVATIONS), _scheme("w4a8", INT8_ACTIVATIONS))

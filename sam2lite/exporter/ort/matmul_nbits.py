@@ -37,12 +37,12 @@ class PackedLayers:
         weights: in four bits.
         bytes: of their codes, scales, zero points and branches, once `store_in_fp16` has
             seen the graph.
-        layers: what each takes of `bytes`, by path; those that share a weight take it once.
+        layers: paths.
     """
 
     weights: int
     bytes: int
-    layers: Mapping[str, int]
+    layers: tuple[str, ...]
 
     @property
     def bits_a_weight(self) -> float:
@@ -69,8 +69,7 @@ def pack(
 
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     done: dict[str, tuple[FourBitLayer, _Names]] = {}
-    stored: dict[str, int] = {}
-    nodes, biases = [], _Biases(model)
+    paths, nodes, stored, biases = [], [], 0, _Biases(model)
     for node in model.graph.node:
         weight = constants.get(node.input[1]) if node.name in layers else None
         if weight is None or not _is_linear(node, weight):
@@ -87,15 +86,15 @@ def pack(
             for name, array in arrays.items():
                 tensor = numpy_helper.from_array(array, f"{weight.name}.{name}")
                 model.graph.initializer.append(tensor)
-            stored[layers[node.name]] = packed_bytes(found)
+            stored += sum(map(_stored_bytes, arrays.values()))
             done[weight.name] = found, {name: f"{weight.name}.{name}" for name in arrays}
         found, names = done[weight.name]
         added = biases.added_to(node, found.bias_o)
         nodes.extend(_nodes(node, found, names, added, accuracy_level))
-        stored.setdefault(layers[node.name], 0)
+        paths.append(layers[node.name])
     _put(model, nodes)
     weights = sum(found.packed.codes_oi.size for found, _ in done.values())
-    return PackedLayers(weights, sum(stored.values()), stored)
+    return PackedLayers(weights, stored, tuple(paths))
 
 
 def _nodes(
@@ -137,11 +136,6 @@ def _nodes(
         pair = [results[index], value]
         made.append(helper.make_node("Add", pair, [results[index + 1]], label))
     return made
-
-
-def packed_bytes(layer: FourBitLayer) -> int:
-    """Return what a layer takes of the file: codes, scales, zero points and branch."""
-    return sum(map(_stored_bytes, _arrays(layer).values()))
 
 
 def _stored_bytes(array: np.ndarray) -> int:

@@ -35,27 +35,23 @@ class Quantizer:
             how: layers are put into four bits.
             eight_bit_rows: whether the kernel rounds inputs to eight bits.
         """
+        from sam2lite.calibration.four_bits.inputs import in_eight_bits
         from sam2lite.calibration.four_bits.layer import rounded_weight
 
-        self.inputs, self._how, self._eight_bit_rows = inputs, how, eight_bit_rows
+        self.inputs, self._how = inputs, how
+        group = how.four_bits.grid.group
+
+        def rows(rows_ni: Floats) -> Floats:
+            return in_eight_bits(rows_ni, group) if eight_bit_rows else rows_ni
+
         self._done: dict[tuple[str, bytes], FourBitLayer] = {}
 
         def roundings(path: str) -> Roundings:
             settings = how.of_layer(path)
-            return Roundings(lambda weight_oi: rounded_weight(weight_oi, settings), self.rows)
+            return Roundings(lambda weight_oi: rounded_weight(weight_oi, settings), rows)
 
         smooth = how.four_bits.smooth
         self.smoother = None if smooth is None else Smoother(inputs, smooth, roundings)
-
-    def rows(self, rows_ni: Floats) -> Floats:
-        """Return rows of inputs as the kernel computes with them, float32 `[n, in]`."""
-        from sam2lite.calibration.four_bits.inputs import in_eight_bits
-
-        return (
-            in_eight_bits(rows_ni, self._how.four_bits.grid.group)
-            if self._eight_bit_rows
-            else rows_ni
-        )
 
     def layer(self, path: str, weight_oi: Floats, scale_i: Floats | None = None) -> FourBitLayer:
         """Return a layer in four bits; asked again, the same.

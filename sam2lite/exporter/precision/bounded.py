@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from sam2lite import __version__
 from sam2lite.contracts.arguments import whole_number
 from sam2lite.errors import ArgumentError, VerificationError
-from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
-from sam2lite.exporter.precision.layers.sized import SizePoint, within_size
-from sam2lite.exporter.precision.layers.trial import Trial
+from sam2lite.exporter.bundle.writer import write_trial_bundle
+from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, AccuracyTest
+from sam2lite.exporter.precision.scheme import Float32
 from sam2lite.exporter.precision.search import Outcome, search
 from sam2lite.files.atomic import write_atomically
 from sam2lite.files.json_reading import read_json
@@ -75,7 +76,7 @@ def within_bound(
         UnknownNameError: a pattern of `keep_float` matches no layer.
         VerificationError: the accuracy is missed, with a quarter of the layers in float as well.
     """
-    trial = Trial(scheme, making, reference, size, bound.clips, report)
+    trial = _Trial(scheme, making, reference, size, bound.clips, report)
     if scheme.layers is None:
         drop = trial.measure(None)
         if drop.points > bound.max_drop and not bound.accept:
@@ -90,49 +91,54 @@ def within_bound(
     if outcome.drop.points > bound.max_drop and not bound.accept:
         remedy = (
             f"it was the best of {outcome.trials} plans with up to a quarter of the layers in "
-            "more bits: calibrate on footage like yours, try another --observer"
+            "float: calibrate on footage like yours, try another --observer"
         )
         raise VerificationError(_missed(scheme, outcome.drop, bound, remedy))
     return dataclasses.replace(making, assignment=outcome.plan), outcome.drop
 
 
-def within_bound_and_size(
-    scheme: Scheme,
-    making: Making,
-    reference: LoadedModel,
-    sizes: Sequence[int],
-    bound: Bound,
-    max_mb: float,
-    *,
-    beside: int = 0,
-    report: Callable[[str], None] = lambda _: None,
-) -> tuple[Making, AccuracyDrop, list[SizePoint]]:
-    """Give layers as many bits as a size allows, and measure what that loses.
+class _Trial:
+    """Scores assignments with bundles of one size, and ranks layers."""
 
-    Args:
-        scheme: one with a bound that knows steps.
-        making: what it is made from.
-        reference: the network that it is compared with, in FP32.
-        sizes: of the input, all that the bundle has, px; the largest is scored.
-        bound: the accuracy.
-        max_mb: most megabytes of the bundle's files.
-        beside: bytes of what the bundle has beside its graphs.
-        report: told what was done, step by step.
+    def __init__(
+        self,
+        scheme: Scheme,
+        making: Making,
+        reference: LoadedModel,
+        size: int,
+        clips: int,
+        report: Callable[[str], None],
+    ) -> None:
+        self._scheme, self._making, self._reference = scheme, making, reference
+        self._size, self._clips, self._report = size, clips, report
+        self._test: AccuracyTest | None = None
+        self._before: Accuracy | None = None
 
-    Returns:
-        what to make the scheme from, what that loses, and what other sizes would.
+    def measure(self, plan: PrecisionAssignment | None) -> AccuracyDrop:
+        """Score an assignment, and FP32 the first time."""
+        if self._test is None or self._before is None:
+            self._test = AccuracyTest(self._clips, self._size)
+            self._before = self._score(self._test, self._reference, Float32())
+            self._report("accuracy in FP32")
+        making = dataclasses.replace(self._making, assignment=plan)
+        make = self._scheme.trial or self._scheme.make
+        after = self._score(self._test, making.loaded, make(making))
+        kept = f" with {len(plan.kept)} layers in float" if plan is not None else ""
+        self._report(f"accuracy{kept or ' in ' + self._scheme.name}")
+        return AccuracyDrop(self._before, after, self._test.clips, self._size)
 
-    Raises:
-        UnknownNameError: a pattern of `keep_float` matches no layer.
-        VerificationError: the size cannot be held, or the accuracy is missed at it.
-    """
-    trial = Trial(scheme, making, reference, max(sizes), bound.clips, report)
-    making, points = within_size(scheme, making, trial, sizes, max_mb, beside)
-    drop = next(point.drop for point in points if point.chosen)
-    if drop.points > bound.max_drop and not bound.accept:
-        remedy = f"it is the best that was found for --max-mb {max_mb:g}: give more room"
-        raise VerificationError(_missed(scheme, drop, bound, remedy))
-    return making, drop, points
+    def ranked(self) -> list[str]:
+        """Return the layers, the most sensitive first."""
+        assert self._scheme.layers is not None
+        order = list(self._scheme.layers.ranked(self._making, self._size))
+        self._report("sensitivity of every layer")
+        return order
+
+    def _score(self, test: AccuracyTest, loaded: LoadedModel, scheme: Any) -> Accuracy:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "bundle"
+            write_trial_bundle(loaded, self._making.target, self._size, scheme, folder)
+            return test.score(folder)
 
 
 def _missed(scheme: Scheme, drop: AccuracyDrop, bound: Bound, remedy: str) -> str:
@@ -152,7 +158,7 @@ def _key(scheme: Scheme, making: Making, plan: PrecisionAssignment, bound: Bound
     observed = None if ranges is None else asdict(ranges)
     made = [__version__, scheme.name, making.loaded.sha256, observed, runtime]
     made.append(repr(making.quantization))
-    text = json.dumps([*made, sorted(plan.lowered), sorted(plan.narrow), asdict(bound)])
+    text = json.dumps([*made, sorted(plan.lowered), asdict(bound)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -160,7 +166,6 @@ def _remember(memo: Path, outcome: Outcome[AccuracyDrop]) -> None:
     data = {
         "lowered": sorted(outcome.plan.lowered),
         "kept": dict(outcome.plan.kept),
-        "narrow": sorted(outcome.plan.narrow),
         "drop": asdict(outcome.drop),
         "trials": outcome.trials,
     }
@@ -176,12 +181,11 @@ def _remembered(memo: Path) -> Outcome[AccuracyDrop] | None:
     try:
         data = read_json(str(memo), ArgumentError, "")
         drop = data["drop"]
-        layers, narrow = frozenset(data["lowered"]), frozenset(data["narrow"])
-        kept = dict(data["kept"])
-        if not all(isinstance(text, str) for text in (*layers, *narrow, *kept, *kept.values())):
+        layers, kept = frozenset(data["lowered"]), dict(data["kept"])
+        if not all(isinstance(text, str) for text in (*layers, *kept, *kept.values())):
             return None
         return Outcome(
-            PrecisionAssignment(layers, kept, narrow),
+            PrecisionAssignment(layers, kept),
             AccuracyDrop(
                 _accuracy(drop["before"]),
                 _accuracy(drop["after"]),

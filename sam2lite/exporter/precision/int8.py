@@ -134,14 +134,14 @@ def all_layers(making: Making) -> PrecisionAssignment:
 
 def ranked_layers(making: Making, size: int) -> list[str]:
     """Return the layers by what each loses in INT8 alone, the most sensitive first."""
-    from sam2lite.exporter.precision.sensitivity import in_int8, layer_sqnr
+    from sam2lite.exporter.precision.sensitivity import layer_sqnr
 
     assert making.ranges is not None
     assert making.recording is not None
     spans = dict(making.ranges.spans)
     loaded = making.loaded
     layers = {path: [path] for path in loaded.quantizable_paths() if f"{path}:input" in spans}
-    found = layer_sqnr(loaded, in_int8(spans), layers, making.recording, size)
+    found = layer_sqnr(loaded, spans, layers, making.recording, size)
     return sorted(found, key=found.__getitem__)
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sam2lite.calibration.quant.settings import Quantization
     from sam2lite.calibration.ranges import ActivationRanges, Provenance
     from sam2lite.calibration.recorder import Recording
-    from sam2lite.exporter.precision.layers.steps import Step
     from sam2lite.models.loaded import LoadedModel
     from sam2lite.targets.profile import TargetProfile
 
@@ -30,7 +29,6 @@ RANGE_FIELDS = FOOTAGE_FIELDS | {"observer", "ranges"}
 _OBSERVING = {NOTHING: frozenset[str](), CALLS: FOOTAGE_FIELDS, RANGES: RANGE_FIELDS}
 BOUND_FIELDS = frozenset({"max_drop", "accept_drop"})
 LAYER_FIELDS = frozenset({"keep_float"})
-SIZE_FIELDS = frozenset({"max_mb"})
 QUANT_FIELDS = frozenset({"quant"})
 
 Pins = Mapping[str, Mapping[str, str]]
@@ -109,13 +107,10 @@ class LayerChoice(NamedTuple):
     Attributes:
         first: all that may be lowered.
         ranked: the layers by what they lose at an input size in px, the most sensitive first.
-        steps: what more bits cost each layer of `first`, and what they take away, at an input size;
-            None where no size of a bundle can be asked for.
     """
 
     first: Callable[[Making], PrecisionAssignment]
     ranked: Callable[[Making, int], Sequence[str]]
-    steps: Callable[[Making, int], Sequence[Step]] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,8 +155,7 @@ class Scheme:
         used = _OBSERVING[self.observes]
         used |= frozenset() if self.exact else FOOTAGE_FIELDS  # masks are compared on it
         used |= QUANT_FIELDS if self.takes_quant else frozenset()
-        if self.layers is not None:
-            used |= LAYER_FIELDS | (SIZE_FIELDS if self.layers.steps is not None else frozenset())
+        used |= LAYER_FIELDS if self.layers is not None else frozenset()
         return used | (BOUND_FIELDS if self.max_drop is not None else frozenset())
 
     def calibration(self, making: Making, own: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Give the fewest layers more bits with which a bundle, or a graph, is as accurate as asked for."""
+"""Keep the fewest layers in float with which a bundle, or a graph, is as accurate as asked for."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def search(
     ranked: Callable[[], Sequence[str]],
     max_drop: float,
 ) -> Outcome[C]:
-    """Find the shortest head of a ranking of layers that has to have more bits.
+    """Find the shortest head of a ranking of layers that has to stay in float.
 
     The number of layers doubles until the bound holds, then is halved down to the fewest; a plan of
     fewer layers is taken to be no more accurate than one of more.
@@ -53,8 +53,7 @@ def search(
     Args:
         plan: to start from.
         measure: says what a plan costs.
-        ranked: the layers, the most sensitive first; asked for only if `plan` misses the bound. One
-            in four bits may be there twice: for eight, and for float.
+        ranked: the layers, the most sensitive first; asked for only if `plan` misses the bound.
         max_drop: the bound.
 
     Returns:
@@ -68,7 +67,7 @@ def search(
     most = max(1, int(MOST_FLOAT * len(order)))
 
     def holds(count: int) -> bool:
-        kept = plan.raised(order[:count], f"among the {count} most sensitive layers")
+        kept = plan.without(order[:count], f"among the {count} most sensitive layers")
         trials.append((kept, measure(kept)))
         return trials[-1][1].points <= max_drop
 

@@ -1,12 +1,12 @@
-"""What each layer, and each graph, loses in a lower precision while all the rest is in float.
+"""What each layer, and each graph, loses in INT8 while all the rest is in float.
 
-The precision is simulated in PyTorch. In INT8: U8 activations, S8 weights by output channel.
+INT8 is simulated in PyTorch: U8 activations, S8 weights by output channel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from sam2lite.models.loaded import LoadedModel
 
 MOST_CALLS = 6  # of a graph, spread over those recorded at the rung
-
-# Makes a network compute some of its layers, by path, in the precision.
-Lowering = Callable[["LoadedModel", Collection[str]], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -45,18 +42,18 @@ class Sensitivity:
 
 def layer_sqnr(
     loaded: LoadedModel,
-    lowering: Lowering,
+    ranges: Mapping[str, Range],
     groups: Mapping[str, Collection[str]],
     recording: Recording,
     rung: int,
     report: Callable[[str], None] = lambda name: None,
 ) -> dict[str, float]:
-    """Return the SQNR of a graph's worst output with some of its layers lowered, dB.
+    """Return the SQNR of a graph's worst output with some of its layers in INT8, dB.
 
     Args:
         loaded: the network, not fused.
-        lowering: such as `in_int8`.
-        groups: layers of one graph that are lowered together, by any name.
+        ranges: by `<path>:input`.
+        groups: layers of one graph that are in INT8 together, by any name.
         recording: of the network.
         rung: input side whose calls are used, px.
         report: told every name when it is done.
@@ -76,7 +73,7 @@ def layer_sqnr(
         with torch.no_grad():
             expected = [module(*inputs) for inputs in calls]
             for name, paths in own.items():
-                with lowering(fused, paths):
+                with _in_int8(fused, ranges, paths):
                     actual = [module(*inputs) for inputs in calls]
                 found[name] = min(
                     compare(a.numpy(), e.numpy()).sqnr_db
@@ -89,41 +86,34 @@ def layer_sqnr(
 
 def clip_iou(
     loaded: LoadedModel,
-    lowering: Lowering,
+    ranges: Mapping[str, Range],
     groups: Mapping[str, Collection[str]],
     clip: CalibrationClip,
     rung: int,
     report: Callable[[str], None] = lambda name: None,
 ) -> dict[str, float]:
-    """Return the mean IoU of a clip's masks with some layers lowered and with none; see above."""
+    """Return the mean IoU of a clip's masks with some layers in INT8 and with none; see above."""
     fused = loaded.fused()
     expected = _masks(fused, clip, rung)
     found = {}
     for name, paths in groups.items():
-        with lowering(fused, paths):
+        with _in_int8(fused, ranges, paths):
             actual = _masks(fused, clip, rung)
         found[name] = float(np.mean([_iou(a, e) for a, e in zip(actual, expected, strict=True)]))
         report(name)
     return found
 
 
-def in_int8(ranges: Mapping[str, Range]) -> Lowering:
-    """Return what puts layers into INT8.
+@contextmanager
+def _in_int8(
+    fused: LoadedModel, ranges: Mapping[str, Range], paths: Collection[str]
+) -> Iterator[None]:
+    from sam2lite.training.quantization import SimulatedInt8
 
-    Args:
-        ranges: by `<path>:input`.
-    """
-
-    @contextmanager
-    def lowering(fused: LoadedModel, paths: Collection[str]) -> Iterator[None]:
-        from sam2lite.training.quantization import SimulatedInt8
-
-        simulation = SimulatedInt8(fused.quantized_layers())
-        simulation.load_ranges({path: ranges[f"{path}:input"] for path in paths})
-        with simulation:
-            yield
-
-    return lowering
+    simulation = SimulatedInt8(fused.quantized_layers())
+    simulation.load_ranges({path: ranges[f"{path}:input"] for path in paths})
+    with simulation:
+        yield
 
 
 def _masks(fused: LoadedModel, clip: CalibrationClip, rung: int) -> list[NDArray[np.bool_]]:

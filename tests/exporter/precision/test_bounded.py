@@ -13,8 +13,7 @@ from sam2lite.errors import CalibrationError, VerificationError
 from sam2lite.exporter.backends import ExportRequest
 from sam2lite.exporter.ort.backend import EXPORTER
 from sam2lite.exporter.precision import bounded
-from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop, Bits
-from sam2lite.exporter.precision.layers import trial
+from sam2lite.exporter.precision.accuracy import Accuracy, AccuracyDrop
 from sam2lite.exporter.precision.schemes import Making
 from sam2lite.exporter.precision.search import Outcome
 from sam2lite.exporter.progress import SILENT
@@ -70,16 +69,16 @@ class Stub:
     def __init__(self, clips: int, rung: int) -> None:
         self.clips, self.rung = clips, rung
 
-    def followed(self, bundle: Path) -> tuple[Accuracy, list[Bits]]:
+    def score(self, bundle: Path) -> Accuracy:
         Stub.scored += 1
         precision = open_bundle(str(bundle)).manifest.precision
-        return (Stub.after if precision == "int8" else Accuracy(60.0, 70.0)), []
+        return Stub.after if precision == "int8" else Accuracy(60.0, 70.0)
 
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Stub]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(trial, "AccuracyTest", Stub)
+    monkeypatch.setattr(bounded, "AccuracyTest", Stub)
     monkeypatch.setattr(Stub, "scored", 0)
     return Stub
 

@@ -17,10 +17,9 @@ from sam2lite.contracts.tensors import GraphSpec
 from sam2lite.data.clips import ClipConfig, generate_clip, write_video
 from sam2lite.errors import CalibrationError, RecipeError, UnknownNameError, VerificationError
 from sam2lite.exporter.export import export
-from sam2lite.exporter.precision import schemes
-from sam2lite.exporter.precision.accuracy import Accuracy, Bits
+from sam2lite.exporter.precision import bounded, schemes
+from sam2lite.exporter.precision.accuracy import Accuracy
 from sam2lite.exporter.precision.int8 import Int8
-from sam2lite.exporter.precision.layers import trial
 from sam2lite.exporter.precision.scheme import Float32, Rendered
 from sam2lite.exporter.precision.schemes import CALLS, Scheme, register_scheme
 from sam2lite.exporter.recipe import Recipe
@@ -122,10 +121,10 @@ def test_a_bound_is_measured_whatever_the_scheme_is_called(
         def __init__(self, clips: int, rung: int) -> None:
             self.clips, self.rung = clips, rung
 
-        def followed(self, bundle: Path) -> tuple[Accuracy, list[Bits]]:
-            return next(scores), []
+        def score(self, bundle: Path) -> Accuracy:
+            return next(scores)
 
-    monkeypatch.setattr(trial, "AccuracyTest", Stub)
+    monkeypatch.setattr(bounded, "AccuracyTest", Stub)
     register_scheme(toy(rounding, max_drop=2.0), "ort")
     with pytest.raises(VerificationError, match=r"TOY4 loses 3\.00 .* 1\.00 more than --max-drop"):
         export(recipe)

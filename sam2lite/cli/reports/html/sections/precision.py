@@ -5,12 +5,8 @@ from typing import Any
 
 from sam2lite.cli.reports.html.bars import Bar, Part, draw_bars, legend
 from sam2lite.cli.reports.html.markup import Html, facts, table, tag
-from sam2lite.cli.reports.html.plots import Mark, Plot, Series
-from sam2lite.cli.reports.html.scales import Axis, axis_to
-from sam2lite.cli.reports.lowered import lowered
 from sam2lite.cli.reports.manifest_rows import graph_rows, summary_rows
 from sam2lite.cli.reports.shown import MOST_ROWS
-from sam2lite.cli.reports.sizes import PERCENT, size_lines, size_points
 from sam2lite.contracts.manifest import Manifest
 
 _ROWS = ("calibrated", "FP16 ranges seen on", "masks against FP32's")
@@ -35,7 +31,6 @@ def lost(manifest: Manifest) -> list[Html]:
     rows = [row for row in summary_rows(manifest, "") if row[0] in _ROWS]
     if rows:
         parts.append(facts(rows))
-    parts += _sizes(manifest)
     parts += _graphs(manifest)
     parts += _float_layers(manifest)
     return parts
@@ -86,36 +81,6 @@ def _before_and_after(drop: dict[str, Any]) -> Html:
     return draw_bars(bars, 100.0)
 
 
-def _sizes(manifest: Manifest) -> list[Html]:
-    points, drop = size_points(manifest), manifest.verification.get("accuracy")
-    if not points or drop is None:
-        return []
-    sizes = [float(point["mb"]) for point in points]
-    agreed = [
-        (point["mb"], None if point["mean_iou"] is None else PERCENT * point["mean_iou"])
-        for point in points
-    ]
-    plot = Plot(
-        axis_to(sizes[-1], "MB", sizes[0]),
-        Axis(0.0, PERCENT, "of 100"),
-        "Scores by size of the bundle",
-        lines=[
-            Series("J&F", [(point["mb"], point["jf"]) for point in points], 1),
-            Series("mean IoU with FP32's masks", agreed, 2),
-        ],
-        marks=[
-            Mark("J&F in FP32", drop["before"]["jf"]),
-            *(Mark("this bundle", p["mb"], upright=True) for p in points if p["chosen"]),
-        ],
-    )
-    return [
-        tag("h3", "Other sizes"),
-        tag("p", "More bits for the layers that they help most, as far as each size allows."),
-        plot.draw(),
-        *(tag("p", line) for line in size_lines(manifest)),
-    ]
-
-
 def _graphs(manifest: Manifest) -> list[Html]:
     measured = [row for row in graph_rows(manifest) if row.sqnr_db is not None][:MOST_ROWS]
     if not measured:
@@ -131,11 +96,15 @@ def _graphs(manifest: Manifest) -> list[Html]:
 
 
 def _float_layers(manifest: Manifest) -> list[Html]:
-    found = lowered(manifest.calibration or {})
-    if found is None:
+    made = manifest.calibration or {}
+    kept = made.get("float_layers") or {}
+    if "int8_layers" not in made:
         return []
-    parts = [tag("h3", "Layers"), tag("p", f"{found}.")]
-    if found.kept:
-        rows = [(tag("code", path), why) for path, why in list(found.kept.items())[:MOST_ROWS]]
+    parts = [
+        tag("h3", "Layers"),
+        tag("p", f"{len(made['int8_layers'])} in INT8, {len(kept)} kept in float."),
+    ]
+    if kept:
+        rows = [(tag("code", path), why) for path, why in list(kept.items())[:MOST_ROWS]]
         parts.append(table(("In float", "Why"), rows))
     return parts

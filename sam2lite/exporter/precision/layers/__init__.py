@@ -1,1 +1,0 @@
-"""Layers of a bundle one by one: their bits, what they lose, and what more bits cost."""
