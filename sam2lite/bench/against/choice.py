@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sam2lite.bench.against.turns import LEVEL
-from sam2lite.errors import OutputError
+from sam2lite.errors import OutputError, Sam2LiteError
 from sam2lite.files.atomic import replacing
+from sam2lite.files.json_reading import read_json
 from sam2lite.runtimes.cache import cache_dir
 from sam2lite.targets.machine import read_machine
 
@@ -94,9 +95,9 @@ def _path() -> Path:
 def _read() -> list[dict[str, Any]]:
     """Return what is known; nothing where the file is not there, or is not ours."""
     try:
-        entries = json.loads(_path().read_text(encoding="utf-8"))
+        entries = read_json(str(_path()), Sam2LiteError, "it is measured anew")
         return [entry for entry in entries if _is_whole(entry)]
-    except (OSError, ValueError, TypeError):
+    except (Sam2LiteError, TypeError):
         return []
 
 

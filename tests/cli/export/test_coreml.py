@@ -1,6 +1,7 @@
 """`sam2lite-export coreml` on a small network, and what other commands do with its bundle."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def test_an_export_says_what_it_made(exported: tuple[Path, str]) -> None:
     output, said = exported
     assert "graphs/image_encoder_240.mlpackage: " in said
     assert "graphs/memory_select.mlpackage: 0.32 MB, 1 functions, equal to PyTorch" in said
-    assert "simulated over 24 frames: mean IoU with PyTorch 0.99" in said
+    agreed = re.search(r"simulated over 24 frames: mean IoU with PyTorch ([01]\.\d+)", said)
+    assert agreed is not None
+    assert float(agreed[1]) >= 0.99
     manifest = open_bundle(str(output)).manifest
     assert (manifest.target["id"], manifest.precision, manifest.opset) == ("ios17", "fp16", 7)
     assert manifest.tools["coremltools"] == "9.0"
