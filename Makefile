@@ -53,7 +53,7 @@ test-slow: setup
 trt-api: setup
 	$(BIN)/python checks/trt_api.py
 
-# Bundles of three families on an emulated ARM64 machine (QEMU, no root), against this machine; the
+# Bundles of four families on an emulated ARM64 machine (QEMU, no root), against this machine; the
 # short form: make arm64-check SHORT=1
 arm64-check: setup
 	$(BIN)/python checks/arm64/run.py $(if $(SHORT),--short)

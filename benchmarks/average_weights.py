@@ -39,6 +39,9 @@ def shares(given: list[str]) -> list[tuple[str, float]]:
 def averaged(states: list[tuple[dict[str, Tensor], float]]) -> dict[str, Tensor]:
     """Return the mean of state dicts, weighted; whole numbers are those of the first."""
     first = states[0][0]
+    forms = [{name: value.shape for name, value in state.items()} for state, _ in states]
+    if any(form != forms[0] for form in forms):
+        raise ArgumentError("these are checkpoints of different networks; name those of one")
     return {
         name: torch.stack([share * state[name] for state, share in states]).sum(0)
         if value.is_floating_point()

@@ -1,4 +1,4 @@
-"""Run bundles of three families on an emulated ARM64 machine, and compare with this one.
+"""Run bundles of four families on an emulated ARM64 machine, and compare with this one.
 
     python checks/arm64/run.py [--short] [--folder .cache/arm64] [--mirror URL]
 

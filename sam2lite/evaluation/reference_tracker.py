@@ -139,6 +139,8 @@ class ReferenceTracker:
         object_id = checked_id(object_id)
         check_frame(frame)
         prompt.inside(frame.shape[1], frame.shape[0])  # checked before anything changes
+        if object_id not in self._prompted:
+            prompt.check_names_object(object_id)
         self._show(frame, frame_index, joins_tracked=True)
         return self._given(object_id, prompt)
 

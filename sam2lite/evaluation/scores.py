@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from sam2lite.errors import VideoError
 from sam2lite.evaluation.metrics import statistics
 from sam2lite.evaluation.object_score import ObjectScore
@@ -99,9 +97,9 @@ def summarise(object_scores: Sequence[ObjectScore]) -> Scores:
         )
     scored = [score for score in object_scores if len(score.frames)]
     j = [statistics(score.j_t) for score in scored]
-    visible_t = np.concatenate([[], *(score.visible_t for score in scored)]).astype(bool)
-    empty_t = np.concatenate([[], *(score.empty_t for score in scored)]).astype(bool)
     f = [statistics(score.f_t) for score in scored]
+    absent = [empty for score in scored for empty in score.empty_t[~score.visible_t]]
+    shown = [empty for score in scored for empty in score.empty_t[score.visible_t]]
     return Scores(
         objects=len(object_scores),
         scored=len(scored),
@@ -118,9 +116,9 @@ def summarise(object_scores: Sequence[ObjectScore]) -> Scores:
         drift=_points(score.drift for score in object_scores),
         flicker=_points(score.flicker for score in object_scores),
         lost_rate=_points(score.lost_rate for score in object_scores),
-        absent_frames=int(np.count_nonzero(~visible_t)),
-        absence_found=_points([float(empty_t[~visible_t].mean())] if not visible_t.all() else []),
-        false_absence=_points([float(empty_t[visible_t].mean())] if visible_t.any() else []),
+        absent_frames=len(absent),
+        absence_found=_points(absent),
+        false_absence=_points(shown),
         j_after_return=_points(score.j_after_return for score in object_scores),
         by_size=_by_size(object_scores),
         object_scores=object_scores,

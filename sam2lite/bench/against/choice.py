@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sam2lite.bench.against.turns import LEVEL
+from sam2lite.bench.against.turns import are_level
 from sam2lite.errors import OutputError, Sam2LiteError
 from sam2lite.files.atomic import replacing
 from sam2lite.files.json_reading import read_json
@@ -75,7 +75,7 @@ def advice(network: str | None = None, precision: str | None = None) -> str | No
         times = ", ".join(f"{backend} {ms:.1f} ms" for backend, ms in ranked)
         what = f"{entry['network']} in {entry['precision']} at {entry['size']} px"
         take = f"take sam2lite-export {ranked[0][0]}"
-        if ranked[1][1] - ranked[0][1] <= LEVEL * ranked[1][1]:
+        if are_level(ranked[0][1], ranked[1][1]):
             take = "they are level, take either"
         return (
             f"measured on this machine, {what}, {entry['threads']} threads: {times} a frame; {take}"

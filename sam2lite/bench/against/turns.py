@@ -73,10 +73,15 @@ class Times:
         }
 
 
+def are_level(one_ms: float, other_ms: float) -> bool:
+    """Return whether two times of a frame are too near to each other to tell them apart."""
+    return abs(one_ms - other_ms) <= LEVEL * max(one_ms, other_ms)
+
+
 def faster(times: Sequence[Times]) -> int | None:
     """Return which of two has the shorter frames; None where they are level."""
     one, other = (each.median_ms for each in times)
-    if abs(one - other) <= LEVEL * max(one, other):
+    if are_level(one, other):
         return None
     return 0 if one < other else 1
 

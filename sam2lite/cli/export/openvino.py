@@ -9,7 +9,6 @@ from sam2lite.bench.against.choice import HOW, advice
 from sam2lite.cli.export import options, request
 from sam2lite.cli.export.command import CALIBRATION, FIRST, LAST, SHORT, SIZES, export_command
 from sam2lite.cli.reports.exported import print_result
-from sam2lite.targets.registry import HOST
 
 
 @export_command(
@@ -53,7 +52,7 @@ def openvino(asked: request.Asked) -> None:
     manifest = bundle.manifest
     found = manifest.verification["openvino"]
     lines = [f"checked with {found['checked_with']}"]
-    if asked.recipe.target in (None, HOST):
+    if asked.for_here:
         lines.append(advice(manifest.model.name, manifest.precision) or HOW)
     print_result(
         Path(bundle.path),

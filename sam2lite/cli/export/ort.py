@@ -12,7 +12,7 @@ from sam2lite.cli.reports.exported import print_result
 from sam2lite.contracts.backends import TRACK, TRACK_ELSEWHERE, TRACK_ON_BOARD
 from sam2lite.errors import ArgumentError
 from sam2lite.runtimes.bundle import Bundle
-from sam2lite.targets.registry import HOST, host_target
+from sam2lite.targets.registry import host_target
 
 
 @export_command(
@@ -58,9 +58,7 @@ def ort(asked: request.Asked) -> None:
     if bundle is not None:
         step = _next_step(bundle, device_app=asked.recipe.device_app)
         manifest = bundle.manifest
-        known = None
-        if asked.recipe.target in (None, HOST):
-            known = advice(manifest.model.name, manifest.precision)
+        known = advice(manifest.model.name, manifest.precision) if asked.for_here else None
         print_result(
             Path(bundle.path),
             manifest,

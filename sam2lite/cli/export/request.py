@@ -15,6 +15,7 @@ from sam2lite.cli.reports.memory import describe_memory
 from sam2lite.errors import ArgumentError, OutputError, RecipeError
 from sam2lite.exporter.recipe import FIELDS, Recipe
 from sam2lite.runtimes.bundle import Bundle
+from sam2lite.targets.registry import HOST
 
 # Flags that are not spelt like their field.
 _FLAGS = {"sizes": "--rungs", "skip_passes": "--skip-pass"}
@@ -38,6 +39,11 @@ class Asked(NamedTuple):
     dry_run: bool
     as_json: str | None
     started: float
+
+    @property
+    def for_here(self) -> bool:
+        """Whether what is made is for this machine."""
+        return self.recipe.target in (None, HOST)
 
 
 def ask(

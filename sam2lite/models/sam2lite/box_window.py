@@ -22,7 +22,7 @@ def within_box(
 ) -> Tensor:
     """Close what lies outside of the box, if the slots that are seen hold one.
 
-    Nothing is looked up, compared, selected or divided: every backend takes products and sums.
+    Nothing is looked up, compared or selected: every backend takes products and sums.
     There is a box where one corner of each kind is seen, in either order. What is not finite stays
     so.
 
